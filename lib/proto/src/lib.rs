@@ -1,0 +1,10 @@
+//! The NATS wire grammar, sans I/O: no sockets, no runtime, no clock.
+//!
+//! Everyone may call this crate; it calls nobody. Bytes come in as slices and leave as slices or appended to a caller's
+//! buffer. Nothing here allocates per message unless its documentation says so.
+//!
+//! Where to start reading: [`info`] (the INFO and CONNECT documents).
+
+#![forbid(unsafe_code)]
+
+pub mod info;
