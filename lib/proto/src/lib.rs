@@ -7,4 +7,5 @@
 
 #![forbid(unsafe_code)]
 
+pub mod client_op;
 pub mod info;
