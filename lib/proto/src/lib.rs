@@ -3,9 +3,10 @@
 //! Everyone may call this crate; it calls nobody. Bytes come in as slices and leave as slices or appended to a caller's
 //! buffer. Nothing here allocates per message unless its documentation says so.
 //!
-//! Where to start reading: [`info`] (the INFO and CONNECT documents).
+//! Where to start reading: [`subject`] (what everything is addressed by), then [`info`] (the INFO and CONNECT documents).
 
 #![forbid(unsafe_code)]
 
 pub mod client_op;
 pub mod info;
+pub mod subject;
