@@ -8,5 +8,6 @@
 #![forbid(unsafe_code)]
 
 pub mod client_op;
+pub mod header;
 pub mod info;
 pub mod subject;
