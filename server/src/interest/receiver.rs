@@ -1,0 +1,169 @@
+//! The outside of a connection: all that a delivery needs to know of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use std::hash::BuildHasher as _;
+
+use hashbrown::HashTable;
+use parking_lot::Mutex;
+
+use super::Sub;
+use crate::outbox::Outbox;
+
+/// What stands at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiverKind {
+    /// A client of the NATS protocol.
+    Client,
+}
+
+/// Checked for every delivery to a receiver that has one: subjects that a wider subscription must not bring in.
+pub trait DeliveryCheck: Send + Sync {
+    fn denies(&self, subject: &[u8], queue: Option<&[u8]>) -> bool;
+    /// A message with this reply was delivered: the receiver may answer it.
+    fn delivered_with_reply(&self, reply: &[u8]);
+}
+
+/// A connection as its deliverers see it.
+pub struct Receiver {
+    pub id: u64,
+    pub kind: ReceiverKind,
+    pub outbox: Outbox,
+    /// The peer understands HMSG.
+    headers: AtomicBool,
+    /// The peer wants its own messages back.
+    echo: AtomicBool,
+    /// Deliveries are logged.
+    pub trace: AtomicBool,
+    checked: AtomicBool,
+    check: Mutex<Option<Arc<dyn DeliveryCheck>>>,
+    /// Its subscriptions by id. Written by the connection itself, by auto-unsubscribe and by a reload.
+    pub subs: Mutex<SubTable>,
+    /// Messages and payload bytes received from the peer, brought up to date once per read.
+    pub in_msgs: AtomicU64,
+    pub in_bytes: AtomicU64,
+}
+
+impl Receiver {
+    pub fn new(id: u64, kind: ReceiverKind, max_pending: usize) -> Self {
+        Self {
+            id,
+            kind,
+            outbox: Outbox::new(max_pending),
+            headers: AtomicBool::new(false),
+            echo: AtomicBool::new(true),
+            trace: AtomicBool::new(false),
+            checked: AtomicBool::new(false),
+            check: Mutex::new(None),
+            subs: Mutex::new(SubTable::default()),
+            in_msgs: AtomicU64::new(0),
+            in_bytes: AtomicU64::new(0),
+        }
+    }
+
+    #[inline]
+    pub fn headers(&self) -> bool {
+        self.headers.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub fn echo(&self) -> bool {
+        self.echo.load(Ordering::Relaxed)
+    }
+
+    pub fn set_modes(&self, headers: bool, echo: bool) {
+        self.headers.store(headers, Ordering::Relaxed);
+        self.echo.store(echo, Ordering::Relaxed);
+    }
+
+    /// Puts a check in front of every delivery, or takes it away.
+    pub fn set_check(&self, check: Option<Arc<dyn DeliveryCheck>>) {
+        let mut slot = self.check.lock();
+        self.checked.store(check.is_some(), Ordering::Release);
+        *slot = check;
+    }
+
+    #[inline]
+    pub fn check(&self) -> Option<Arc<dyn DeliveryCheck>> {
+        if self.checked.load(Ordering::Acquire) {
+            self.check.lock().clone()
+        } else {
+            None
+        }
+    }
+
+    /// Takes a subscription off the table, if it is still the one under its id.
+    pub fn forget(&self, sub: &Arc<Sub>) -> bool {
+        self.subs.lock().remove(sub)
+    }
+
+    pub fn count_in(&self, msgs: u64, bytes: u64) {
+        // Only the connection's own task writes these.
+        let add = |c: &AtomicU64, n| c.store(c.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+        add(&self.in_msgs, msgs);
+        add(&self.in_bytes, bytes);
+    }
+}
+
+/// The subscriptions of one connection, found by their ids.
+#[derive(Default)]
+pub struct SubTable {
+    table: HashTable<Arc<Sub>>,
+    hasher: foldhash::fast::RandomState,
+}
+
+impl SubTable {
+    pub fn find(&self, sid: &[u8]) -> Option<&Arc<Sub>> {
+        self.table
+            .find(self.hasher.hash_one(sid), |s| s.sid.as_bytes() == sid)
+    }
+
+    /// Adds a subscription whose id is not there yet; false if it is.
+    pub fn insert(&mut self, sub: Arc<Sub>) -> bool {
+        if self.find(sub.sid.as_bytes()).is_some() {
+            return false;
+        }
+        let Self { table, hasher } = self;
+        let hash = |s: &Arc<Sub>| hasher.hash_one(s.sid.as_bytes());
+        table.insert_unique(hash(&sub), sub, hash);
+        true
+    }
+
+    /// Takes out exactly this subscription.
+    pub fn remove(&mut self, sub: &Arc<Sub>) -> bool {
+        let hash = self.hasher.hash_one(sub.sid.as_bytes());
+        match self.table.find_entry(hash, |s| Arc::ptr_eq(s, sub)) {
+            Ok(entry) => {
+                entry.remove();
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Sub>> {
+        self.table.iter()
+    }
+
+    /// Empties the table.
+    pub fn take(&mut self) -> Vec<Arc<Sub>> {
+        std::mem::take(&mut self.table).into_iter().collect()
+    }
+}
+
+impl std::fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Receiver")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
