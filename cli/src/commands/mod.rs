@@ -1,0 +1,33 @@
+//! One command is one file: an `Args` struct (its doc comment is the help, with an example at its end) and one
+//! `run(globals, args)` function. Groups of commands are folders whose `mod.rs` holds nothing but their registry.
+//!
+//! A new command is a file, a `mod` line and a line in its registry below.
+
+/// Declares the commands of a group: `Variant(module)` stands for `module::Args` and `module::run`.
+#[macro_export]
+macro_rules! registry {
+    ($(#[$meta:meta])* $name:ident { $($(#[$attribute:meta])* $variant:ident($($module:ident)::+),)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, clap::Subcommand)]
+        pub enum $name {
+            $($(#[$attribute])* $variant($($module)::+::Args),)*
+        }
+
+        impl $name {
+            /// Runs the chosen command.
+            #[allow(unused_variables, reason = "a registry may be empty")]
+            pub async fn run(self, globals: &$crate::globals::Globals) -> $crate::error::Result {
+                match self {
+                    // Boxed: every command's future would otherwise be as large as the largest one.
+                    $(Self::$variant(args) => Box::pin($($module)::+::run(globals, args)).await,)*
+                }
+            }
+        }
+    };
+}
+
+registry! {
+    /// All commands.
+    Root {
+    }
+}

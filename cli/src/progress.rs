@@ -1,0 +1,86 @@
+//! Progress bars, drawn on standard error and only when it is a terminal.
+
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::output;
+
+/// A bar that counts messages; invisible without a terminal, so that callers need not care.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    bar: ProgressBar,
+}
+
+/// Several bars under each other.
+#[derive(Debug, Clone)]
+pub struct ProgressGroup {
+    bars: MultiProgress,
+    visible: bool,
+}
+
+impl Progress {
+    /// A bar for `total` messages; nothing is drawn when `wanted` is false or standard error is no terminal.
+    pub fn of_messages(total: u64, wanted: bool) -> Self {
+        ProgressGroup::new(wanted).bar("", total)
+    }
+
+    pub fn add(&self, messages: u64) {
+        self.bar.inc(messages);
+    }
+
+    pub fn set(&self, messages: u64) {
+        self.bar.set_position(messages);
+    }
+
+    pub fn is_visible(&self) -> bool {
+        !self.bar.is_hidden()
+    }
+
+    /// Leaves the bar on the screen as it is.
+    pub fn finish(&self) {
+        self.bar.abandon();
+    }
+}
+
+impl ProgressGroup {
+    pub fn new(wanted: bool) -> Self {
+        let visible = wanted && output::stderr_is_terminal();
+        let target = if visible {
+            ProgressDrawTarget::stderr_with_hz(10)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            bars: MultiProgress::with_draw_target(target),
+            visible,
+        }
+    }
+
+    /// A bar with a name in front. A total of 0 means that the end is not known.
+    pub fn bar(&self, name: &str, total: u64) -> Progress {
+        let bar = if self.visible {
+            self.bars.add(ProgressBar::new(total))
+        } else {
+            ProgressBar::hidden()
+        };
+        let name = if name.is_empty() {
+            String::new()
+        } else {
+            format!("{name} ")
+        };
+        let form = if total == 0 {
+            format!("{name}{{spinner}} {{human_pos}} msgs [{{per_sec}}]")
+        } else {
+            format!("{name}{{percent:>3}}% {{wide_bar}} {{human_pos}}/{{human_len}} [{{per_sec}}]")
+        };
+        // The form is ours; should it not parse, the plain bar is as good.
+        bar.set_style(
+            ProgressStyle::with_template(&form).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        if self.visible {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        Progress { bar }
+    }
+}
