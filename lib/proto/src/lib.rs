@@ -10,4 +10,6 @@
 pub mod client_op;
 pub mod header;
 pub mod info;
+pub mod name_hash;
 pub mod subject;
+pub mod transform;
