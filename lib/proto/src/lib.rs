@@ -8,8 +8,10 @@
 #![forbid(unsafe_code)]
 
 pub mod client_op;
+pub mod encode;
 pub mod header;
 pub mod info;
 pub mod name_hash;
+pub mod server_op;
 pub mod subject;
 pub mod transform;
