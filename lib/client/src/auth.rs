@@ -3,8 +3,8 @@
 use nats_proto::info::{ConnectOptions, ServerInfo};
 
 use crate::error::ConnectError;
-use crate::secret::Secret;
 use crate::server_url::{ServerUrl, UserInfo};
+use nats_jwt::secret::Secret;
 
 /// Where the credentials come from.
 #[derive(Clone, Default)]

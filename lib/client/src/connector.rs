@@ -70,10 +70,7 @@ impl Attempt<'_> {
 
         self.step = "waiting for the answer to CONNECT";
         let greeting = self.greeting(&stream, &info).await?;
-        stream
-            .write_all(&greeting)
-            .await
-            .map_err(|e| self.io(e))?;
+        stream.write_all(&greeting).await.map_err(|e| self.io(e))?;
         stream.flush().await.map_err(|e| self.io(e))?;
         let info = self.read_welcome(&mut stream, &mut read, info).await?;
         Ok(Established { stream, read, info })
@@ -81,11 +78,10 @@ impl Attempt<'_> {
 
     async fn dial(&self) -> Result<TcpStream, ConnectError> {
         let url = &self.server.url;
-        let mut addresses: Vec<SocketAddr> =
-            tokio::net::lookup_host((url.host.as_str(), url.port))
-                .await
-                .map_err(|e| self.io(e))?
-                .collect();
+        let mut addresses: Vec<SocketAddr> = tokio::net::lookup_host((url.host.as_str(), url.port))
+            .await
+            .map_err(|e| self.io(e))?
+            .collect();
         if self.options.randomize {
             fastrand::shuffle(&mut addresses);
         }

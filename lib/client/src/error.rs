@@ -59,7 +59,9 @@ impl ServerError {
             "maximum payload violation" => Self::MaximumPayload,
             "maximum subscriptions exceeded" => Self::MaximumSubscriptions,
             "secure connection - tls required" => Self::TlsRequired,
-            _ if lower.contains("authentication expired") || lower.contains("authentication revoked") => {
+            _ if lower.contains("authentication expired")
+                || lower.contains("authentication revoked") =>
+            {
                 Self::CredentialsEnded(text.to_owned())
             }
             _ if lower.starts_with("maximum") && lower.contains("connections exceeded") => {
@@ -265,21 +267,34 @@ mod tests {
     #[test]
     fn texts_of_the_server_are_understood() {
         let table = [
-            ("Authorization Violation", ServerError::AuthorizationViolation),
-            ("authorization violation", ServerError::AuthorizationViolation),
+            (
+                "Authorization Violation",
+                ServerError::AuthorizationViolation,
+            ),
+            (
+                "authorization violation",
+                ServerError::AuthorizationViolation,
+            ),
             ("Stale Connection", ServerError::StaleConnection),
-            ("maximum subscriptions exceeded", ServerError::MaximumSubscriptions),
+            (
+                "maximum subscriptions exceeded",
+                ServerError::MaximumSubscriptions,
+            ),
             (
                 "User Authentication Expired",
                 ServerError::CredentialsEnded("User Authentication Expired".into()),
             ),
             (
                 "maximum account active connections exceeded",
-                ServerError::MaximumConnections("maximum account active connections exceeded".into()),
+                ServerError::MaximumConnections(
+                    "maximum account active connections exceeded".into(),
+                ),
             ),
             (
                 "Permissions Violation for Publish to \"a.b\"",
-                ServerError::PublishDenied { subject: "a.b".into() },
+                ServerError::PublishDenied {
+                    subject: "a.b".into(),
+                },
             ),
             (
                 "Permissions Violation for Publish with Reply of \"r\"",
@@ -287,11 +302,17 @@ mod tests {
             ),
             (
                 "Permissions Violation for Subscription to \"a.>\" using queue \"q\"",
-                ServerError::SubscribeDenied { subject: "a.>".into(), queue: Some("q".into()) },
+                ServerError::SubscribeDenied {
+                    subject: "a.>".into(),
+                    queue: Some("q".into()),
+                },
             ),
             (
                 "Permissions Violation for Subscription to \"a\"",
-                ServerError::SubscribeDenied { subject: "a".into(), queue: None },
+                ServerError::SubscribeDenied {
+                    subject: "a".into(),
+                    queue: None,
+                },
             ),
             ("", ServerError::Other(String::new())),
             (

@@ -9,8 +9,8 @@ use crate::error::ConnectError;
 use crate::events::{self, Event};
 use crate::limits;
 use crate::registry::PendingLimits;
-use crate::secret::Secret;
 use crate::server_url::ServerUrl;
+use nats_jwt::secret::Secret;
 
 /// Computes the wait before the next round through the pool, from the number of rounds made since the connection was
 /// lost (1 for the first).
@@ -123,7 +123,11 @@ impl Options {
     }
 
     /// User and password. Credentials in a server address take precedence for that server.
-    pub fn user_and_password(mut self, user: impl Into<String>, password: impl Into<Secret>) -> Self {
+    pub fn user_and_password(
+        mut self,
+        user: impl Into<String>,
+        password: impl Into<Secret>,
+    ) -> Self {
         self.auth.user = Some((user.into(), password.into()));
         self
     }
@@ -196,7 +200,10 @@ impl Options {
     }
 
     /// Computes the wait instead, from the number of rounds through the pool since the connection was lost.
-    pub fn reconnect_backoff(mut self, wait: impl Fn(usize) -> Duration + Send + Sync + 'static) -> Self {
+    pub fn reconnect_backoff(
+        mut self,
+        wait: impl Fn(usize) -> Duration + Send + Sync + 'static,
+    ) -> Self {
         self.backoff = Some(Arc::new(wait));
         self
     }

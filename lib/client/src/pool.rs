@@ -76,13 +76,6 @@ impl Pool {
         }
     }
 
-    /// Removes the current server: it will never let us in.
-    pub(crate) fn give_up_current(&mut self) {
-        if !self.servers.is_empty() {
-            self.servers.remove(0);
-        }
-    }
-
     /// Takes over what the cluster announces about itself. Returns the addresses that are new. Discovered servers
     /// that are no longer announced go, except the one we are connected to, which is the current one.
     pub(crate) fn merge_discovered(&mut self, connect_urls: &[String]) -> Vec<String> {
@@ -184,7 +177,12 @@ mod tests {
         );
         assert_eq!(
             pool.shown(),
-            ["tls://a.example:4222", "nats://b.example:4222", "tls://10.0.0.1:4222", "tls://[::1]:1"]
+            [
+                "tls://a.example:4222",
+                "nats://b.example:4222",
+                "tls://10.0.0.1:4222",
+                "tls://[::1]:1"
+            ]
         );
         let discovered = pool.servers.get(2).unwrap();
         assert_eq!(discovered.tls_name.as_deref(), Some("a.example"));

@@ -163,11 +163,7 @@ impl Entry {
     }
 
     /// Swaps all that waits into `batch`, which must be empty. `Ready(false)` when the subscription has ended.
-    pub(crate) fn poll_take(
-        &self,
-        batch: &mut VecDeque<Message>,
-        cx: &Context<'_>,
-    ) -> Poll<bool> {
+    pub(crate) fn poll_take(&self, batch: &mut VecDeque<Message>, cx: &Context<'_>) -> Poll<bool> {
         let Sink::Queue(queue) = &self.sink else {
             return Poll::Ready(false);
         };

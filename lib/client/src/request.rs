@@ -47,7 +47,10 @@ impl Waiters {
     pub(crate) fn deliver(&self, prefix_len: usize, messages: &[Message]) {
         let mut waiting = self.waiting.lock();
         for message in messages {
-            let token = message.subject_bytes().get(prefix_len..).and_then(parse_token);
+            let token = message
+                .subject_bytes()
+                .get(prefix_len..)
+                .and_then(parse_token);
             if let Some(waiter) = token.and_then(|token| waiting.remove(&token)) {
                 // Whoever gave up meanwhile does not want it.
                 let _ = waiter.answer.send(Ok(message.clone()));
@@ -256,7 +259,8 @@ impl Responses {
                 subject: std::mem::take(&mut self.subject),
             }));
         }
-        if self.options.sentinel && message.payload().is_empty() && message.header_block().is_none() {
+        if self.options.sentinel && message.payload().is_empty() && message.header_block().is_none()
+        {
             return self.end();
         }
         self.received += 1;

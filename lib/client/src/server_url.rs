@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::secret::Secret;
+use nats_jwt::secret::Secret;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
@@ -206,7 +206,10 @@ mod tests {
         let token = ServerUrl::parse("s3cret@h").unwrap();
         assert!(token.user_info == Some(UserInfo::Token(Secret::from("s3cret".to_owned()))));
         for shown in [format!("{url} {url:?}"), format!("{token} {token:?}")] {
-            assert!(!shown.contains("p:w") && !shown.contains("s3cret"), "{shown}");
+            assert!(
+                !shown.contains("p:w") && !shown.contains("s3cret"),
+                "{shown}"
+            );
         }
     }
 

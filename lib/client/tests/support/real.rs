@@ -1,0 +1,123 @@
+//! A real server process, on a free port, with its own folder, ended with the test.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub struct RealServer {
+    process: Child,
+    folder: tempfile::TempDir,
+    url: String,
+}
+
+impl RealServer {
+    /// Starts a server with this configuration text (empty for the defaults). `None`, with one line that says so,
+    /// when there is no server binary.
+    pub fn start(config: &str) -> Option<Self> {
+        Self::start_on("-1", config)
+    }
+
+    /// The same on a port that the test knows.
+    pub fn start_on(port: &str, config: &str) -> Option<Self> {
+        let binary = binary()?;
+        let folder = tempfile::tempdir().expect("a folder for the server");
+        let mut command = Command::new(binary);
+        command
+            .args(["-a", "127.0.0.1", "-p", port, "--ports_file_dir"])
+            .arg(folder.path())
+            .arg("-l")
+            .arg(folder.path().join("log"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if !config.is_empty() {
+            let file = folder.path().join("server.conf");
+            std::fs::write(&file, config).expect("the configuration");
+            command.arg("-c").arg(file);
+        }
+        let process = command.spawn().expect("the server starts");
+        let mut server = Self {
+            process,
+            folder,
+            url: String::new(),
+        };
+        server.url = server.wait_for_url();
+        Some(server)
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// `127.0.0.1:port`
+    pub fn address(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
+    }
+
+    pub fn port(&self) -> &str {
+        self.url.rsplit(':').next().unwrap_or_default()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn wait_for_url(&mut self) -> String {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(10) {
+            if let Some(url) = ports_file(self.folder.path()).and_then(|file| first_url(&file)) {
+                return url;
+            }
+            if let Ok(Some(status)) = self.process.try_wait() {
+                let log = std::fs::read_to_string(self.folder.path().join("log"));
+                panic!(
+                    "the server ended with {status}: {}",
+                    log.unwrap_or_default()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the server wrote no ports file");
+    }
+}
+
+impl Drop for RealServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The server binary that the environment names.
+pub fn binary() -> Option<PathBuf> {
+    match std::env::var_os("NATS_SERVER_BIN") {
+        Some(path) => Some(path.into()),
+        None if std::env::var_os("NATS_REQUIRE_ALL").is_some_and(|v| v == "1") => {
+            panic!("NATS_REQUIRE_ALL=1 and no NATS_SERVER_BIN")
+        }
+        None => {
+            // Written past the capture of the test harness, once per suite.
+            static SAID: std::sync::Once = std::sync::Once::new();
+            SAID.call_once(|| {
+                let _ = std::io::stderr().write_all(
+                    b"SKIPPED: tests against a real server (NATS_SERVER_BIN names no server binary)\n",
+                );
+            });
+            None
+        }
+    }
+}
+
+fn ports_file(folder: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|e| e == "ports"))
+}
+
+fn first_url(file: &Path) -> Option<String> {
+    let document: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(file).ok()?).ok()?;
+    Some(document["nats"][0].as_str()?.to_owned())
+}
