@@ -88,7 +88,7 @@ impl Wire {
     pub fn send_connect(&mut self, fields: &str) {
         let separator = if fields.is_empty() { "" } else { "," };
         let line = CONNECT.trim_end_matches('}');
-        self.send(&format!("{line}{separator}{fields}}}\r\n"));
+        self.send(format!("{line}{separator}{fields}}}\r\n"));
     }
 
     /// Reads the INFO line that a server sends first, and keeps it.
