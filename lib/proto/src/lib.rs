@@ -12,6 +12,8 @@ pub mod encode;
 pub mod header;
 pub mod info;
 pub mod name_hash;
+pub mod nuid;
+pub mod proxy;
 pub mod server_op;
 pub mod subject;
 pub mod transform;
