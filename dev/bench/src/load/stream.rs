@@ -338,3 +338,62 @@ impl Churner {
         send_and_flush(&mut self.socket, lines.as_bytes()).context("churning subscriptions")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const SHAPE: Shape = Shape {
+        payload_bytes: 16,
+        numbered: None,
+    };
+
+    /// What `receive` says to a server that sends `bytes` and closes, when `expected` messages are due.
+    fn received(bytes: &[u8], expected: u64) -> Result<Option<Instant>> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let socket = TcpStream::connect(address).expect("connect");
+        let (mut server, _) = listener.accept().expect("accept");
+        server.write_all(bytes).expect("send");
+        drop(server);
+        let mut receivers = [Receiver {
+            socket,
+            counter: Counter::new(&SHAPE),
+        }];
+        let progress = Progress {
+            published: AtomicU64::new(expected),
+            delivered: AtomicU64::new(0),
+            expected: AtomicU64::new(expected),
+            failed: AtomicBool::new(false),
+        };
+        receive(&mut receivers, &progress)
+    }
+
+    const TWO: &[u8] =
+        b"MSG bench.subject 1 16\r\n0123456789abcdef\r\nMSG bench.subject 1 16\r\n0123456789abcdef\r\n";
+
+    #[test]
+    fn all_that_is_due_ends_the_run() {
+        assert!(received(TWO, 2).expect("complete").is_some());
+    }
+
+    #[test]
+    fn a_connection_that_is_cut_off_early_fails_the_run() {
+        let failure = received(TWO, 3).unwrap_err();
+        assert!(failure.to_string().contains("slow consumer?"), "{failure}");
+    }
+
+    #[test]
+    fn more_than_was_published_fails_the_run() {
+        let failure = received(TWO, 1).unwrap_err();
+        assert!(failure.to_string().contains("only 1 were due"), "{failure}");
+    }
+
+    #[test]
+    fn an_error_from_the_server_fails_the_run() {
+        let failure = received(b"-ERR 'Slow Consumer'\r\n", 1).unwrap_err();
+        assert!(failure.to_string().contains("Slow Consumer"), "{failure}");
+    }
+}
