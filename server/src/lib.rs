@@ -18,6 +18,7 @@
 //!
 //! Where to start reading: `docs/ARCHITECTURE.md`, the walk of a message.
 
+pub mod auth;
 pub mod interest;
 pub mod limits;
 pub mod options;

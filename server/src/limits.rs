@@ -29,7 +29,10 @@ pub const SMALL_REST_BYTES: usize = 2 * 1024;
 pub const MATCH_CACHE_FIRST: usize = 16;
 pub const MATCH_CACHE_MAX: usize = 4096;
 
-/// Subjects of replies a client may answer (`allow_responses`) before old ones are pruned.
-pub const REPLY_PERMISSIONS_MAX: usize = 4096;
+/// Reply permits (`allow_responses`) granted to a client between two prunings of the spent ones.
+pub const REPLY_PERMISSIONS_PRUNE_EVERY: usize = 4096;
+/// Reply permits of a client; above it the older half is taken back. The reference has no bound, so that requesters can fill
+/// its memory for as long as permits last.
+pub const REPLY_PERMISSIONS_MAX: usize = 65_536;
 /// How deep imports may chain before a message is dropped.
 pub const IMPORT_HOPS_MAX: usize = 16;
