@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hashbrown::HashMap;
 use nats_jwt::nkey::{NkeyError, PublicKey, SIGNATURE_LEN};
 use nats_jwt::secret::Secret;
 use nats_proto::info::ConnectOptions;
+use parking_lot::Mutex;
 
 use super::certificate::CertificateNames;
 use super::claim::{Claim, Signature};
@@ -32,6 +34,8 @@ pub struct Authenticator {
     global: Arc<str>,
     /// Compared with when there is nothing to compare with, so that a refusal takes its time; only where a hash is configured.
     decoy: Option<Arc<StoredPassword>>,
+    /// Outcomes of comparisons that a reload made necessary, by digest of hash and password.
+    pub(super) compared_again: Mutex<HashMap<[u8; 32], bool>>,
 }
 
 #[derive(Debug)]
@@ -120,6 +124,7 @@ impl Authenticator {
             map_certificates: options.tls.as_ref().is_some_and(|tls| tls.verify_and_map),
             proxies: proxies(&options.trusted_proxies)?,
             global: GLOBAL_ACCOUNT.into(),
+            compared_again: Mutex::default(),
         })
     }
 

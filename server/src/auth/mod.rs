@@ -6,7 +6,7 @@
 //! reload to ask whether a live connection may stay.
 //! What never happens here: no sockets, no files, no clock of its own, nothing asynchronous. Work that takes milliseconds by
 //! design (bcrypt) is handed back as a [`SlowCheck`] for a thread that may block. No secret leaves through `Debug` or an error.
-//! There is no lock.
+//! One lock, inside [`Authenticator::still_valid`]; nothing else is called while it is held.
 //!
 //! Where to start reading: [`Authenticator::check`].
 
@@ -29,4 +29,4 @@ pub use identity::{Identity, Who};
 pub use password::SlowCheck;
 pub use permissions::{Permissions, RESERVED_QUEUE, may_subscribe};
 pub use reply_permits::ReplyPermits;
-pub use revalidation::{Revalidated, Revalidation};
+pub use revalidation::Revalidated;
