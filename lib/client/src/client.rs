@@ -62,6 +62,7 @@ impl Client {
                 problem,
             }
         })?;
+        options.auth.check()?;
         let mut pool = Pool::new(servers, options.randomize)?;
         let shared = Arc::new(Shared::new(options));
         let first = match reconnect::connect_once(&shared, &mut pool).await {

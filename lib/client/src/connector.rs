@@ -2,16 +2,13 @@
 //!
 //! Steps: TCP, (TLS first), INFO, (TLS), CONNECT and PING, PONG. One deadline covers them all.
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use bytes::{Buf, BytesMut};
 use nats_proto::encode;
 use nats_proto::info::{ConnectOptions, ServerInfo};
 use nats_proto::server_op::{self, ServerOp, Step};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
+use crate::dial;
 use crate::error::{ConnectError, ServerError};
 use crate::limits;
 use crate::options::Options;
@@ -59,14 +56,26 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     async fn run(&mut self) -> Result<Established, ConnectError> {
-        let tcp = self.dial().await?;
+        let tcp = dial::dial(self.options, &self.server.url)
+            .await
+            .map_err(|e| self.io(e))?;
         // Messages are batched here; the kernel must not wait for more.
         tcp.set_nodelay(true).map_err(|e| self.io(e))?;
         let mut stream = Stream::Plain(tcp);
         let mut read = BytesMut::with_capacity(limits::READ_BYTES_MIN);
+        if self.options.tls.first {
+            stream = self.secured(stream).await?;
+        }
 
         self.step = "waiting for INFO";
         let info = self.read_info(&mut stream, &mut read).await?;
+        if !stream.is_tls() && self.wants_tls(&info)? {
+            if !read.is_empty() {
+                // Whatever came in clear text behind INFO must not be taken for the server's secured words.
+                return Err(self.protocol("unexpected bytes between INFO and the TLS handshake"));
+            }
+            stream = self.secured(stream).await?;
+        }
 
         self.step = "waiting for the answer to CONNECT";
         let greeting = self.greeting(&stream, &info).await?;
@@ -76,35 +85,35 @@ impl Attempt<'_> {
         Ok(Established { stream, read, info })
     }
 
-    async fn dial(&self) -> Result<TcpStream, ConnectError> {
-        let url = &self.server.url;
-        let mut addresses: Vec<SocketAddr> = tokio::net::lookup_host((url.host.as_str(), url.port))
-            .await
-            .map_err(|e| self.io(e))?
-            .collect();
-        if self.options.randomize {
-            fastrand::shuffle(&mut addresses);
+    fn wants_tls(&self, info: &ServerInfo) -> Result<bool, ConnectError> {
+        let wanted = self.server.url.tls || self.options.tls.is_wanted();
+        if info.tls_required || (wanted && info.tls_available) {
+            return Ok(true);
         }
-        // An address that does not answer leaves time for the others.
-        let share = u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
-        let each = (self.options.connect_timeout / share).max(Duration::from_millis(50));
-        let mut last = std::io::Error::new(
-            std::io::ErrorKind::NotFound,
-            format!("no address found for {}", url.host),
-        );
-        for address in addresses {
-            match tokio::time::timeout(each, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => last = error,
-                Err(_) => {
-                    last = std::io::Error::new(
-                        std::io::ErrorKind::TimedOut,
-                        format!("no answer from {address}"),
-                    );
-                }
-            }
+        if wanted {
+            let url = self.url.clone();
+            return Err(ConnectError::TlsNotOffered { url });
         }
-        Err(self.io(last))
+        Ok(false)
+    }
+
+    async fn secured(&mut self, stream: Stream) -> Result<Stream, ConnectError> {
+        self.step = "TLS handshake";
+        let Stream::Plain(tcp) = stream else {
+            return Ok(stream);
+        };
+        let name = self
+            .server
+            .tls_name
+            .as_deref()
+            .unwrap_or(&self.server.url.host);
+        match self.options.tls.handshake(tcp, name).await {
+            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+            Err(problem) => Err(ConnectError::Tls {
+                url: self.url.clone(),
+                problem,
+            }),
+        }
     }
 
     async fn read_info(

@@ -31,6 +31,8 @@ mod auth;
 mod client;
 mod connection;
 mod connector;
+pub mod context;
+mod dial;
 mod error;
 mod events;
 pub mod limits;
@@ -47,7 +49,9 @@ mod shared;
 mod stats;
 mod stream;
 mod subscription;
+mod tls;
 
+pub use auth::{Challenge, Credentials};
 pub use client::Client;
 pub use error::{
     ConnectError, DrainError, FlushError, PublishError, RequestError, ServerError, SubscribeError,

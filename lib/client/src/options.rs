@@ -1,15 +1,18 @@
 //! How to connect, and how to behave while connected.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Challenge, Credentials, JwtSource, Key, Proof};
 use crate::client::Client;
+use crate::dial::Proxy;
 use crate::error::ConnectError;
 use crate::events::{self, Event};
 use crate::limits;
 use crate::registry::PendingLimits;
 use crate::server_url::ServerUrl;
+use crate::tls::{ClientCertificate, Tls};
 use nats_jwt::secret::Secret;
 
 /// Computes the wait before the next round through the pool, from the number of rounds made since the connection was
@@ -36,6 +39,8 @@ pub(crate) type Backoff = Arc<dyn Fn(usize) -> Duration + Send + Sync>;
 pub struct Options {
     pub(crate) name: String,
     pub(crate) auth: Auth,
+    pub(crate) tls: Tls,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) echo: bool,
     pub(crate) verbose: bool,
     pub(crate) pedantic: bool,
@@ -65,6 +70,8 @@ impl Default for Options {
         Self {
             name: String::new(),
             auth: Auth::default(),
+            tls: Tls::default(),
+            proxy: None,
             echo: true,
             verbose: false,
             pedantic: false,
@@ -136,6 +143,182 @@ impl Options {
     pub fn token(mut self, token: impl Into<Secret>) -> Self {
         self.auth.token = Some(token.into());
         self
+    }
+
+    /// The seed of a user's nkey (`SU…`). It never leaves the process: the server gets a signature.
+    pub fn nkey_seed(mut self, seed: impl Into<Secret>) -> Self {
+        self.auth.proof = Proof::NKey(Key::Seed(seed.into()));
+        self
+    }
+
+    /// A file with the seed of a user's nkey, read at every connect.
+    pub fn nkey_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.auth.proof = Proof::NKey(Key::SeedFile(path.into()));
+        self
+    }
+
+    /// An nkey whose seed is somewhere else: `sign` signs what the server sends, with the key of `public` (`U…`).
+    pub fn nkey(
+        mut self,
+        public: impl Into<String>,
+        sign: impl Fn(&[u8]) -> Result<Vec<u8>, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.auth.proof = Proof::NKey(Key::Callback {
+            public: public.into(),
+            sign: Arc::new(sign),
+        });
+        self
+    }
+
+    /// A user JWT and the seed that proves it.
+    pub fn jwt(mut self, jwt: impl Into<Secret>, seed: impl Into<Secret>) -> Self {
+        self.auth.proof = Proof::Jwt {
+            jwt: JwtSource::Text(jwt.into()),
+            key: Some(Key::Seed(seed.into())),
+        };
+        self
+    }
+
+    /// A user JWT that needs no proof.
+    pub fn bearer_jwt(mut self, jwt: impl Into<Secret>) -> Self {
+        self.auth.proof = Proof::Jwt {
+            jwt: JwtSource::Text(jwt.into()),
+            key: None,
+        };
+        self
+    }
+
+    /// A user JWT and a signature, both asked for at every connect.
+    pub fn jwt_callback(
+        mut self,
+        jwt: impl Fn() -> Result<Secret, String> + Send + Sync + 'static,
+        sign: impl Fn(&[u8]) -> Result<Vec<u8>, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.auth.proof = Proof::Jwt {
+            jwt: JwtSource::Callback(Arc::new(jwt)),
+            key: Some(Key::Callback {
+                public: String::new(),
+                sign: Arc::new(sign),
+            }),
+        };
+        self
+    }
+
+    /// A credentials file, read at every connect, so that a renewed one is used.
+    pub fn credentials_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.auth.proof = Proof::CredsFile(path.into());
+        self
+    }
+
+    /// The content of a credentials file.
+    pub fn credentials(mut self, content: impl Into<Secret>) -> Self {
+        self.auth.proof = Proof::Creds(content.into());
+        self
+    }
+
+    /// Asks for credentials at every connect, with what the server said before. They replace those of the other
+    /// settings, field by field.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use nats_client::{Credentials, Options};
+    /// let client = Options::new()
+    ///     .auth_callback(|challenge| async move {
+    ///         println!("{} asks who we are", challenge.url);
+    ///         Ok(Credentials { token: Some("s3cr3t".into()), ..Credentials::default() })
+    ///     })
+    ///     .connect("nats://127.0.0.1")
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn auth_callback<F>(
+        mut self,
+        callback: impl Fn(Challenge) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Credentials, String>> + Send + 'static,
+    {
+        self.auth.callback = Some(Arc::new(move |challenge| Box::pin(callback(challenge))));
+        self
+    }
+
+    /// Refuse servers that do not offer TLS. The same as `tls://` in every address; implied by the other TLS settings.
+    pub fn require_tls(mut self) -> Self {
+        self.tls.required = true;
+        self
+    }
+
+    /// Begin with the TLS handshake, for servers with `handshake_first`.
+    pub fn tls_first(mut self) -> Self {
+        self.tls.first = true;
+        self
+    }
+
+    /// Trust the certificate authorities in this PEM file instead of those of the operating system. May be called
+    /// several times.
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls.ca_files.push(path.into());
+        self
+    }
+
+    /// As [`Options::ca_file`], with the PEM text itself.
+    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.ca_pem.push(pem.into());
+        self
+    }
+
+    /// Show this certificate to servers that ask for one: PEM files, read at every connect.
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.tls.client_certificate = Some(ClientCertificate::Files {
+            certificate: certificate.into(),
+            key: key.into(),
+        });
+        self
+    }
+
+    /// As [`Options::client_certificate`], with the PEM texts themselves.
+    pub fn client_certificate_pem(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.tls.client_certificate = Some(ClientCertificate::Pem {
+            certificate: certificate.into(),
+            key: key.into(),
+        });
+        self
+    }
+
+    /// Name to expect in the server's certificate, instead of the host of its address.
+    pub fn tls_server_name(mut self, name: impl Into<String>) -> Self {
+        self.tls.server_name = Some(name.into());
+        self
+    }
+
+    /// A TLS configuration made by the caller, instead of one made from the other settings.
+    pub fn tls_config(mut self, config: Arc<rustls::ClientConfig>) -> Self {
+        self.tls.config = Some(config);
+        self
+    }
+
+    /// Accept whatever certificate the server shows. Anybody on the way can then read and change everything: for tests
+    /// only.
+    pub fn danger_accept_any_certificate(mut self) -> Self {
+        self.tls.danger_accept_any_certificate = true;
+        self
+    }
+
+    /// Connect through a SOCKS5 proxy: `socks5://[user:password@]host[:port]`. The proxy resolves server names.
+    ///
+    /// # Errors
+    /// When `proxy` is no such address.
+    pub fn socks_proxy(mut self, proxy: &str) -> Result<Self, ConnectError> {
+        self.proxy = Some(Proxy::parse(proxy)?);
+        Ok(self)
     }
 
     /// Do not receive what this connection publishes itself.

@@ -10,7 +10,6 @@ use tokio_rustls::client::TlsStream;
 
 pub(crate) enum Stream {
     Plain(TcpStream),
-    #[expect(dead_code, reason = "constructed when TLS lands")]
     Tls(Box<TlsStream<TcpStream>>),
 }
 
