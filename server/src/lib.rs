@@ -19,6 +19,7 @@
 //! Where to start reading: `docs/ARCHITECTURE.md`, the walk of a message.
 
 pub mod auth;
+pub mod front;
 pub mod interest;
 pub mod limits;
 pub mod options;

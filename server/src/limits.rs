@@ -36,3 +36,12 @@ pub const REPLY_PERMISSIONS_PRUNE_EVERY: usize = 4096;
 pub const REPLY_PERMISSIONS_MAX: usize = 65_536;
 /// How deep imports may chain before a message is dropped.
 pub const IMPORT_HOPS_MAX: usize = 16;
+
+/// Time for a PROXY header, as in the reference.
+pub const PROXY_HEADER_WAIT: Duration = Duration::from_secs(5);
+/// How long a client in this process may take to begin with TLS when TLS comes first; then it gets INFO without TLS.
+pub const IN_PROCESS_TLS_WAIT: Duration = Duration::from_millis(50);
+/// Bytes read at once before the protocol begins: enough for a PROXY header with its address.
+pub const WELCOME_READ_BYTES: usize = 512;
+/// Time for the INFO line to leave: a new connection has room for it at once unless its peer means harm.
+pub const WELCOME_WRITE_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,214 @@
+//! A `tls` block with its files read: what the handshakes of one listener go by.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustls::ServerConfig;
+use rustls::server::NoServerSessionStorage;
+
+use super::certificates::Certificates;
+use super::facts::{TlsFacts, spki_sha256};
+use super::rate::RateLimit;
+use super::{CertificateError, clients, suites};
+use crate::options::{HandshakeFirst, Tls};
+
+/// How one listener does TLS. Immutable; a reload makes another. Handshakes under way finish with the one they began with.
+pub struct TlsPolicy {
+    config: Arc<ServerConfig>,
+    /// How long a handshake may take.
+    pub timeout: Duration,
+    /// Whether TLS comes before INFO.
+    pub handshake_first: HandshakeFirst,
+    /// Clients without TLS are welcome too.
+    pub allow_non_tls: bool,
+    rate_limit: Option<RateLimit>,
+    pinned: BTreeSet<[u8; 32]>,
+    not_after: Option<SystemTime>,
+    dump: PolicyDump,
+}
+
+/// A policy in words, equal for equal policies whatever way they came: file, command line or reload, and on any listener.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PolicyDump {
+    /// Versions, the highest first.
+    pub versions: Vec<&'static str>,
+    /// Suites in the order in which they are considered.
+    pub cipher_suites: Vec<String>,
+    /// Key-exchange groups in the order of preference.
+    pub groups: Vec<String>,
+    /// A client certificate is required.
+    pub client_certificate: bool,
+    /// The user comes from the certificate.
+    pub map_user: bool,
+    /// Number of pinned keys.
+    pub pinned: usize,
+    /// Sessions can be resumed.
+    pub resumption: bool,
+    /// Configured suites and groups that do not exist here.
+    pub left_out: Vec<String>,
+}
+
+/// Why a `tls` block cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsSetupError {
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    #[error("tls: a listener needs a certificate: set 'cert_file' and 'key_file', or 'certs'")]
+    NoCertificate,
+    #[error("failed to parse root ca certificate {0:?}")]
+    BadAuthorities(PathBuf),
+    #[error("tls: 'verify' needs authorities: set 'ca_file', for the operating system has none")]
+    NoAuthorities,
+    #[error(
+        "tls: none of the configured cipher_suites exists in this server, which has no suite with CBC, RC4 or RSA key exchange: {}; available are {}",
+        .missing.join(", "), .available.join(", ")
+    )]
+    NoCipherSuite {
+        missing: Vec<String>,
+        available: Vec<String>,
+    },
+    #[error(
+        "tls: none of the configured curve_preferences exists in this server: {}; available are X25519MLKEM768, X25519, CurveP256, CurveP384",
+        .missing.join(", ")
+    )]
+    NoCurve { missing: Vec<String> },
+    #[error("tls: {0} is not part of this build yet")]
+    NotBuilt(&'static str),
+    #[error("tls: {0}")]
+    Rustls(#[from] rustls::Error),
+}
+
+impl TlsPolicy {
+    /// Reads the files of a `tls` block and checks that they fit together. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    /// See [`TlsSetupError`]. Nothing is left out silently; what is left out is in [`PolicyDump::left_out`] and
+    /// [`TlsPolicy::warnings`].
+    pub fn load(tls: &Tls, allow_non_tls: bool) -> Result<Self, TlsSetupError> {
+        if tls.certificate_store.is_some() {
+            return Err(TlsSetupError::NotBuilt("cert_store"));
+        }
+        if tls.ocsp_peer.as_ref().is_some_and(|ocsp| ocsp.verify) {
+            return Err(TlsSetupError::NotBuilt("ocsp_peer"));
+        }
+        let suites = suites::choose(tls)?;
+        let provider = Arc::new(suites.provider);
+        let certificates = Certificates::load(&tls.certificates, &provider)?;
+        let not_after = certificates.not_after();
+        if not_after.is_none() {
+            return Err(TlsSetupError::NoCertificate);
+        }
+        let verify = tls.verify || tls.verify_and_map || tls.check_known_urls;
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&suites.versions)?;
+        let builder = match verify {
+            true => {
+                let ca_file = tls.ca_file.as_deref();
+                builder.with_client_cert_verifier(clients::verifier(ca_file, &provider)?)
+            }
+            false => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(certificates));
+        config.ignore_client_order = !tls.cipher_suites.is_empty();
+        // No session is kept here; it lives in the ticket, under a key that only this policy has.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = usize::from(!verify);
+        if !verify {
+            config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+        }
+        let dump = PolicyDump {
+            versions: suites.versions.iter().map(|v| version(v)).collect(),
+            cipher_suites: provider
+                .cipher_suites
+                .iter()
+                .map(|s| suites::name(s.suite()))
+                .collect(),
+            groups: provider
+                .kx_groups
+                .iter()
+                .map(|group| format!("{:?}", group.name()))
+                .collect(),
+            client_certificate: verify,
+            map_user: tls.verify_and_map,
+            pinned: tls.pinned_certs.len(),
+            resumption: !verify,
+            left_out: suites.left_out,
+        };
+        Ok(Self {
+            config: Arc::new(config),
+            timeout: tls.timeout,
+            handshake_first: tls.handshake_first,
+            allow_non_tls,
+            rate_limit: tls.connection_rate_limit.map(RateLimit::new),
+            pinned: tls.pinned_certs.clone(),
+            not_after,
+            dump,
+        })
+    }
+
+    /// The configuration for the TLS library; also for listeners that do no NATS handshake (HTTPS pages).
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.config.clone()
+    }
+
+    /// When the first certificate expires: `tls_cert_not_after` of `/varz`.
+    pub fn not_after(&self) -> Option<SystemTime> {
+        self.not_after
+    }
+
+    /// The policy in words.
+    pub fn dump(&self) -> &PolicyDump {
+        &self.dump
+    }
+
+    /// The limit on handshakes, if there is one.
+    pub fn rate_limit(&self) -> Option<&RateLimit> {
+        self.rate_limit.as_ref()
+    }
+
+    /// What the operator should hear about at start and reload.
+    pub fn warnings(&self, now: SystemTime) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !self.dump.left_out.is_empty() {
+            let names = self.dump.left_out.join(", ");
+            warnings.push(format!(
+                "TLS: not offered, because this server does not have them: {names}"
+            ));
+        }
+        if self.not_after.is_some_and(|end| end <= now) {
+            warnings.push("TLS: the server's certificate has expired".to_owned());
+        }
+        warnings
+    }
+
+    /// Whether a client with these certificates may stay after its handshake (`pinned_certs`).
+    pub fn accepts_pinned(&self, facts: &TlsFacts) -> bool {
+        self.pinned.is_empty()
+            || facts
+                .certificates
+                .first()
+                .and_then(spki_sha256)
+                .is_some_and(|fingerprint| self.pinned.contains(&fingerprint.0))
+    }
+}
+
+impl fmt::Debug for TlsPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsPolicy")
+            .field("timeout", &self.timeout)
+            .field("handshake_first", &self.handshake_first)
+            .field("allow_non_tls", &self.allow_non_tls)
+            .field("dump", &self.dump)
+            .finish_non_exhaustive()
+    }
+}
+
+fn version(version: &rustls::SupportedProtocolVersion) -> &'static str {
+    match version.version {
+        rustls::ProtocolVersion::TLSv1_2 => "1.2",
+        _ => "1.3",
+    }
+}
