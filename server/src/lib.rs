@@ -22,5 +22,7 @@ pub mod auth;
 pub mod front;
 pub mod interest;
 pub mod limits;
+pub mod monitor;
 pub mod options;
 pub mod outbox;
+pub mod system;
