@@ -84,7 +84,7 @@ fn found(view: &dyn View, options: &ConnzOptions) -> (usize, Vec<Seen>) {
             .closed_clients()
             .into_iter()
             .filter(|c| in_account(c.as_ref()));
-        candidates.extend(closed.map(|c| c as Arc<dyn ClientView>));
+        candidates.extend(closed);
     }
     let total = candidates.len();
     candidates.retain(|client| passes(client.as_ref(), options));
@@ -105,9 +105,7 @@ fn found_by_id(view: &dyn View, options: &ConnzOptions, id: u64) -> (usize, Vec<
         .flatten();
     let closed = || {
         let mut closed = view.closed_clients().into_iter();
-        closed
-            .find(|c| c.figures().id == id)
-            .map(|c| c as Arc<dyn ClientView>)
+        closed.find(|c| c.figures().id == id)
     };
     let client = match options.state {
         ConnState::Open => open,

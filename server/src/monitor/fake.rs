@@ -13,7 +13,7 @@ use crate::options::Options;
 pub(crate) struct FakeServer {
     pub options: Options,
     pub clients: Vec<Arc<FakeClient>>,
-    pub closed: Vec<Arc<ClosedClientView>>,
+    pub closed: Vec<Arc<FakeClient>>,
     pub accounts: Vec<AccountView>,
     pub not_ready: Option<String>,
 }
@@ -23,6 +23,7 @@ pub(crate) struct FakeClient {
     pub figures: Figures,
     pub who: Arc<Who>,
     pub subscriptions: Vec<SubDetail>,
+    pub ended: Option<(Timestamp, &'static str)>,
 }
 
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -59,6 +60,7 @@ pub(crate) fn client(id: u64, account: &str, user: &str) -> FakeClient {
             cid: id,
             ..Default::default()
         }],
+        ended: None,
     }
 }
 
@@ -121,6 +123,10 @@ impl ClientView for FakeClient {
     fn subscriptions(&self) -> Vec<SubDetail> {
         self.subscriptions.clone()
     }
+
+    fn ended(&self) -> Option<(Timestamp, &'static str)> {
+        self.ended
+    }
 }
 
 impl View for FakeServer {
@@ -160,8 +166,11 @@ impl View for FakeServer {
         self.clients().into_iter().find(|c| c.figures().id == id)
     }
 
-    fn closed_clients(&self) -> Vec<Arc<ClosedClientView>> {
-        self.closed.clone()
+    fn closed_clients(&self) -> Vec<Arc<dyn ClientView>> {
+        self.closed
+            .iter()
+            .map(|c| c.clone() as Arc<dyn ClientView>)
+            .collect()
     }
 
     fn accounts(&self) -> Vec<AccountView> {

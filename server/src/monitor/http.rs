@@ -146,8 +146,15 @@ mod tests {
     async fn pages_are_served_until_the_server_stops() {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = tcp.local_addr().unwrap();
-        let listener = Listener { tcp, tls: None, tls_timeout: Duration::from_secs(1) };
-        let pages = Arc::new(Pages::new(Arc::new(FakeServer::new()), Arc::new(Process::new())));
+        let listener = Listener {
+            tcp,
+            tls: None,
+            tls_timeout: Duration::from_secs(1),
+        };
+        let pages = Arc::new(Pages::new(
+            Arc::new(FakeServer::new()),
+            Arc::new(Process::new()),
+        ));
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(serve(listener, pages, stopped));
 
@@ -158,13 +165,19 @@ mod tests {
         assert!(body.contains("\"authorized_user\": \"alice\""), "{body}");
 
         let (head, body_of_head) = ask(addr, "HEAD /connz?auth=1").await;
-        assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+        assert!(
+            head.contains(&format!("content-length: {}", body.len())),
+            "{head}"
+        );
         assert_eq!(body_of_head, "");
 
         let (head, body) = ask(addr, "GET /connz?auth=x").await;
         assert!(head.starts_with("http/1.1 400"), "{head}");
         assert!(!head.contains("access-control"), "{head}");
-        assert!(body.starts_with("Error decoding boolean for 'auth'"), "{body}");
+        assert!(
+            body.starts_with("Error decoding boolean for 'auth'"),
+            "{body}"
+        );
 
         stop.send(true).unwrap();
         server.await.unwrap();

@@ -98,8 +98,10 @@ fn refused(kind: &str, name: &str, function: &str, text: &str, fault: &str) -> S
 }
 
 fn shown(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(SHOWN_BYTES_MAX))
-        .unwrap_or_default()
+    let end = (0..=SHOWN_BYTES_MAX.min(text.len()))
+        .rev()
+        .find(|i| text.is_char_boundary(*i));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -43,10 +43,9 @@ fn with_closed() -> FakeServer {
         (11, 120, "Client Closed"),
         (12, 130, "Read Error"),
     ] {
-        let gone = client(id, if id == 12 { "B" } else { "A" }, "dave");
-        server
-            .closed
-            .push(Arc::new(ClosedClient::of(&gone, at(stop), reason)));
+        let mut gone = client(id, if id == 12 { "B" } else { "A" }, "dave");
+        gone.ended = Some((at(stop), reason));
+        server.closed.push(Arc::new(gone));
     }
     server
 }

@@ -21,15 +21,13 @@ pub trait View: Send + Sync + 'static {
     /// One open connection.
     fn client(&self, id: u64) -> Option<Arc<dyn ClientView>>;
     /// Connections that ended, oldest first.
-    fn closed_clients(&self) -> Vec<Arc<ClosedClientView>>;
+    fn closed_clients(&self) -> Vec<Arc<dyn ClientView>>;
     fn accounts(&self) -> Vec<AccountView>;
     fn account(&self, name: &str) -> Option<AccountView>;
     /// Why clients cannot be served right now.
     fn not_ready(&self) -> Option<String>;
     fn now(&self) -> Timestamp;
 }
-
-pub(crate) type ClosedClientView = super::closed::ClosedClient;
 
 /// What is known of the server after it started, and again after a reload.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -78,7 +76,7 @@ pub trait ClientView: Send + Sync {
     fn who(&self) -> Arc<Who>;
     fn subscriptions(&self) -> Vec<SubDetail>;
     /// When and why it ended.
-    fn ended(&self) -> Option<(Timestamp, &str)> {
+    fn ended(&self) -> Option<(Timestamp, &'static str)> {
         None
     }
 }
