@@ -18,11 +18,15 @@
 //!
 //! Where to start reading: `docs/ARCHITECTURE.md`, the walk of a message.
 
+pub mod account;
 pub mod auth;
+pub mod conn;
 pub mod front;
 pub mod interest;
 pub mod limits;
-pub mod monitor;
 pub mod options;
 pub mod outbox;
-pub mod system;
+pub mod router;
+pub mod server;
+
+pub use server::Server;

@@ -45,12 +45,9 @@ pub const IN_PROCESS_TLS_WAIT: Duration = Duration::from_millis(50);
 pub const WELCOME_READ_BYTES: usize = 512;
 /// Time for the INFO line to leave: a new connection has room for it at once unless its peer means harm.
 pub const WELCOME_WRITE_MAX: Duration = Duration::from_secs(5);
-
-/// Connections to the monitoring pages at one time.
-pub const MONITOR_CONNECTIONS_MAX: usize = 256;
-/// Bytes of a monitoring request's head.
-pub const MONITOR_HEADER_BYTES_MAX: usize = 32 * 1024;
-/// How long the head of a monitoring request may take to arrive.
-pub const MONITOR_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pause after a failed accept on the monitoring port (out of file descriptors, most likely).
-pub const MONITOR_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a closing connection may take to hand over its last bytes.
+pub const CLOSE_FLUSH_MAX: Duration = Duration::from_secs(1);
+/// Longest wait before accepting again after a failure.
+pub const ACCEPT_RETRY_MAX: Duration = Duration::from_secs(1);
+/// How long a stopping server waits for its connections to end.
+pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(5);

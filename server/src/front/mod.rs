@@ -1,8 +1,15 @@
-//! The doors: what happens to a connection before its first protocol byte.
+//! The doors: listeners, the first bytes of a connection, and the task that owns its socket.
+//!
+//! May call: `conn`, and `server` through [`Admit`]. Never happens here: protocol, routing, decisions about clients.
+//! One task per connection reads, writes and is woken; nobody else touches its socket. Start reading at [`Listening::serve`].
 
+mod listener;
 mod prefixed;
+mod shell;
 pub mod tls;
+mod transport;
 mod welcome;
 
+pub use listener::{Admit, ListenError, Listening};
 pub use prefixed::Prefixed;
 pub use welcome::{Door, Hello, NotWelcome, Opened, Welcomed, welcome};

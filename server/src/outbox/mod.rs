@@ -50,6 +50,7 @@ pub struct Queue {
     /// Set when a producer waited its whole time for this peer in vain; cleared by the next written byte.
     stuck: bool,
     producers: Vec<Waker>,
+    written_total: u64,
     /// Messages and payload bytes delivered so far.
     pub msgs: u64,
     pub bytes: u64,
@@ -70,6 +71,7 @@ impl Outbox {
                 overflowed: false,
                 stuck: false,
                 producers: Vec::new(),
+                written_total: 0,
                 msgs: 0,
                 bytes: 0,
                 stalls: 0,
@@ -190,13 +192,22 @@ impl Queue {
         }
     }
 
+    /// Three quarters of what may be pending is.
+    pub fn far_behind(&self) -> bool {
+        self.queued + self.in_flight > self.max_pending / 4 * 3
+    }
+
+    /// Counts a producer that has to wait; false when it need not.
+    pub fn note_stall(&mut self) -> bool {
+        let waits = !self.closed && self.congested();
+        self.stalls += u64::from(waits);
+        waits
+    }
+
     /// Registers a producer to be woken when the peer has caught up. False when there is nothing to wait for.
-    pub fn wait_for_room(&mut self, waker: &Waker, first: bool) -> bool {
+    pub fn wait_for_room(&mut self, waker: &Waker) -> bool {
         if self.closed || !self.congested() {
             return false;
-        }
-        if first {
-            self.stalls += 1;
         }
         if !self.producers.iter().any(|w| w.will_wake(waker)) {
             self.producers.push(waker.clone());
@@ -205,8 +216,13 @@ impl Queue {
     }
 
     /// A producer's time was up and the peer had not caught up.
-    pub fn gave_up_waiting(&mut self, written_meanwhile: bool) {
-        self.stuck |= !written_meanwhile;
+    pub fn gave_up_waiting(&mut self, made_progress: bool) {
+        self.stuck |= !made_progress;
+    }
+
+    /// Bytes written to the peer so far.
+    pub fn written_total(&self) -> u64 {
+        self.written_total
     }
 
     /// Hands all queued chunks to the owner and takes back the promise.
@@ -220,6 +236,7 @@ impl Queue {
     /// The owner wrote `n` of the bytes it took.
     pub fn written(&mut self, n: usize) {
         self.in_flight -= n;
+        self.written_total += n as u64;
         if n > 0 {
             self.stuck = false;
         }
@@ -279,13 +296,13 @@ mod tests {
         let out = Outbox::new(64 << 20);
         let mut q = out.lock();
         put(&mut q, &vec![0; limits::PAUSE_ABOVE_BYTES + 1]).unwrap();
-        assert!(q.wait_for_room(Waker::noop(), true));
+        assert!(q.wait_for_room(Waker::noop()));
         q.gave_up_waiting(false);
-        assert!(!q.wait_for_room(Waker::noop(), true));
+        assert!(!q.wait_for_room(Waker::noop()));
         let mut taken = VecDeque::new();
         q.take(&mut taken);
         q.written(1);
-        assert!(q.wait_for_room(Waker::noop(), true) == q.congested());
+        assert!(q.wait_for_room(Waker::noop()) == q.congested());
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! Accounts: isolated spaces of subjects.
+//!
+//! Lives here: an account's interest, its settings (limits, mappings, exports, imports) and its figures. May call: `router`,
+//! `conn`, `system`, `monitor`, `server`. Never happens here: delivery, I/O. Locks: the interest's own; settings are immutable
+//! snapshots that a reload swaps. Start reading at [`Account`].
+
+mod traffic;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::interest::Interest;
+use crate::options;
+pub use traffic::{Traffic, TrafficSnapshot};
+
+/// One account. Lives as long as a connection or a reload refers to it.
+pub struct Account {
+    pub name: Arc<str>,
+    /// Who wants what in here.
+    pub interest: Arc<Interest>,
+    /// Messages and payload bytes that came in from and went out to connections.
+    pub traffic: Traffic,
+    /// Client connections bound to this account.
+    connections: AtomicUsize,
+    /// Client connections ever bound.
+    pub total_connections: AtomicU64,
+    pub slow_consumers: AtomicU64,
+    /// The system account may do what others may not.
+    is_system: AtomicBool,
+    settings: ArcSwap<Settings>,
+}
+
+/// What the configuration says about an account.
+#[derive(Debug, Default)]
+pub struct Settings {
+    pub limits: options::AccountLimits,
+    pub default_permissions: Option<options::Permissions>,
+    pub msg_trace: Option<options::MessageTrace>,
+    pub nkey: Option<String>,
+}
+
+impl Account {
+    pub fn new(name: &str, settings: Settings) -> Self {
+        Self {
+            name: name.into(),
+            interest: Arc::new(Interest::default()),
+            traffic: Traffic::default(),
+            connections: AtomicUsize::new(0),
+            total_connections: AtomicU64::new(0),
+            slow_consumers: AtomicU64::new(0),
+            is_system: AtomicBool::new(false),
+            settings: ArcSwap::from_pointee(settings),
+        }
+    }
+
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    /// Swaps the settings; every cached match becomes stale.
+    pub fn apply(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
+        self.interest.touch();
+    }
+
+    pub fn is_system(&self) -> bool {
+        self.is_system.load(Ordering::Relaxed)
+    }
+
+    pub fn set_system(&self, system: bool) {
+        self.is_system.store(system, Ordering::Relaxed);
+    }
+
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Binds one more connection, unless the account's limit is reached.
+    #[must_use]
+    pub fn admit(&self) -> bool {
+        let max = self.settings.load().limits.max_connections;
+        let admitted = self
+            .connections
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| {
+                let below = max.is_none_or(|max| n < max as usize);
+                below.then_some(n + 1)
+            })
+            .is_ok();
+        if admitted {
+            self.total_connections.fetch_add(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    /// A bound connection left.
+    pub fn release(&self) {
+        self.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Account {
+    /// The subject that a mapping turns `subject` into, chosen by weight; `None` when it stays.
+    pub fn mapped(&self, _subject: &[u8], _cluster: &str, _random: u32) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Whether any mapping stands for `subject`.
+    pub fn has_mapping(&self, _subject: &[u8]) -> bool {
+        false
+    }
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_account_admits_nobody_until_one_leaves() {
+        let limits = options::AccountLimits {
+            max_connections: Some(1),
+            ..Default::default()
+        };
+        let account = Account::new(
+            "A",
+            Settings {
+                limits,
+                ..Default::default()
+            },
+        );
+        assert!(account.admit());
+        assert!(!account.admit());
+        account.release();
+        assert!(account.admit());
+        assert_eq!(account.total_connections.load(Ordering::Relaxed), 2);
+    }
+}

@@ -1,0 +1,250 @@
+//! CONNECT: who is it, and what may it do.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use nats_proto::info::ConnectOptions;
+
+use super::host::AuthFailure;
+use super::rights::ClientRights;
+use super::session::{Modes, Phase, Session};
+use super::shared::Client;
+use super::{ClosedReason, wire};
+use crate::auth::{AuthError, Credentials, Identity, Permissions, Revalidated, Verdict};
+use crate::interest::DeliveryCheck;
+use crate::options::ConnectionType;
+use crate::router::{Publisher, Rights};
+
+/// Versions of the client protocol that are spoken.
+const PROTOCOLS: std::ops::RangeInclusive<i32> = 0..=1;
+
+impl Session {
+    /// Before CONNECT only CONNECT may come, unless a user stands in for those who show nothing.
+    pub(super) fn may_begin_with(&mut self, bytes: &[u8], now: Instant) -> bool {
+        match bytes.first() {
+            None | Some(b'C' | b'c') => return true,
+            Some(_) => {}
+        }
+        if self.host.authenticator().no_auth_user().is_some() {
+            // The same pipeline as for a CONNECT that shows nothing.
+            let plain = ConnectOptions {
+                verbose: false,
+                pedantic: false,
+                ..ConnectOptions::default()
+            };
+            self.authenticate(&plain, now);
+            return !matches!(self.phase, Phase::AwaitingConnect | Phase::Closing(_));
+        }
+        self.auth_violation(AuthError::NoCredentials);
+        false
+    }
+
+    pub(super) fn connect(&mut self, json: &[u8], now: Instant) {
+        if self.settings.trace {
+            tracing::trace!(target: "protocol", "{} - <<- [CONNECT ***]", self.shared.label());
+        }
+        let options: ConnectOptions = match serde_json::from_slice(json) {
+            Ok(options) => options,
+            Err(e) => {
+                self.host
+                    .notice(&self.shared, format_args!("CONNECT is not valid JSON: {e}"));
+                return self.refuse(wire::UNKNOWN_OPERATION, ClosedReason::ProtocolViolation);
+            }
+        };
+        let first = {
+            let mut state = self.shared.state.lock();
+            let first = !state.client.connected;
+            state.client = Client::from(&options);
+            let rtt = self.shared.start.elapsed().unwrap_or_default();
+            state.rtt.get_or_insert(rtt);
+            first
+        };
+        if !first {
+            self.drop_subscriptions();
+        }
+        self.timers.auth_by = None;
+        self.timers.first_ping(now, self.jitter());
+        self.modes = Modes {
+            verbose: options.verbose,
+            pedantic: options.pedantic,
+            no_responders: options.no_responders,
+            headers: self.settings.headers && options.headers,
+        };
+        self.shared
+            .receiver
+            .set_modes(self.modes.headers, options.echo);
+        self.authenticate(&options, now);
+    }
+
+    fn jitter(&self) -> u32 {
+        u32::try_from(self.shared.id() % 100).unwrap_or(0)
+    }
+
+    fn authenticate(&mut self, options: &ConnectOptions, now: Instant) {
+        let authenticator = self.host.authenticator();
+        let tls = self.shared.state.lock().tls.clone();
+        let request = Credentials {
+            connect: options,
+            nonce: self.shared.nonce.as_bytes(),
+            certificates: tls.as_deref().map_or(&[][..], |t| &t.certificates),
+            tls: tls.is_some(),
+            connection_type: ConnectionType::Standard,
+        };
+        let designates = options.new_account || !options.account.is_empty();
+        match authenticator.check(&request) {
+            _ if designates => self.auth_violation(AuthError::AccountRequested),
+            Verdict::Refused(e) => self.auth_violation(e),
+            Verdict::Slow(check) => self.phase = Phase::Checking(check),
+            Verdict::Accepted(identity) => self.bind(identity, now),
+        }
+        self.greeting_checks(options);
+    }
+
+    /// Protocol demands are checked after the credentials, as strangers are told nothing.
+    fn greeting_checks(&mut self, options: &ConnectOptions) {
+        if self.closing().is_some() {
+            return;
+        }
+        if !PROTOCOLS.contains(&options.protocol) {
+            return self.refuse(wire::BAD_PROTOCOL, ClosedReason::BadClientProtocolVersion);
+        }
+        if options.no_responders && !self.modes.headers {
+            let reason = ClosedReason::NoRespondersRequiresHeaders;
+            return self.refuse(wire::NO_RESPONDERS_NEEDS_HEADERS, reason);
+        }
+        if self.modes.verbose && matches!(self.phase, Phase::Open) {
+            self.say(wire::OK);
+        }
+    }
+
+    /// The result of a password check that ran elsewhere.
+    pub fn checked(&mut self, result: Result<Identity, AuthError>, now: Instant) {
+        if self.closing().is_some() {
+            return;
+        }
+        match result {
+            Err(e) => self.auth_violation(e),
+            Ok(identity) => {
+                self.bind(identity, now);
+                if self.modes.verbose && matches!(self.phase, Phase::Open) {
+                    self.say(wire::OK);
+                }
+            }
+        }
+        self.resume(now);
+    }
+
+    fn auth_violation(&mut self, error: AuthError) {
+        let reason = match error {
+            AuthError::ProxyNotTrusted => ClosedReason::ProxyNotTrusted,
+            AuthError::ProxyRequired => ClosedReason::ProxyRequired,
+            _ => ClosedReason::AuthenticationViolation,
+        };
+        self.host
+            .auth_failed(&self.shared, &AuthFailure { reason, error });
+        self.refuse(wire::AUTHORIZATION, reason);
+    }
+
+    /// The client is who it says: binds it to its account.
+    fn bind(&mut self, identity: Identity, now: Instant) {
+        let Some(account) = self.host.account(&identity.account) else {
+            self.say(wire::ACCOUNT_REGISTRATION.as_bytes());
+            return self.auth_violation(AuthError::NoCredentials);
+        };
+        if std::mem::take(&mut self.admitted) {
+            self.publisher.account().release();
+        }
+        if !account.admit() {
+            let reason = ClosedReason::MaxAccountConnectionsExceeded;
+            return self.refuse(wire::MAX_ACCOUNT_CONNECTIONS, reason);
+        }
+        self.admitted = true;
+        self.apply_limits(&account.settings().limits);
+        self.publisher = Publisher::new(self.shared.receiver.clone(), account.clone(), None);
+        self.set_permissions(&identity);
+        {
+            let mut state = self.shared.state.lock();
+            state.account = Some(account);
+            state.identity = Some(Arc::new(identity));
+        }
+        self.phase = Phase::Open;
+        self.timers.auth_by = None;
+        self.timers.last_in = now;
+        self.host.connected(&self.shared);
+    }
+
+    /// The smaller of the server's and the account's limit counts.
+    fn apply_limits(&mut self, limits: &crate::options::AccountLimits) {
+        let smaller = |a: Option<usize>, b: Option<u32>| match (a, b.map(|b| b as usize)) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.max_payload = smaller(self.settings.max_payload, limits.max_payload);
+        self.max_subscriptions = smaller(self.settings.max_subscriptions, limits.max_subscriptions);
+    }
+
+    fn set_permissions(&mut self, identity: &Identity) {
+        self.rights = identity
+            .permissions
+            .clone()
+            .map(|p| Arc::new(ClientRights::new(p)));
+        let rights = self.rights.clone().map(|r| r as Arc<dyn Rights>);
+        self.publisher.set_rights(rights);
+        // Subscriptions that need a check for every delivery ask for it themselves.
+        let always = self.rights.clone().filter(|r| r.tracks_replies());
+        let check = always.map(|r| r as Arc<dyn DeliveryCheck>);
+        self.shared.receiver.set_check(check);
+    }
+
+    /// Settings or credentials changed under a live connection: it keeps what it still may, and loses the rest.
+    pub(super) fn revalidate(&mut self, verdict: Option<Box<Revalidated>>, now: Instant) {
+        self.settings = self.host.settings();
+        let trace = &self.shared.receiver.trace;
+        trace.store(self.settings.trace, std::sync::atomic::Ordering::Relaxed);
+        self.timers
+            .set_ping(self.settings.ping_interval, self.settings.ping_max);
+        match verdict.map(|v| *v) {
+            None => {
+                // It came in before anybody had to show anything.
+                if self.host.authenticator().required() && matches!(self.phase, Phase::Open) {
+                    return self.auth_violation(AuthError::NoCredentials);
+                }
+            }
+            Some(Revalidated::Same) => {}
+            Some(Revalidated::PermissionsChanged(permissions)) => {
+                self.change_permissions(permissions);
+            }
+            Some(Revalidated::Moved) => return self.auth_violation(AuthError::UnknownUser),
+            Some(Revalidated::Gone(e)) => return self.auth_violation(e),
+        }
+        let account = self.publisher.account().clone();
+        self.apply_limits(&account.settings().limits);
+        self.drop_forbidden_subscriptions();
+        self.timers.last_in = now;
+    }
+
+    fn change_permissions(&mut self, permissions: Option<Arc<Permissions>>) {
+        let Some(identity) = self.shared.identity() else {
+            return;
+        };
+        let mut changed = Identity::clone(&identity);
+        changed.permissions = permissions;
+        self.set_permissions(&changed);
+        self.shared.state.lock().identity = Some(Arc::new(changed));
+    }
+
+    fn drop_forbidden_subscriptions(&mut self) {
+        let subs: Vec<_> = self.shared.receiver.subs.lock().iter().cloned().collect();
+        for sub in subs {
+            if self.may_subscribe(&sub.subject, sub.queue.as_deref()) {
+                self.guard_deliveries(&sub.subject, sub.queue.as_deref());
+                continue;
+            }
+            self.remove(&sub);
+            self.say(&wire::subscription_revoked(
+                &sub.subject,
+                sub.sid.as_bytes(),
+            ));
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The part of a connection that others may look at: monitoring, events, reload, kick.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use nats_proto::info::ConnectOptions;
+use parking_lot::Mutex;
+
+use super::ClosedReason;
+use crate::account::Account;
+use crate::auth::{Identity, Revalidated};
+use crate::interest::Receiver;
+
+/// A connection, seen from outside.
+pub struct Shared {
+    pub receiver: Arc<Receiver>,
+    /// Where the connection comes from.
+    peer: SocketAddr,
+    /// Where the client comes from, when a proxy said so.
+    proxied: OnceLock<SocketAddr>,
+    pub start: SystemTime,
+    /// What the client signs, as sent in INFO; empty when nothing is to be signed.
+    pub nonce: String,
+    pub state: Mutex<SharedState>,
+    commands: Mutex<Vec<Command>>,
+    has_commands: AtomicBool,
+    closed: OnceLock<(ClosedReason, SystemTime)>,
+}
+
+/// What changes during the life of a connection.
+#[derive(Default)]
+pub struct SharedState {
+    /// What the client said of itself.
+    pub client: Client,
+    pub identity: Option<Arc<Identity>>,
+    pub account: Option<Arc<Account>>,
+    pub rtt: Option<Duration>,
+    pub last_activity: Option<SystemTime>,
+    pub tls: Option<Arc<TlsFacts>>,
+}
+
+/// The harmless part of CONNECT.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    pub name: String,
+    pub lang: String,
+    pub version: String,
+    pub protocol: i32,
+    /// CONNECT was received.
+    pub connected: bool,
+}
+
+impl From<&ConnectOptions> for Client {
+    fn from(c: &ConnectOptions) -> Self {
+        Self {
+            name: c.name.clone(),
+            lang: c.lang.clone(),
+            version: c.version.clone(),
+            protocol: c.protocol,
+            connected: true,
+        }
+    }
+}
+
+/// What the TLS handshake agreed on.
+#[derive(Debug, Clone, Default)]
+pub struct TlsFacts {
+    pub version: &'static str,
+    pub cipher: String,
+    /// TLS began before INFO.
+    pub first: bool,
+    /// The client's certificates, its own first.
+    pub certificates: Vec<rustls_pki_types::CertificateDer<'static>>,
+}
+
+/// What others want of a connection; done by its own task.
+#[derive(Debug)]
+pub enum Command {
+    /// Say this and close.
+    Close {
+        reason: ClosedReason,
+        error: Option<&'static str>,
+    },
+    /// Send a fresh INFO to clients that understand it.
+    SendInfo,
+    /// Settings or credentials changed: this is what the new ones make of this connection; `None` when it had shown none.
+    Revalidate(Option<Box<Revalidated>>),
+}
+
+impl Shared {
+    pub fn new(
+        receiver: Arc<Receiver>,
+        peer: SocketAddr,
+        start: SystemTime,
+        nonce: String,
+    ) -> Self {
+        Self {
+            receiver,
+            peer,
+            proxied: OnceLock::new(),
+            start,
+            nonce,
+            state: Mutex::new(SharedState::default()),
+            commands: Mutex::new(Vec::new()),
+            has_commands: AtomicBool::new(false),
+            closed: OnceLock::new(),
+        }
+    }
+
+    /// Where the client comes from.
+    pub fn remote(&self) -> SocketAddr {
+        self.proxied.get().copied().unwrap_or(self.peer)
+    }
+
+    /// A proxy in front says who the client is.
+    pub fn set_proxied(&self, client: SocketAddr) {
+        let _ = self.proxied.set(client);
+    }
+
+    pub fn id(&self) -> u64 {
+        self.receiver.id
+    }
+
+    /// Leaves a command and wakes the connection's task.
+    pub fn command(&self, command: Command) {
+        self.commands.lock().push(command);
+        self.has_commands.store(true, Ordering::Release);
+        self.receiver.outbox.wake();
+    }
+
+    pub fn close(&self, reason: ClosedReason, error: Option<&'static str>) {
+        self.command(Command::Close { reason, error });
+    }
+
+    pub(super) fn take_commands(&self) -> Vec<Command> {
+        if !self.has_commands.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.commands.lock())
+    }
+
+    /// When and why the connection ended, once it has.
+    pub fn closed(&self) -> Option<(ClosedReason, SystemTime)> {
+        self.closed.get().copied()
+    }
+
+    pub fn set_closed(&self, reason: ClosedReason, at: SystemTime) -> bool {
+        self.closed.set((reason, at)).is_ok()
+    }
+
+    pub fn account(&self) -> Option<Arc<Account>> {
+        self.state.lock().account.clone()
+    }
+
+    pub fn identity(&self) -> Option<Arc<Identity>> {
+        self.state.lock().identity.clone()
+    }
+
+    /// How logs name this connection.
+    pub fn label(&self) -> String {
+        format!("{} - cid:{}", self.remote(), self.id())
+    }
+}

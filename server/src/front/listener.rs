@@ -1,0 +1,142 @@
+//! Accepting clients.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::transport::{Stream, Tcp};
+use super::{Door, Hello, NotWelcome, Opened, shell, welcome};
+use crate::conn::{ClosedReason, Host, Session, Shared, TlsFacts};
+use crate::limits::ACCEPT_RETRY_MAX;
+
+/// What a listener asks of the server for every connection.
+pub trait Admit: Host {
+    /// A place for a new connection. Everybody gets one; who is too many is told so by the session.
+    fn admit(self: Arc<Self>, remote: SocketAddr) -> Arc<Shared>;
+    /// How clients are received now.
+    fn door(&self) -> Arc<Door>;
+    /// The INFO line that opens the connection.
+    fn first_info(&self, to: &Shared, hello: &Hello) -> Vec<u8>;
+    /// There are more connections than allowed.
+    fn is_full(&self) -> bool;
+    /// A client did not get as far as the protocol.
+    fn not_welcome(&self, client: &Arc<Shared>, why: &NotWelcome);
+    fn accept_failed(&self, error: &io::Error, retry: Duration);
+}
+
+/// A port that cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error("Error listening on port: {address}, {source:?}")]
+pub struct ListenError {
+    pub address: String,
+    #[source]
+    pub source: io::Error,
+}
+
+/// An open port.
+pub struct Listening {
+    listener: TcpListener,
+    pub address: SocketAddr,
+}
+
+impl Listening {
+    /// Opens `host:port`; port 0 is any free one.
+    ///
+    /// # Errors
+    /// When the name does not resolve or the port is taken.
+    pub async fn open(host: &str, port: u16) -> Result<Self, ListenError> {
+        let address = format!(
+            "{}:{port}",
+            if host.contains(':') {
+                format!("[{host}]")
+            } else {
+                host.to_owned()
+            }
+        );
+        let failed = |source| ListenError {
+            address: address.clone(),
+            source,
+        };
+        let listener = TcpListener::bind(&address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// Accepts clients until the future is dropped.
+    pub async fn serve<A: Admit>(self, server: Arc<A>) {
+        let mut retry = Duration::from_millis(10);
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, remote)) => {
+                    retry = Duration::from_millis(10);
+                    tokio::spawn(client(server.clone(), stream, remote));
+                }
+                Err(e) => {
+                    server.accept_failed(&e, retry);
+                    tokio::time::sleep(retry).await;
+                    retry = (retry * 2).min(ACCEPT_RETRY_MAX);
+                }
+            }
+        }
+    }
+}
+
+/// One client from its first byte to its last.
+async fn client<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) {
+    let _ = stream.set_nodelay(true);
+    let shared = server.clone().admit(peer);
+    let full = server.is_full();
+    let info = |hello: &Hello| server.first_info(&shared, hello);
+    // On the heap, so that it is gone when the connection is quiet.
+    let door = server.door();
+    let welcomed = match Box::pin(welcome(stream, peer, &door, info)).await {
+        Ok(welcomed) => welcomed,
+        Err(why) => {
+            server.not_welcome(&shared, &why);
+            if shared.set_closed(reason_of(&why), SystemTime::now()) {
+                server.disconnected(&shared, reason_of(&why));
+            }
+            return;
+        }
+    };
+    if welcomed.client != peer {
+        shared.set_proxied(welcomed.client);
+    }
+    shared.state.lock().tls = welcomed.tls.map(|t| {
+        Arc::new(TlsFacts {
+            version: t.version,
+            cipher: t.cipher_suite,
+            first: t.first,
+            certificates: t.certificates,
+        })
+    });
+    let host: Arc<dyn Host> = server;
+    let mut session = Session::new(host.clone(), shared, Instant::now());
+    if full {
+        session.too_many();
+    }
+    match welcomed.stream {
+        Opened::Plain { stream, early } => {
+            session.early(early, Instant::now());
+            shell::run(session, Tcp(stream), host).await;
+        }
+        Opened::Tls(stream) => shell::run(session, Stream(stream), host).await,
+    }
+}
+
+fn reason_of(why: &NotWelcome) -> ClosedReason {
+    match why {
+        NotWelcome::Throttled => ClosedReason::MaxConnectionsExceeded,
+        NotWelcome::HandshakeTimeout
+        | NotWelcome::NotTls
+        | NotWelcome::Handshake(_)
+        | NotWelcome::NotPinned => ClosedReason::TlsHandshakeError,
+        NotWelcome::Proxy(_) | NotWelcome::ProxyTimeout | NotWelcome::ProxyRead(_) => {
+            ClosedReason::ProtocolViolation
+        }
+        NotWelcome::Write(_) => ClosedReason::WriteError,
+    }
+}

@@ -1,0 +1,162 @@
+//! A connection's memory of what its subjects matched.
+
+use std::hash::BuildHasher as _;
+
+use crate::interest::Matched;
+use crate::limits::{MATCH_CACHE_FIRST, MATCH_CACHE_MAX};
+
+/// What is known about publishing to one subject.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    pub matched: Matched,
+    pub verdict: Verdict,
+    /// A mapping may change the subject, so that the choice has to be made per message.
+    pub mapped: bool,
+}
+
+/// May this connection publish to the subject?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Verdict {
+    #[default]
+    Allowed,
+    Denied,
+    /// Denied unless it answers a message received (`allow_responses`): asked for every message.
+    OnlyReplies,
+}
+
+/// A place in the cache; good until the next change of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Place(usize);
+
+static NOTHING: Known = Known {
+    matched: Matched::None,
+    verdict: Verdict::Denied,
+    mapped: false,
+};
+
+struct Slot {
+    generation: u64,
+    subject: Box<[u8]>,
+    known: Known,
+}
+
+/// Direct-mapped: a subject has one place, the newer one takes it. Starts small and grows while subjects push each other out.
+#[derive(Default)]
+pub struct MatchCache {
+    slots: Vec<Option<Slot>>,
+    hasher: foldhash::fast::RandomState,
+    evictions: usize,
+}
+
+impl MatchCache {
+    /// Where `subject` is remembered, if the memory is as new as `generation`.
+    #[inline]
+    pub fn find(&self, subject: &[u8], generation: u64) -> Option<Place> {
+        let at = self.place(subject)?;
+        match self.slots.get(at) {
+            Some(Some(slot)) if slot.generation == generation && *slot.subject == *subject => {
+                Some(Place(at))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is remembered at a place just found or stored.
+    #[inline]
+    pub fn at(&self, place: Place) -> &Known {
+        match self.slots.get(place.0) {
+            Some(Some(slot)) => &slot.known,
+            _ => &NOTHING,
+        }
+    }
+
+    /// Remembers `known`; reuses the memory of the slot where it can.
+    pub fn store(&mut self, subject: &[u8], generation: u64, known: Known) -> Place {
+        if self.slots.is_empty() {
+            self.slots.resize_with(MATCH_CACHE_FIRST, || None);
+        }
+        let mut at = self.place(subject).unwrap_or(0);
+        let crowded = self.slots[at]
+            .as_ref()
+            .is_some_and(|s| s.generation == generation && *s.subject != *subject);
+        if crowded {
+            self.evictions += 1;
+            if self.evictions > self.slots.len() && self.slots.len() < MATCH_CACHE_MAX {
+                self.grow();
+                at = self.place(subject).unwrap_or(0);
+            }
+        }
+        match &mut self.slots[at] {
+            Some(s) if *s.subject == *subject => {
+                s.generation = generation;
+                s.known = known;
+            }
+            slot => {
+                *slot = Some(Slot {
+                    generation,
+                    subject: subject.into(),
+                    known,
+                });
+            }
+        }
+        Place(at)
+    }
+
+    pub fn clear(&mut self) {
+        self.slots = Vec::new();
+        self.evictions = 0;
+    }
+
+    #[inline]
+    fn place(&self, subject: &[u8]) -> Option<usize> {
+        let mask = self.slots.len().checked_sub(1)?;
+        Some(self.hasher.hash_one(subject) as usize & mask)
+    }
+
+    fn grow(&mut self) {
+        let size = (self.slots.len() * 4).min(MATCH_CACHE_MAX);
+        let old = std::mem::take(&mut self.slots);
+        self.slots.resize_with(size, || None);
+        self.evictions = 0;
+        for slot in old.into_iter().flatten() {
+            if let Some(at) = self.place(&slot.subject) {
+                self.slots[at] = Some(slot);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_another_generation_is_not_found() {
+        let mut c = MatchCache::default();
+        assert!(c.find(b"a", 1).is_none());
+        c.store(
+            b"a",
+            1,
+            Known {
+                mapped: true,
+                ..Known::default()
+            },
+        );
+        assert!(c.find(b"a", 1).is_some_and(|p| c.at(p).mapped));
+        assert!(c.find(b"a", 2).is_none());
+        c.store(b"a", 2, Known::default());
+        assert!(c.find(b"a", 2).is_some_and(|p| !c.at(p).mapped));
+    }
+
+    #[test]
+    fn crowding_makes_it_grow_up_to_its_limit() {
+        let mut c = MatchCache::default();
+        for round in 0..4 {
+            for n in 0..20_000u32 {
+                c.store(n.to_string().as_bytes(), 1, Known::default());
+            }
+            assert!(c.slots.len() <= MATCH_CACHE_MAX, "round {round}");
+        }
+        assert_eq!(c.slots.len(), MATCH_CACHE_MAX);
+    }
+}

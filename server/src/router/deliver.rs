@@ -1,0 +1,200 @@
+//! One message to all that its subject matched.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Cycle, Handler, Message};
+use crate::account::{Account, TrafficSnapshot};
+use crate::interest::{Matched, QueueGroup, Receiver, Sub, Target};
+use crate::outbox::Refused;
+
+/// Where a message comes from.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// The account in which it is being routed.
+    pub account: &'a Arc<Account>,
+    /// The connection that published it; `None` when the server did.
+    pub receiver: Option<&'a Arc<Receiver>>,
+}
+
+/// Delivers to every plain subscription and to one member of every queue group. True when anybody got it.
+pub fn to_all(cx: &mut Cycle, from: &Origin<'_>, matched: &Matched, msg: &Message<'_>) -> bool {
+    let mut delivered = 0u64;
+    for sub in matched.plain() {
+        delivered += u64::from(to_sub(cx, from, sub, msg));
+    }
+    for group in matched.queues() {
+        delivered += u64::from(to_queue(cx, from, group, msg));
+    }
+    if delivered > 0 {
+        cx.traffic.out_msgs += delivered;
+        cx.traffic.out_bytes += delivered * msg.payload.len() as u64;
+    }
+    delivered > 0
+}
+
+/// What the server itself publishes: looks up the interest and delivers. True when anybody got it.
+pub fn publish_from_inside(cx: &mut Cycle, account: &Arc<Account>, msg: &Message<'_>) -> bool {
+    let matched = account.interest.matches(msg.subject);
+    let from = Origin {
+        account,
+        receiver: None,
+    };
+    let before = std::mem::take(&mut cx.traffic);
+    let delivered = to_all(cx, &from, &matched, msg);
+    let out = std::mem::replace(&mut cx.traffic, before);
+    account.traffic.add(&TrafficSnapshot {
+        in_msgs: 0,
+        in_bytes: 0,
+        ..out
+    });
+    delivered
+}
+
+/// Starts at a random member and goes on to the next while one cannot take it.
+fn to_queue(cx: &mut Cycle, from: &Origin<'_>, group: &QueueGroup, msg: &Message<'_>) -> bool {
+    let n = group.subs.len();
+    if n == 0 {
+        return false;
+    }
+    let start = cx.random() as usize % n;
+    let (tail, head) = group.subs.split_at(start);
+    head.iter()
+        .chain(tail)
+        .any(|sub| to_sub(cx, from, sub, msg))
+}
+
+#[inline]
+fn to_sub(cx: &mut Cycle, from: &Origin<'_>, sub: &Arc<Sub>, msg: &Message<'_>) -> bool {
+    match &sub.target {
+        Target::Receiver(r) => to_receiver(cx, from, sub, r, msg),
+        Target::Hook(h) => match h.as_any().downcast_ref::<Handler>() {
+            Some(handler) if !sub.is_closed() => handler.0.receive(cx, from, sub, msg),
+            _ => false,
+        },
+    }
+}
+
+#[inline]
+fn to_receiver(
+    cx: &mut Cycle,
+    from: &Origin<'_>,
+    sub: &Arc<Sub>,
+    to: &Arc<Receiver>,
+    msg: &Message<'_>,
+) -> bool {
+    if from.receiver.is_some_and(|own| Arc::ptr_eq(own, to)) && !to.echo() {
+        return false;
+    }
+    let check = to.check();
+    if let Some(check) = &check
+        && check.denies(msg.subject, sub.queue.as_deref())
+    {
+        return false;
+    }
+    if sub.shadow.is_some() {
+        return to_shadow(cx, sub, to, msg);
+    }
+    let done = append(cx, sub, sub, to, msg.subject, msg);
+    if done && let (Some(check), Some(reply)) = (check, msg.reply) {
+        check.delivered_with_reply(reply);
+    }
+    done
+}
+
+/// A stream import: the receiver sees the subject that its own account uses.
+#[cold]
+fn to_shadow(cx: &mut Cycle, sub: &Arc<Sub>, to: &Arc<Receiver>, msg: &Message<'_>) -> bool {
+    let Some(shadow) = sub.shadow.as_deref() else {
+        return false;
+    };
+    append(cx, sub, &shadow.origin, to, msg.subject, msg)
+}
+
+/// Copies the frame into the receiver's outbox. `counted` is the subscription whose limit counts.
+#[inline]
+fn append(
+    cx: &mut Cycle,
+    sub: &Arc<Sub>,
+    counted: &Arc<Sub>,
+    to: &Arc<Receiver>,
+    subject: &[u8],
+    msg: &Message<'_>,
+) -> bool {
+    let with_header = msg.header_len > 0 && to.headers();
+    let (verb, tail, bytes): (&[u8], &[u8], usize) = if with_header {
+        (b"HMSG ", msg.tail(), msg.payload.len())
+    } else if msg.header_len == 0 {
+        (b"MSG ", msg.tail(), msg.payload.len())
+    } else {
+        (b"MSG ", msg.bare_tail(), msg.body().len())
+    };
+    let sid = sub.sid.as_bytes();
+    let mut q = to.outbox.lock();
+    if counted.is_closed() || sub.is_closed() {
+        return false;
+    }
+    let max = counted.max();
+    if max > 0 && counted.delivered() >= max {
+        drop(q);
+        cx.end_sub(counted);
+        return false;
+    }
+    if cx.drop_when_slow && q.far_behind() {
+        return false;
+    }
+    let len = verb.len() + subject.len() + 1 + sid.len() + tail.len();
+    match q.frame(len) {
+        Ok(out) => {
+            out.extend_from_slice(verb);
+            out.extend_from_slice(subject);
+            out.push(b' ');
+            out.extend_from_slice(sid);
+            out.extend_from_slice(tail);
+        }
+        Err(Refused::Closed) => return false,
+        Err(Refused::Overflow) => {
+            let owed = q.promise();
+            drop(q);
+            cx.overflowed.push(to.clone());
+            if owed {
+                cx.owe_wake(to);
+            }
+            return false;
+        }
+    }
+    q.msgs += 1;
+    q.bytes += bytes as u64;
+    let last = counted.count() == max;
+    let owed = q.promise();
+    let congested = q.congested();
+    drop(q);
+    if owed {
+        cx.owe_wake(to);
+    }
+    if congested {
+        cx.note_congested(to);
+    }
+    if last {
+        cx.end_sub(counted);
+    }
+    if to.trace.load(Ordering::Relaxed) {
+        trace_out(to, verb, subject, sid, tail);
+    }
+    true
+}
+
+#[cold]
+fn trace_out(to: &Receiver, verb: &[u8], subject: &[u8], sid: &[u8], tail: &[u8]) {
+    let line_end = memchr::memchr(b'\r', tail).unwrap_or(tail.len());
+    let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
+    tracing::trace!(
+        target: "protocol",
+        "{} - ->> [{}{} {}{}]",
+        to.id,
+        text(verb),
+        text(subject),
+        text(sid),
+        text(tail.get(..line_end).unwrap_or_default()),
+    );
+}

@@ -1,0 +1,18 @@
+//! From a published message to its deliveries. The only place where a message crosses from one account to another.
+//!
+//! May call: `conn` (what its peer published), `system` (what the server itself publishes). Never happens here: a system
+//! call, waiting, an allocation per delivery. Locks: a receiver's append lock while one frame is copied.
+//! Start reading at [`Publisher::publish`], then [`deliver`](deliver::to_all).
+
+mod cache;
+mod cycle;
+mod deliver;
+mod message;
+mod publisher;
+mod service;
+
+pub use cycle::Cycle;
+pub use deliver::{Origin, publish_from_inside, to_all};
+pub use message::Message;
+pub use publisher::{Outcome, Publisher, Rights};
+pub use service::{Handler, Service};

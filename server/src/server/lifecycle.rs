@@ -1,0 +1,49 @@
+//! The end of a server: at once, or gently.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Core;
+use crate::conn::{ClosedReason, Command};
+use crate::limits::SHUTDOWN_WAIT_MAX;
+
+/// Longest time between two closings in lame duck mode.
+const STEP_MAX: Duration = Duration::from_secs(1);
+
+/// Closes every client and waits, for a bounded time, until they are gone.
+pub async fn close_all(core: &Arc<Core>) {
+    for client in core.registry.open() {
+        client.close(ClosedReason::ServerShutdown, None);
+    }
+    let gone = async {
+        while !core.registry.is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    if tokio::time::timeout(SHUTDOWN_WAIT_MAX, gone).await.is_err() {
+        tracing::warn!("{} connections did not close in time", core.registry.len());
+    }
+}
+
+/// Tells clients to leave, gives them the grace period, then closes them spread over the configured duration.
+pub async fn lame_duck(core: &Arc<Core>) {
+    core.lame_duck.store(true, Ordering::Relaxed);
+    core.change_info(|info| info.ldm = true);
+    for client in core.registry.open() {
+        client.command(Command::SendInfo);
+    }
+    let options = core.options();
+    let settings = &options.lame_duck;
+    tokio::time::sleep(settings.grace_period).await;
+    let clients = core.registry.open();
+    let spread = settings.duration.saturating_sub(settings.grace_period);
+    let step = spread
+        .checked_div(u32::try_from(clients.len()).unwrap_or(u32::MAX).max(1))
+        .unwrap_or_default()
+        .min(STEP_MAX);
+    for client in clients {
+        client.close(ClosedReason::ServerShutdown, None);
+        tokio::time::sleep(step).await;
+    }
+}

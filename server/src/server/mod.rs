@@ -1,0 +1,21 @@
+//! The server as a whole: wires the rooms and leads them through start, reload, lame duck and stop.
+//!
+//! May call: `main` and whoever embeds the server. Never happens here: protocol, routing, anything per message.
+//! Locks: the registry's and the account table's, held for single look-ups. Start reading at [`Server::builder`].
+
+mod accounts;
+
+mod identity;
+mod info;
+mod lifecycle;
+mod observer;
+mod registry;
+mod start;
+mod state;
+
+pub use accounts::Accounts;
+pub use identity::{ServerIdentity, VERSION};
+pub use observer::Observer;
+pub use registry::Registry;
+pub use start::{Builder, Server, StartError};
+pub use state::{Core, Counters, SetupError};

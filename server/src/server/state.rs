@@ -1,0 +1,322 @@
+//! What the rooms share: immutable snapshots of the settings, the accounts, the connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nats_proto::info::ServerInfo;
+use parking_lot::Mutex;
+
+use super::{Accounts, Observer, Registry, ServerIdentity, info};
+use crate::account::{Account, Traffic};
+use crate::auth::{AuthSetupError, Authenticator};
+use crate::conn::{AuthFailure, ClosedReason, Command, Host, Settings, Shared};
+use crate::front::tls::{TlsPolicy, TlsSetupError};
+use crate::front::{Admit, Door, Hello, NotWelcome};
+use crate::interest::{Receiver, ReceiverKind};
+use crate::options::Options;
+
+/// Random bytes in a nonce; 15 characters as text.
+const NONCE_BYTES: usize = 11;
+
+/// The server's state, for the rooms that wire or show it.
+pub struct Core {
+    pub identity: ServerIdentity,
+    pub accounts: Accounts,
+    pub registry: Registry,
+    pub traffic: Traffic,
+    pub counters: Counters,
+    /// Where clients connect to.
+    pub listen: SocketAddr,
+    options: ArcSwap<Options>,
+    settings: ArcSwap<Settings>,
+    authenticator: ArcSwap<Authenticator>,
+    info: ArcSwap<ServerInfo>,
+    door: ArcSwap<Door>,
+    pub(super) lame_duck: AtomicBool,
+    config_loaded: Mutex<SystemTime>,
+    observer: OnceLock<Arc<dyn Observer>>,
+}
+
+/// Settings that read well and cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Auth(#[from] AuthSetupError),
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+}
+
+/// Figures of the whole server that belong to no account.
+#[derive(Default)]
+pub struct Counters {
+    pub slow_consumers: AtomicU64,
+    pub stale_connections: AtomicU64,
+    pub stalled_clients: AtomicU64,
+}
+
+impl Core {
+    /// # Errors
+    /// When the options name users that cannot be.
+    pub fn new(
+        options: Options,
+        identity: ServerIdentity,
+        listen: SocketAddr,
+    ) -> Result<Self, SetupError> {
+        let authenticator = Authenticator::new(&options)?;
+        let door = door_of(&options)?;
+        let info = info::common(&identity, &options, listen, authenticator.required());
+        Ok(Self {
+            accounts: Accounts::new(&options),
+            registry: Registry::new(options.limits.max_closed_clients as usize),
+            traffic: Traffic::default(),
+            counters: Counters::default(),
+            listen,
+            settings: ArcSwap::from_pointee(settings_of(&options)),
+            authenticator: ArcSwap::from_pointee(authenticator),
+            info: ArcSwap::from_pointee(info),
+            door: ArcSwap::from_pointee(door),
+            lame_duck: AtomicBool::new(false),
+            config_loaded: Mutex::new(identity.started),
+            observer: OnceLock::new(),
+            options: ArcSwap::from_pointee(options),
+            identity,
+        })
+    }
+
+    pub fn options(&self) -> Arc<Options> {
+        self.options.load_full()
+    }
+
+    /// Takes on new options as a whole: builds everything first, then swaps, then tells the connections what becomes of them.
+    ///
+    /// Blocks while passwords are compared with hashes that changed: call it where that is allowed.
+    ///
+    /// # Errors
+    /// Nothing is changed when the new options cannot work.
+    pub fn apply(&self, options: Options) -> Result<(), SetupError> {
+        let authenticator = Authenticator::new(&options)?;
+        let door = door_of(&options)?;
+        let mut info = info::common(
+            &self.identity,
+            &options,
+            self.listen,
+            authenticator.required(),
+        );
+        info.ldm = self.is_lame_duck();
+        self.accounts.apply(&options);
+        self.registry
+            .set_max_closed(options.limits.max_closed_clients as usize);
+        self.settings.store(Arc::new(settings_of(&options)));
+        self.authenticator.store(Arc::new(authenticator));
+        self.info.store(Arc::new(info));
+        self.door.store(Arc::new(door));
+        self.options.store(Arc::new(options));
+        *self.config_loaded.lock() = SystemTime::now();
+        let authenticator = self.authenticator.load_full();
+        for client in self.registry.open() {
+            let verdict = client
+                .identity()
+                .map(|identity| authenticator.still_valid(&identity));
+            client.command(Command::Revalidate(verdict.map(Box::new)));
+        }
+        Ok(())
+    }
+
+    /// INFO as it stands.
+    pub fn server_info(&self) -> Arc<ServerInfo> {
+        self.info.load_full()
+    }
+
+    pub(super) fn change_info(&self, change: impl FnOnce(&mut ServerInfo)) {
+        let mut info = ServerInfo::clone(&self.info.load());
+        change(&mut info);
+        self.info.store(Arc::new(info));
+    }
+
+    pub fn is_lame_duck(&self) -> bool {
+        self.lame_duck.load(Ordering::Relaxed)
+    }
+
+    /// When the configuration was last taken on.
+    pub fn config_loaded(&self) -> SystemTime {
+        *self.config_loaded.lock()
+    }
+
+    /// Subscriptions of all accounts.
+    pub fn subscriptions(&self) -> usize {
+        self.accounts.all().iter().map(|a| a.interest.len()).sum()
+    }
+
+    /// Names who is told of connections; once, before clients are accepted.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        let _ = self.observer.set(observer);
+    }
+}
+
+fn door_of(o: &Options) -> Result<Door, TlsSetupError> {
+    let load = |tls| TlsPolicy::load(tls, o.allow_non_tls).map(Arc::new);
+    Ok(Door {
+        tls: o.tls.as_ref().map(load).transpose()?,
+        proxy_protocol: o.proxy_protocol,
+        in_process: false,
+    })
+}
+
+fn settings_of(o: &Options) -> Settings {
+    let (l, log) = (&o.limits, &o.logging);
+    Settings {
+        max_control_line: l.max_control_line as usize,
+        max_payload: l.max_payload.map(|n| n as usize),
+        max_pending: usize::try_from(l.max_pending).unwrap_or(usize::MAX),
+        max_subscriptions: l.max_subscriptions.map(|n| n as usize),
+        max_sub_tokens: l.max_sub_tokens.map(usize::from),
+        ping_interval: l.ping_interval,
+        ping_max: l.ping_max,
+        write_deadline: l.write_deadline,
+        auth_timeout: o.auth_timeout(),
+        headers: !o.no_header_support,
+        no_fast_producer_stall: l.no_fast_producer_stall,
+        trace: log.trace,
+        trace_verbose: log.trace_verbose,
+        trace_headers: log.trace_headers,
+        max_traced_msg_len: log.max_traced_msg_len.unwrap_or(0) as usize,
+    }
+}
+
+impl Host for Core {
+    fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    fn authenticator(&self) -> Arc<Authenticator> {
+        self.authenticator.load_full()
+    }
+
+    fn account(&self, name: &str) -> Option<Arc<Account>> {
+        self.accounts.find(name)
+    }
+
+    fn global_account(&self) -> Arc<Account> {
+        self.accounts.global.clone()
+    }
+
+    fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    fn info_line(&self, to: &Shared, with_connect_info: bool) -> Vec<u8> {
+        info::line(
+            &self.info.load(),
+            to,
+            self.shown_ip(to.remote()),
+            with_connect_info,
+        )
+    }
+
+    fn connected(&self, client: &Arc<Shared>) {
+        if let Some(o) = self.observer.get() {
+            o.connected(client);
+        }
+    }
+
+    fn auth_failed(&self, client: &Arc<Shared>, failure: &AuthFailure) {
+        tracing::error!(
+            "{} - {} - {}",
+            client.label(),
+            failure.reason,
+            failure.error
+        );
+        if let Some(o) = self.observer.get() {
+            o.auth_failed(client, failure);
+        }
+    }
+
+    fn disconnected(&self, client: &Arc<Shared>, reason: ClosedReason) {
+        self.registry.remove(client);
+        match reason {
+            ClosedReason::SlowConsumerPendingBytes | ClosedReason::SlowConsumerWriteDeadline => {
+                self.counters.slow_consumers.fetch_add(1, Ordering::Relaxed);
+                if let Some(a) = client.account() {
+                    a.slow_consumers.fetch_add(1, Ordering::Relaxed);
+                }
+                tracing::info!("{} - Slow Consumer Detected: {reason}", client.label());
+            }
+            ClosedReason::StaleConnection => {
+                self.counters
+                    .stale_connections
+                    .fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        tracing::debug!("{} - Client connection closed: {reason}", client.label());
+        if let Some(o) = self.observer.get() {
+            o.disconnected(client, reason);
+        }
+    }
+
+    fn notice(&self, client: &Shared, text: std::fmt::Arguments<'_>) {
+        tracing::error!("{} - {text}", client.label());
+    }
+}
+
+impl Admit for Core {
+    fn admit(self: Arc<Self>, remote: SocketAddr) -> Arc<Shared> {
+        let max_pending = self.settings.load().max_pending;
+        let id = self.registry.next_id();
+        let receiver = Arc::new(Receiver::new(id, ReceiverKind::Client, max_pending));
+        let nonce = if self.authenticator.load().nonce_required() {
+            nonce()
+        } else {
+            String::new()
+        };
+        let shared = Arc::new(Shared::new(receiver, remote, SystemTime::now(), nonce));
+        self.registry.add(shared.clone());
+        tracing::debug!("{} - Client connection created", shared.label());
+        shared
+    }
+
+    fn door(&self) -> Arc<Door> {
+        self.door.load_full()
+    }
+
+    fn first_info(&self, to: &Shared, hello: &Hello) -> Vec<u8> {
+        let mut info = ServerInfo::clone(&self.info.load());
+        info.tls_required = hello.tls_required;
+        info.tls_available = hello.tls_available;
+        let shown = hello.client.map(|c| self.shown_ip(c)).unwrap_or_default();
+        info::line(&info, to, shown, false)
+    }
+
+    fn not_welcome(&self, client: &Arc<Shared>, why: &NotWelcome) {
+        if why.is_probe() {
+            tracing::debug!("{} - {why}", client.label());
+        } else {
+            tracing::error!("{} - {why}", client.label());
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.registry.len() > self.options.load().limits.max_connections as usize
+    }
+
+    fn accept_failed(&self, error: &io::Error, retry: Duration) {
+        tracing::error!(
+            "Temporary Client Accept Error ({error}), sleeping {}ms",
+            retry.as_millis()
+        );
+    }
+}
+
+/// Text that a client signs to prove that it holds its key.
+fn nonce() -> String {
+    let mut raw = [0u8; NONCE_BYTES];
+    // The system's generator does not fail once the process runs; an all-zero nonce would only be refused by signatures.
+    let _ = aws_lc_rs::rand::fill(&mut raw);
+    URL_SAFE_NO_PAD.encode(raw)
+}
