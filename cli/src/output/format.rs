@@ -26,6 +26,11 @@ pub fn signed(value: i64) -> String {
 
 /// `1,234.567`: at most three decimals, none when they are zero.
 pub fn decimal(value: f64) -> String {
+    decimal_to(value, 3)
+}
+
+/// At most `digits` decimals, cut off and not rounded; none when they are zero.
+pub fn decimal_to(value: f64, digits: usize) -> String {
     if !value.is_finite() {
         return value.to_string();
     }
@@ -35,7 +40,7 @@ pub fn decimal(value: f64) -> String {
         .parse()
         .map(count)
         .unwrap_or_else(|_| whole.to_owned());
-    let fraction = fraction.get(..fraction.len().min(3)).unwrap_or("");
+    let fraction = fraction.get(..fraction.len().min(digits)).unwrap_or("");
     if !fraction.trim_end_matches('0').is_empty() {
         text.push('.');
         text.push_str(fraction);
