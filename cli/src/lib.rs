@@ -18,9 +18,11 @@
 pub mod output;
 
 pub mod app;
+pub mod bench;
 pub mod commands;
 pub mod error;
 pub mod globals;
+pub mod messaging;
 pub mod parse;
 pub mod progress;
 pub mod prompt;

@@ -18,7 +18,9 @@ pub use report::{Kind, Report, Sample};
 pub fn share(messages: u64, clients: u32) -> Vec<u64> {
     let clients = u64::from(clients.max(1));
     let (each, extra) = (messages / clients, messages % clients);
-    (0..clients).map(|client| each + u64::from(client < extra)).collect()
+    (0..clients)
+        .map(|client| each + u64::from(client < extra))
+        .collect()
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ impl Pace {
     /// How long to sleep before operation `index` (0 is the first); `None` when it is due.
     pub fn wait(&self, index: u64, now: Instant) -> Option<Duration> {
         let due = self.due(index)?;
-        due.checked_duration_since(now).filter(|wait| !wait.is_zero())
+        due.checked_duration_since(now)
+            .filter(|wait| !wait.is_zero())
     }
 
     /// To be called after sleeping.
@@ -44,7 +45,8 @@ impl Pace {
 
     /// The moment from which the latency of operation `index` counts, when it begins at `now`.
     pub fn counts_from(&self, index: u64, now: Instant) -> Instant {
-        self.due(index).map_or(now, |due| due.max(self.awake_since).min(now))
+        self.due(index)
+            .map_or(now, |due| due.max(self.awake_since).min(now))
     }
 
     fn due(&self, index: u64) -> Option<Instant> {

@@ -128,8 +128,16 @@ impl Sample {
 impl Report {
     /// `Starting … benchmark [a=b, …]`.
     pub fn banner(&self) -> String {
-        let arguments: Vec<_> = self.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        format!("Starting {} benchmark [{}]", self.kind.label(), arguments.join(", "))
+        let arguments: Vec<_> = self
+            .arguments
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        format!(
+            "Starting {} benchmark [{}]",
+            self.kind.label(),
+            arguments.join(", ")
+        )
     }
 
     /// The lines that a person reads.
@@ -144,9 +152,16 @@ impl Report {
         let mut text = String::new();
         for (index, sample) in self.samples.iter().enumerate() {
             let messages = format::count(sample.messages);
-            text.push_str(&format!("  [{}] {} ({messages} msgs)\n", index + 1, sample.line()));
+            text.push_str(&format!(
+                "  [{}] {} ({messages} msgs)\n",
+                index + 1,
+                sample.line()
+            ));
         }
-        text.push_str(&format!("\n  NATS {label} aggregated stats: {}\n", total.speed()));
+        text.push_str(&format!(
+            "\n  NATS {label} aggregated stats: {}\n",
+            total.speed()
+        ));
         let (min, mean, max, deviation) = self.rates();
         let number = |value: f64| format::count(value as u64);
         text.push_str(&format!(
@@ -176,8 +191,12 @@ impl Report {
 
     /// A line per client. The columns are those of the reference tool.
     pub fn csv(&self) -> String {
-        let latencies = self.samples.iter().any(|sample| !sample.latencies.is_empty());
-        let mut text = String::from("#RunID,ClientID,MsgCount,MsgBytes,MsgsPerSec,BytesPerSec,DurationSecs");
+        let latencies = self
+            .samples
+            .iter()
+            .any(|sample| !sample.latencies.is_empty());
+        let mut text =
+            String::from("#RunID,ClientID,MsgCount,MsgBytes,MsgsPerSec,BytesPerSec,DurationSecs");
         if latencies {
             text.push_str(
                 ",MinLatencyMicroSecs,AvgLatencyMicroSecs,MaxLatencyMicroSecs,P50LatencyMicroSecs,P90LatencyMicroSecs,\
@@ -199,7 +218,9 @@ impl Report {
             if latencies {
                 let l = &sample.latencies;
                 let percentiles = [50.0, 90.0, 99.0, 99.9].map(|percent| l.percentile_us(percent));
-                let figures = [l.min_us(), l.mean_us(), l.max_us()].into_iter().chain(percentiles);
+                let figures = [l.min_us(), l.mean_us(), l.max_us()]
+                    .into_iter()
+                    .chain(percentiles);
                 for figure in figures.chain([l.deviation_us()]) {
                     text.push_str(&format!(",{figure:.6}"));
                 }
@@ -210,8 +231,11 @@ impl Report {
     }
 
     pub fn json(&self) -> Value {
-        let arguments: serde_json::Map<_, _> =
-            self.arguments.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.clone()))).collect();
+        let arguments: serde_json::Map<_, _> = self
+            .arguments
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Value::from(value.clone())))
+            .collect();
         let (min, mean, max, deviation) = self.rates();
         json!({
             "run_id": self.run_id,
@@ -241,7 +265,11 @@ impl Report {
 
     /// Least, mean, greatest and standard deviation of the clients' rates.
     fn rates(&self) -> (f64, f64, f64, f64) {
-        let rates: Vec<f64> = self.samples.iter().map(|sample| sample.rate() as f64).collect();
+        let rates: Vec<f64> = self
+            .samples
+            .iter()
+            .map(|sample| sample.rate() as f64)
+            .collect();
         if rates.is_empty() {
             return (0.0, 0.0, 0.0, 0.0);
         }
@@ -309,21 +337,38 @@ mod tests {
     fn one_client_has_one_line() {
         let start = Instant::now();
         insta::assert_snapshot!(report(vec![sample(start, 100_000, 100, &[])]).text());
-        insta::assert_snapshot!("with_latencies", report(vec![sample(start, 1_000, 100, &[1, 2, 3, 1_000])]).text());
+        insta::assert_snapshot!(
+            "with_latencies",
+            report(vec![sample(start, 1_000, 100, &[1, 2, 3, 1_000])]).text()
+        );
     }
 
     #[test]
     fn several_clients_are_listed_and_summed_up() {
         let start = Instant::now();
         let later = start + Duration::from_millis(50);
-        let report = report(vec![sample(start, 1_000, 100, &[1, 2]), sample(later, 3_000, 150, &[100, 200])]);
-        insta::assert_snapshot!(format!("{}\n\n{}\n{}", report.banner(), report.text(), report.csv()));
-        insta::assert_snapshot!("report_json", serde_json::to_string_pretty(&report.json()).unwrap());
+        let report = report(vec![
+            sample(start, 1_000, 100, &[1, 2]),
+            sample(later, 3_000, 150, &[100, 200]),
+        ]);
+        insta::assert_snapshot!(format!(
+            "{}\n\n{}\n{}",
+            report.banner(),
+            report.text(),
+            report.csv()
+        ));
+        insta::assert_snapshot!(
+            "report_json",
+            serde_json::to_string_pretty(&report.json()).unwrap()
+        );
     }
 
     #[test]
     fn a_run_without_duration_does_not_divide_by_zero() {
         let report = report(vec![sample(Instant::now(), 1, 0, &[])]);
-        assert_eq!(report.text(), "NATS Core NATS publisher stats: 0 msgs/sec ~ 0 B/sec\n");
+        assert_eq!(
+            report.text(),
+            "NATS Core NATS publisher stats: 0 msgs/sec ~ 0 B/sec\n"
+        );
     }
 }

@@ -8,6 +8,7 @@
 pub mod color;
 mod columns;
 pub mod format;
+pub mod graph;
 mod table;
 
 use std::fmt;

@@ -74,8 +74,13 @@ impl Template {
 
     /// A template that is `text` itself, whatever stands in it.
     pub fn literal(text: &str) -> Self {
+        Self::bytes(text.as_bytes())
+    }
+
+    /// A template that is these bytes, which need not be text.
+    pub fn bytes(bytes: &[u8]) -> Self {
         Self {
-            parts: vec![Part::Text(text.to_owned())],
+            parts: vec![Part::Text(bytes.to_vec())],
         }
     }
 
@@ -88,7 +93,7 @@ impl Template {
         let mut output = Vec::new();
         for part in &self.parts {
             match part {
-                Part::Text(text) => output.extend_from_slice(text.as_bytes()),
+                Part::Text(text) => output.extend_from_slice(text),
                 Part::Action(pipeline) => {
                     output.extend(eval::pipeline(pipeline, scope)?.into_bytes())
                 }

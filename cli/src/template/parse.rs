@@ -5,7 +5,7 @@ use super::TemplateError;
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Part {
-    Text(String),
+    Text(Vec<u8>),
     /// Commands divided by `|`; the value of each is the last argument of the next.
     Action(Vec<Command>),
 }
@@ -48,7 +48,7 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part>, TemplateError> {
             literal = literal.trim_end();
         }
         if !literal.is_empty() {
-            parts.push(Part::Text(literal.to_owned()));
+            parts.push(Part::Text(literal.as_bytes().to_vec()));
         }
         let mut scanner = Scanner {
             rest: action,
@@ -63,7 +63,7 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part>, TemplateError> {
     }
     let literal = if trim_start { rest.trim_start() } else { rest };
     if !literal.is_empty() {
-        parts.push(Part::Text(literal.to_owned()));
+        parts.push(Part::Text(literal.as_bytes().to_vec()));
     }
     Ok(parts)
 }
