@@ -119,6 +119,37 @@ impl From<serde_json::Error> for CliError {
     }
 }
 
+impl From<nats_client::PublishError> for CliError {
+    fn from(error: nats_client::PublishError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<nats_client::SubscribeError> for CliError {
+    fn from(error: nats_client::SubscribeError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<nats_client::FlushError> for CliError {
+    fn from(error: nats_client::FlushError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// No responders and timeouts keep their exit codes wherever they come from.
+impl From<nats_client::RequestError> for CliError {
+    fn from(error: nats_client::RequestError) -> Self {
+        use nats_client::RequestError;
+        let exit = match &error {
+            RequestError::NoResponders { .. } => Exit::NoResponders,
+            RequestError::TimedOut(_) => Exit::Timeout,
+            _ => Exit::Failure,
+        };
+        Self::new(error.to_string()).with_exit(exit)
+    }
+}
+
 /// A user's mistake in a value that he typed.
 impl From<crate::parse::ParseError> for CliError {
     fn from(error: crate::parse::ParseError) -> Self {

@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use nats_client::{Client, ConnectError, Event, Options};
 
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::output::color::Scheme;
 use crate::parse;
+
+/// Where a server listens when nobody says otherwise.
+const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";
 
 /// The environment variables that override parts of a context; `nats context info` warns about those that are set.
 pub const OVERRIDES: [&str; 11] = [
@@ -256,5 +260,103 @@ impl Globals {
     /// True with `--trace`.
     pub fn trace(&self) -> bool {
         self.args.trace
+    }
+
+    /// The servers to connect to, separated by commas.
+    pub fn servers(&self) -> &str {
+        self.args.servers.as_deref().filter(|s| !s.is_empty()).unwrap_or(DEFAULT_SERVER)
+    }
+
+    /// Connects to the servers of the flags or the context.
+    pub async fn connect(&self) -> Result<Client> {
+        self.connect_to(self.servers()).await
+    }
+
+    /// Connects to other servers with the same credentials.
+    pub async fn connect_to(&self, servers: &str) -> Result<Client> {
+        let options = self.options()?;
+        options.connect(servers).await.map_err(connect_error)
+    }
+
+    /// Connection settings, for commands that connect in their own way.
+    pub fn options(&self) -> Result<Options> {
+        let args = &self.args;
+        let mut options = Options::new()
+            .name(args.connection_name.trim())
+            .connect_timeout(args.timeout)
+            .max_reconnects(None)
+            .ignore_auth_error_abort()
+            .reconnect_backoff(backoff);
+        match (&args.user, &args.password) {
+            (Some(user), Some(password)) => options = options.user_and_password(user, password.clone()),
+            // A user without password is a token.
+            (Some(user), None) => options = options.token(user.clone()),
+            (None, _) => {}
+        }
+        if let Some(token) = &args.token {
+            options = options.token(token.clone());
+        }
+        if let Some(prefix) = &args.inbox_prefix {
+            options = options.inbox_prefix(prefix);
+        }
+        let trace = args.trace;
+        Ok(options.on_event(move |event| log_event(event, trace)))
+    }
+}
+
+/// Waits before the next round of connection attempts: rising to 20 s, and spread by half so that the clients of a server
+/// that restarts do not come all at once.
+fn backoff(round: usize) -> Duration {
+    const MILLIS: [u64; 8] = [500, 750, 1_000, 1_500, 2_000, 2_500, 3_000, 5_000];
+    const LONGEST: u64 = 20_000;
+    let extra = round.saturating_sub(MILLIS.len()) as u64;
+    let base = match MILLIS.get(round.saturating_sub(1)) {
+        Some(millis) => *millis,
+        None => extra.saturating_mul(2_500).saturating_add(5_000).min(LONGEST),
+    };
+    Duration::from_millis(fastrand::u64(base / 2..=base + base / 2))
+}
+
+/// What happens to the connection, on standard error. Without `--trace` only what a user must know.
+fn log_event(event: &Event, trace: bool) {
+    match event {
+        Event::Disconnected { reason, .. } => {
+            log_line!(">>> Disconnected due to: {reason}, will attempt reconnect");
+        }
+        Event::SlowConsumer { .. } | Event::ServerError(_) | Event::LameDuck { .. } => log_line!(">>> {event}"),
+        Event::Closed { .. } => {}
+        _ if trace => log_line!(">>> {event}"),
+        _ => {}
+    }
+}
+
+fn connect_error(error: ConnectError) -> CliError {
+    let hint = match &error {
+        ConnectError::Io { source, .. } if source.kind() == std::io::ErrorKind::ConnectionRefused => {
+            "is the server running? start one with: nats up; or name another with --server or --context"
+        }
+        ConnectError::Io { .. } | ConnectError::TimedOut { .. } => {
+            "check the address given with --server or in the context, and the network"
+        }
+        error if error.is_authentication() => {
+            "pass --user and --password, --creds, --nkey or --token, or choose a context: nats context select"
+        }
+        _ => return CliError::new(error.to_string()),
+    };
+    CliError::new(error.to_string()).next_step(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_between_connection_attempts_grow_to_twenty_seconds() {
+        for (round, base) in [(1, 500), (8, 5_000), (9, 7_500), (14, 20_000), (10_000, 20_000)] {
+            for _ in 0..20 {
+                let wait = backoff(round).as_millis() as u64;
+                assert!((base / 2..=base + base / 2).contains(&wait), "round {round}: {wait} ms");
+            }
+        }
     }
 }

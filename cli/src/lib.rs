@@ -23,10 +23,12 @@ pub mod commands;
 pub mod error;
 pub mod globals;
 pub mod messaging;
+pub mod micro;
 pub mod parse;
 pub mod progress;
 pub mod prompt;
 pub mod reference;
+pub mod signals;
 pub mod template;
 
 pub use app::main;

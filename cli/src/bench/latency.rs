@@ -14,6 +14,9 @@ const DIGITS: u8 = 3;
 #[derive(Debug, Clone)]
 pub struct Latencies {
     histogram: Option<Histogram<u64>>,
+    /// Exact, unlike the buckets of the histogram.
+    min_ns: u64,
+    max_ns: u64,
 }
 
 impl Latencies {
@@ -22,17 +25,24 @@ impl Latencies {
         let longest = u64::try_from(LONGEST.as_nanos()).unwrap_or(u64::MAX);
         Self {
             histogram: Histogram::new_with_max(longest, DIGITS).ok(),
+            min_ns: u64::MAX,
+            max_ns: 0,
         }
     }
 
     #[inline]
     pub fn record(&mut self, latency: Duration) {
+        let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+        self.min_ns = self.min_ns.min(nanos);
+        self.max_ns = self.max_ns.max(nanos);
         if let Some(histogram) = &mut self.histogram {
-            histogram.saturating_record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+            histogram.saturating_record(nanos);
         }
     }
 
     pub fn merge(&mut self, other: &Self) {
+        self.min_ns = self.min_ns.min(other.min_ns);
+        self.max_ns = self.max_ns.max(other.max_ns);
         if let (Some(into), Some(from)) = (&mut self.histogram, &other.histogram) {
             // Both have the same bounds.
             let _ = into.add(from);
@@ -48,11 +58,11 @@ impl Latencies {
     }
 
     pub fn min_us(&self) -> f64 {
-        self.figure(|h| h.min() as f64)
+        self.figure(|_| self.min_ns as f64)
     }
 
     pub fn max_us(&self) -> f64 {
-        self.figure(|h| h.max() as f64)
+        self.figure(|_| self.max_ns as f64)
     }
 
     pub fn mean_us(&self) -> f64 {
@@ -66,7 +76,8 @@ impl Latencies {
 
     /// The latency that so many percent of the operations did not exceed.
     pub fn percentile_us(&self, percent: f64) -> f64 {
-        self.figure(|h| h.value_at_percentile(percent) as f64)
+        // A bucket's upper end may lie beyond the greatest latency that there was.
+        self.figure(|h| h.value_at_percentile(percent).min(self.max_ns) as f64)
     }
 
     fn figure(&self, of: impl Fn(&Histogram<u64>) -> f64) -> f64 {
@@ -108,6 +119,7 @@ mod tests {
         let mut latencies = Latencies::new();
         assert_eq!(latencies.percentile_us(99.0), 0.0);
         latencies.record(Duration::from_secs(1_000_000));
-        assert!(latencies.max_us() >= 3_600.0 * 1e6);
+        assert_eq!(latencies.max_us(), 1e12);
+        assert!(latencies.percentile_us(50.0) >= 3_600.0 * 1e6);
     }
 }

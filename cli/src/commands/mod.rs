@@ -3,6 +3,13 @@
 //!
 //! A new command is a file, a `mod` line and a line in its registry below.
 
+mod bench;
+mod publish;
+mod reply;
+mod request;
+mod rtt;
+mod subscribe;
+
 /// Declares the commands of a group: `Variant(module)` stands for `module::Args` and `module::run`.
 #[macro_export]
 macro_rules! registry {
@@ -15,7 +22,6 @@ macro_rules! registry {
 
         impl $name {
             /// Runs the chosen command.
-            #[allow(unused_variables, reason = "a registry may be empty")]
             pub async fn run(self, globals: &$crate::globals::Globals) -> $crate::error::Result {
                 match self {
                     // Boxed: every command's future would otherwise be as large as the largest one.
@@ -27,7 +33,13 @@ macro_rules! registry {
 }
 
 registry! {
-    /// All commands.
+    /// All commands, in the order of `nats --help`.
     Root {
+        Bench(bench),
+        Publish(publish),
+        Reply(reply),
+        Request(request),
+        Rtt(rtt),
+        Subscribe(subscribe),
     }
 }

@@ -1,0 +1,131 @@
+//! `nats bench`: the registry, and what its commands share with each other but with nothing else.
+
+mod publish;
+mod run;
+mod service;
+mod subscribe;
+
+use std::path::PathBuf;
+
+use crate::error::{CliError, Result};
+use crate::globals::Globals;
+use crate::parse;
+
+/// Measure how fast messages travel
+///
+/// Run 'nats bench sub' in one terminal and 'nats bench pub' with the same subject and number of messages in another.
+#[derive(Debug, clap::Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  \
+        nats bench sub test.subject --clients 2 --msgs 1000000\n  \
+        nats bench pub test.subject --clients 2 --msgs 1000000 --size 256"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Benchmarks,
+}
+
+registry! {
+    /// The benchmarks.
+    Benchmarks {
+        Pub(publish),
+        Sub(subscribe),
+        Service(service),
+    }
+}
+
+pub async fn run(globals: &Globals, args: Args) -> Result {
+    args.command.run(globals).await
+}
+
+/// The flags of every benchmark.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CommonArgs {
+    /// Number of concurrent clients, each with its own connection
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub clients: u32,
+
+    /// Number of messages
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub msgs: u64,
+
+    /// Show no progress bars
+    #[arg(long, overrides_with = "progress")]
+    pub no_progress: bool,
+
+    /// Show progress bars (default)
+    #[arg(long, overrides_with = "no_progress", hide = true)]
+    pub progress: bool,
+
+    /// Save the figures of each client in this CSV file
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+
+    /// Size of the messages
+    #[arg(long, value_name = "BYTES", default_value = "128B", value_parser = message_size)]
+    pub size: usize,
+
+    /// Print the figures as JSON
+    #[arg(short, long)]
+    pub json: bool,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PayloadArgs {
+    /// Send the content of this file instead of --size zero bytes
+    #[arg(long, value_name = "FILE")]
+    pub payload: Option<PathBuf>,
+
+    /// Add a header, as Name:Value
+    #[arg(short = 'H', long = "header", value_name = "K:V")]
+    pub headers: Vec<String>,
+}
+
+/// How fast it is sent.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RateArgs {
+    /// Send so many messages per second, all clients together; latencies then count from the moment a message was due
+    #[arg(long, value_name = "RATE", default_value_t = 0, hide_default_value = true)]
+    pub throughput: u32,
+
+    /// With --throughput: send for so long, whatever --msgs says
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration, requires = "throughput")]
+    pub duration: Option<std::time::Duration>,
+}
+
+impl PayloadArgs {
+    pub fn payload(&self, size: usize) -> Result<Vec<u8>> {
+        match &self.payload {
+            Some(path) => std::fs::read(path).map_err(|e| CliError::from(e).context(path.display())),
+            None => Ok(vec![0; size]),
+        }
+    }
+}
+
+impl RateArgs {
+    /// The number of messages: what `--duration` makes of `--throughput`, or `messages`.
+    pub fn messages(&self, messages: u64) -> Result<u64> {
+        let Some(duration) = self.duration else { return Ok(messages) };
+        if self.throughput == 0 {
+            return Err(CliError::new("--duration needs a --throughput greater than 0"));
+        }
+        match (f64::from(self.throughput) * duration.as_secs_f64()).round() as u64 {
+            0 => Err(CliError::new("--throughput and --duration together result in no message at all")),
+            messages => Ok(messages),
+        }
+    }
+
+    pub fn per_client(&self, clients: u32) -> f64 {
+        f64::from(self.throughput) / f64::from(clients.max(1))
+    }
+}
+
+fn message_size(text: &str) -> std::result::Result<usize, String> {
+    let size = parse::byte_size(text).map_err(|e| e.to_string())?;
+    usize::try_from(size)
+        .ok()
+        .filter(|size| (1..=64 << 20).contains(size))
+        .ok_or_else(|| format!("the size {text:?} is not between 1 byte and 64 MiB"))
+}

@@ -1,0 +1,32 @@
+//! `nats bench service`.
+
+mod request;
+mod serve;
+
+use crate::error::Result;
+use crate::globals::Globals;
+
+/// Measure requests and replies
+#[derive(Debug, clap::Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  \
+        nats bench service serve test.service --clients 2\n  \
+        nats bench service request test.service --clients 8 --msgs 100000"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Sides,
+}
+
+registry! {
+    /// Both sides of a request.
+    Sides {
+        Request(request),
+        Serve(serve),
+    }
+}
+
+pub async fn run(globals: &Globals, args: Args) -> Result {
+    args.command.run(globals).await
+}
