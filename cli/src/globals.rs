@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use nats_client::{Client, ConnectError, Event, Options};
+use nats_client::{Client, ConnectError, Event, Options, ServerUrl};
 
 use crate::error::{CliError, Result};
 use crate::output::color::Scheme;
@@ -264,7 +264,11 @@ impl Globals {
 
     /// The servers to connect to, separated by commas.
     pub fn servers(&self) -> &str {
-        self.args.servers.as_deref().filter(|s| !s.is_empty()).unwrap_or(DEFAULT_SERVER)
+        self.args
+            .servers
+            .as_deref()
+            .filter(|s| !s.is_empty())
+            .unwrap_or(DEFAULT_SERVER)
     }
 
     /// Connects to the servers of the flags or the context.
@@ -278,6 +282,15 @@ impl Globals {
         options.connect(servers).await.map_err(connect_error)
     }
 
+    /// Connects to one address of a server, whose name and credentials stay those of `server`.
+    pub async fn connect_to_address(&self, server: &ServerUrl, host: &str) -> Result<Client> {
+        let options = self.options()?;
+        options
+            .connect_to(vec![server.with_host(host)])
+            .await
+            .map_err(connect_error)
+    }
+
     /// Connection settings, for commands that connect in their own way.
     pub fn options(&self) -> Result<Options> {
         let args = &self.args;
@@ -288,7 +301,9 @@ impl Globals {
             .ignore_auth_error_abort()
             .reconnect_backoff(backoff);
         match (&args.user, &args.password) {
-            (Some(user), Some(password)) => options = options.user_and_password(user, password.clone()),
+            (Some(user), Some(password)) => {
+                options = options.user_and_password(user, password.clone())
+            }
             // A user without password is a token.
             (Some(user), None) => options = options.token(user.clone()),
             (None, _) => {}
@@ -312,7 +327,10 @@ fn backoff(round: usize) -> Duration {
     let extra = round.saturating_sub(MILLIS.len()) as u64;
     let base = match MILLIS.get(round.saturating_sub(1)) {
         Some(millis) => *millis,
-        None => extra.saturating_mul(2_500).saturating_add(5_000).min(LONGEST),
+        None => extra
+            .saturating_mul(2_500)
+            .saturating_add(5_000)
+            .min(LONGEST),
     };
     Duration::from_millis(fastrand::u64(base / 2..=base + base / 2))
 }
@@ -323,7 +341,9 @@ fn log_event(event: &Event, trace: bool) {
         Event::Disconnected { reason, .. } => {
             log_line!(">>> Disconnected due to: {reason}, will attempt reconnect");
         }
-        Event::SlowConsumer { .. } | Event::ServerError(_) | Event::LameDuck { .. } => log_line!(">>> {event}"),
+        Event::SlowConsumer { .. } | Event::ServerError(_) | Event::LameDuck { .. } => {
+            log_line!(">>> {event}")
+        }
         Event::Closed { .. } => {}
         _ if trace => log_line!(">>> {event}"),
         _ => {}
@@ -332,7 +352,9 @@ fn log_event(event: &Event, trace: bool) {
 
 fn connect_error(error: ConnectError) -> CliError {
     let hint = match &error {
-        ConnectError::Io { source, .. } if source.kind() == std::io::ErrorKind::ConnectionRefused => {
+        ConnectError::Io { source, .. }
+            if source.kind() == std::io::ErrorKind::ConnectionRefused =>
+        {
             "is the server running? start one with: nats up; or name another with --server or --context"
         }
         ConnectError::Io { .. } | ConnectError::TimedOut { .. } => {
@@ -352,10 +374,19 @@ mod tests {
 
     #[test]
     fn waits_between_connection_attempts_grow_to_twenty_seconds() {
-        for (round, base) in [(1, 500), (8, 5_000), (9, 7_500), (14, 20_000), (10_000, 20_000)] {
+        for (round, base) in [
+            (1, 500),
+            (8, 5_000),
+            (9, 7_500),
+            (14, 20_000),
+            (10_000, 20_000),
+        ] {
             for _ in 0..20 {
                 let wait = backoff(round).as_millis() as u64;
-                assert!((base / 2..=base + base / 2).contains(&wait), "round {round}: {wait} ms");
+                assert!(
+                    (base / 2..=base + base / 2).contains(&wait),
+                    "round {round}: {wait} ms"
+                );
             }
         }
     }

@@ -98,8 +98,15 @@ impl Service {
         for verb in [Verb::Ping, Verb::Info, Verb::Stats] {
             let (name, id) = (Some(service.name.as_str()), Some(service.id.as_str()));
             for (name, id) in [(None, None), (name, None), (name, id)] {
-                let requests = client.subscribe(&micro::subject(verb.text(), name, id)).await?;
-                tokio::spawn(discovery(client.clone(), Arc::clone(&service), verb, requests));
+                let requests = client
+                    .subscribe(&micro::subject(verb.text(), name, id))
+                    .await?;
+                tokio::spawn(discovery(
+                    client.clone(),
+                    Arc::clone(&service),
+                    verb,
+                    requests,
+                ));
             }
         }
         Ok(service)
@@ -107,8 +114,13 @@ impl Service {
 
     /// Subscribes to the requests of an endpoint.
     pub async fn subscribe(&self, client: &Client, endpoint: usize) -> Result<Subscription> {
-        let subject = self.endpoints.get(endpoint).map_or("", |endpoint| &endpoint.subject);
-        Ok(client.queue_subscribe(subject, micro::DEFAULT_QUEUE_GROUP).await?)
+        let subject = self
+            .endpoints
+            .get(endpoint)
+            .map_or("", |endpoint| &endpoint.subject);
+        Ok(client
+            .queue_subscribe(subject, micro::DEFAULT_QUEUE_GROUP)
+            .await?)
     }
 
     /// Notes that a request was answered.
@@ -123,18 +135,29 @@ impl Service {
     /// Notes the size of a request.
     pub fn record_bytes(&self, endpoint: usize, bytes: usize) {
         if let Some(endpoint) = self.endpoints.get(endpoint) {
-            endpoint.payload_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+            endpoint
+                .payload_bytes
+                .fetch_add(bytes as u64, Ordering::Relaxed);
         }
     }
 
     /// Requests answered so far.
     pub fn requests(&self) -> u64 {
-        self.endpoints.iter().map(|endpoint| endpoint.requests.load(Ordering::Relaxed)).sum()
+        self.endpoints
+            .iter()
+            .map(|endpoint| endpoint.requests.load(Ordering::Relaxed))
+            .sum()
     }
 
     fn metadata() -> BTreeMap<String, String> {
-        let library = ("_nats.client.created.library".to_owned(), "nats-cli-rs".to_owned());
-        let version = ("_nats.client.created.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        let library = (
+            "_nats.client.created.library".to_owned(),
+            "nats-cli-rs".to_owned(),
+        );
+        let version = (
+            "_nats.client.created.version".to_owned(),
+            env!("CARGO_PKG_VERSION").to_owned(),
+        );
         BTreeMap::from([library, version])
     }
 

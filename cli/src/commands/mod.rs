@@ -3,13 +3,6 @@
 //!
 //! A new command is a file, a `mod` line and a line in its registry below.
 
-mod bench;
-mod publish;
-mod reply;
-mod request;
-mod rtt;
-mod subscribe;
-
 /// Declares the commands of a group: `Variant(module)` stands for `module::Args` and `module::run`.
 #[macro_export]
 macro_rules! registry {
@@ -31,6 +24,14 @@ macro_rules! registry {
         }
     };
 }
+
+// Below the macro: what is declared above it cannot use it.
+mod bench;
+mod publish;
+mod reply;
+mod request;
+mod rtt;
+mod subscribe;
 
 registry! {
     /// All commands, in the order of `nats --help`.

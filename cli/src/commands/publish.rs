@@ -94,7 +94,11 @@ struct JetStreamArgs {
 pub async fn run(globals: &Globals, args: Args) -> Result {
     args.jetstream.refuse()?;
     let mut blueprint = Blueprint::new(&args.subject, &args.message)?;
-    let mut bodies = BodySource::new(args.body.as_deref(), args.message.force_stdin, args.message.send_on);
+    let mut bodies = BodySource::new(
+        args.body.as_deref(),
+        args.message.force_stdin,
+        args.message.send_on,
+    );
     let client = globals.connect().await?;
     if bodies.is_stdin() && !args.quiet {
         log_line!("Reading payload from STDIN");
@@ -151,8 +155,12 @@ impl<'a> Publisher<'a> {
     async fn publish(&mut self, message: &Outgoing) -> Result {
         let headers = (!message.headers.is_empty()).then_some(&message.headers);
         let reply = self.args.reply.as_deref();
-        let Outgoing { subject, payload, .. } = message;
-        self.client.publish_message(subject, reply, headers, payload).await?;
+        let Outgoing {
+            subject, payload, ..
+        } = message;
+        self.client
+            .publish_message(subject, reply, headers, payload)
+            .await?;
         if self.one_by_one {
             self.client.flush().await?;
             self.refusal().await?;
@@ -178,8 +186,9 @@ impl<'a> Publisher<'a> {
     async fn refusal(&mut self) -> Result {
         while let Ok(Some(event)) = tokio::time::timeout(Duration::ZERO, self.events.next()).await {
             if let Event::ServerError(error) = event {
-                return Err(CliError::new(error.to_string())
-                    .next_step("the user of this connection may not do this: see nats account info"));
+                return Err(CliError::new(error.to_string()).next_step(
+                    "the user of this connection may not do this: see nats account info",
+                ));
             }
         }
         Ok(())

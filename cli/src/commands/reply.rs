@@ -21,13 +21,11 @@ use crate::template::{Scope, Template};
 ///
 /// Ends with exit code 0 on Ctrl-C.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         nats reply time.now '{{TimeStamp}}'\n  \
         nats reply test.echo --echo\n  \
         nats reply 'weather.*' --command 'curl -s wttr.in/{{1}}?format=3'\n  \
-        nats reply jobs --command 'printenv NATS_REQUEST_BODY' --count 10"
-)]
+        nats reply jobs --command 'printenv NATS_REQUEST_BODY' --count 10")]
 pub struct Args {
     /// Subject to listen on
     subject: String,
@@ -93,7 +91,10 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
             }
         }
     }
-    client.drain().await.map_err(|e| CliError::new(e.to_string()))
+    client
+        .drain()
+        .await
+        .map_err(|e| CliError::new(e.to_string()))
 }
 
 impl Answer {
@@ -116,7 +117,14 @@ impl Answer {
     }
 }
 
-async fn handle(client: &Client, args: &Args, answer: &Answer, request: &Message, number: u64, trace: bool) -> Result {
+async fn handle(
+    client: &Client,
+    args: &Args,
+    answer: &Answer,
+    request: &Message,
+    number: u64,
+    trace: bool,
+) -> Result {
     log_line!("[#{number}] Received on subject {:?}:", request.subject());
     let received = request.headers().unwrap_or_default();
     for (name, value) in received.iter() {
@@ -153,14 +161,23 @@ async fn handle(client: &Client, args: &Args, answer: &Answer, request: &Message
 
 fn copy_headers(from: &HeaderMap, number: u64, to: &mut HeaderMap) -> Result {
     let counter = number.to_string();
-    for (name, value) in from.iter().chain([("NATS-Reply-Counter", counter.as_str())]) {
-        to.append(name, value).map_err(|e| CliError::new(e.to_string()))?;
+    for (name, value) in from
+        .iter()
+        .chain([("NATS-Reply-Counter", counter.as_str())])
+    {
+        to.append(name, value)
+            .map_err(|e| CliError::new(e.to_string()))?;
     }
     Ok(())
 }
 
 /// A command that fails answers with what it wrote; the log says why.
-async fn output_of(command: &Command, request: &Message, scope: &Scope<'_>, trace: bool) -> Vec<u8> {
+async fn output_of(
+    command: &Command,
+    request: &Message,
+    scope: &Scope<'_>,
+    trace: bool,
+) -> Vec<u8> {
     let words = match command.words(request.subject(), scope) {
         Ok(words) => words,
         Err(error) => {
@@ -172,11 +189,18 @@ async fn output_of(command: &Command, request: &Message, scope: &Scope<'_>, trac
         log_line!("Executing: {}", words.join(" "));
     }
     let body = request.text();
-    let environment = [("NATS_REQUEST_SUBJECT", request.subject()), ("NATS_REQUEST_BODY", body.as_ref())];
+    let environment = [
+        ("NATS_REQUEST_SUBJECT", request.subject()),
+        ("NATS_REQUEST_BODY", body.as_ref()),
+    ];
     match Command::run(&words, &environment, None).await {
         Ok((output, true)) => output,
         Ok((output, false)) => {
-            log_line!("Command {:?} failed: {}", words.join(" "), String::from_utf8_lossy(&output).trim());
+            log_line!(
+                "Command {:?} failed: {}",
+                words.join(" "),
+                String::from_utf8_lossy(&output).trim()
+            );
             output
         }
         Err(error) => {

@@ -80,7 +80,11 @@ pub struct AnswerArgs {
 pub async fn run(globals: &Globals, args: Args) -> Result {
     let client = globals.connect().await?;
     let requester = Requester::new(globals, client, &args)?;
-    let bodies = BodySource::new(args.body.as_deref(), args.message.force_stdin, args.message.send_on);
+    let bodies = BodySource::new(
+        args.body.as_deref(),
+        args.message.force_stdin,
+        args.message.send_on,
+    );
     let blueprint = Blueprint::new(&args.subject, &args.message)?;
     requester.run(blueprint, bodies).await
 }
@@ -97,13 +101,19 @@ pub struct Requester<'a> {
 impl<'a> Requester<'a> {
     pub fn new(globals: &Globals, client: Client, args: &'a Args) -> Result<Self> {
         let count = args.answers.count;
-        let translation = args.answers.translate.as_deref().map(Translation::parse).transpose()?;
+        let translation = args
+            .answers
+            .translate
+            .as_deref()
+            .map(Translation::parse)
+            .transpose()?;
         Ok(Self {
             client,
             args,
             translation,
             timeout: globals.timeout(),
-            progress: (count > SHOWN_MAX && !args.answers.raw).then(|| Progress::of_messages(count, true)),
+            progress: (count > SHOWN_MAX && !args.answers.raw)
+                .then(|| Progress::of_messages(count, true)),
         })
     }
 
@@ -141,14 +151,20 @@ impl<'a> Requester<'a> {
 
     /// Sends one request and shows its answers; their number.
     async fn request(&self, message: &Outgoing) -> Result<u64> {
-        let Outgoing { subject, headers, payload } = message;
+        let Outgoing {
+            subject,
+            headers,
+            payload,
+        } = message;
         if self.shows() {
             log_line!("Sending request on {subject:?}");
         }
         let inbox = self.client.new_inbox();
         let mut answers = self.client.subscribe(&inbox).await?;
         let headers = (!headers.is_empty()).then_some(headers);
-        self.client.publish_message(subject, Some(&inbox), headers, payload).await?;
+        self.client
+            .publish_message(subject, Some(&inbox), headers, payload)
+            .await?;
         let start = Instant::now();
         let mut wait = self.timeout;
         let mut received = 0;
@@ -171,7 +187,13 @@ impl<'a> Requester<'a> {
     }
 
     /// How long to wait for another answer; `None` when there are enough.
-    fn wait_for_more(&self, last: &Message, received: u64, rtt_sum: Duration, start: Instant) -> Option<Duration> {
+    fn wait_for_more(
+        &self,
+        last: &Message,
+        received: u64,
+        rtt_sum: Duration,
+        start: Instant,
+    ) -> Option<Duration> {
         if self.args.wait_for_empty {
             if last.payload().is_empty() {
                 return None;
@@ -204,7 +226,11 @@ impl<'a> Requester<'a> {
             }
         }
         let translated = match &self.translation {
-            Some(translation) => Some(translation.apply(answer.payload(), answer.subject()).await?),
+            Some(translation) => Some(
+                translation
+                    .apply(answer.payload(), answer.subject())
+                    .await?,
+            ),
             None => None,
         };
         let mut out = std::io::stdout().lock();
@@ -229,5 +255,7 @@ impl<'a> Requester<'a> {
 fn no_responders(subject: &str) -> CliError {
     CliError::new(format!("no responders are available on {subject:?}"))
         .with_exit(Exit::NoResponders)
-        .next_step(format!("nobody listens there; try it with: nats reply {subject:?} --echo"))
+        .next_step(format!(
+            "nobody listens there; try it with: nats reply {subject:?} --echo"
+        ))
 }

@@ -15,12 +15,10 @@ use crate::output::{self, format};
 ///
 /// A name that stands for several addresses is measured at each of them.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         nats rtt\n  \
         nats rtt 100 -s nats://a.example,nats://b.example\n  \
-        nats rtt --json"
-)]
+        nats rtt --json")]
 pub struct Args {
     /// Round trips to each address
     #[arg(default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
@@ -47,6 +45,8 @@ struct Measurement {
     address: String,
     rtt: Nanos,
     url: String,
+    #[serde(skip)]
+    host: String,
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
@@ -54,12 +54,14 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     for target in &mut targets {
         for measurement in &mut target.results {
             measurement.time = now();
-            match measure(globals, &target.server, &measurement.address, args.iterations).await {
+            match measure(globals, &target.server, &measurement.host, args.iterations).await {
                 Ok((url, rtt)) => {
                     measurement.url = url;
                     measurement.rtt = Nanos(i64::try_from(rtt.as_nanos()).unwrap_or(i64::MAX));
                 }
-                Err(error) => log_line!("Failed to compute rtt for {}: {error}", measurement.address),
+                Err(error) => {
+                    log_line!("Failed to compute rtt for {}: {error}", measurement.address)
+                }
             }
         }
     }
@@ -82,20 +84,29 @@ fn targets(servers: &str) -> Result<Vec<Target>> {
     for server in servers {
         let measurement = |host: String| Measurement {
             time: now(),
-            address: format!("{}://{}", scheme(&server), host_and_port(&host, server.port())),
+            address: format!(
+                "{}://{}",
+                scheme(&server),
+                host_and_port(&host, server.port())
+            ),
             rtt: Nanos(0),
             url: String::new(),
+            host,
         };
         let results = addresses(&server).into_iter().map(measurement).collect();
         let url = server.to_string();
-        targets.push(Target { url, results, server });
+        targets.push(Target {
+            url,
+            results,
+            server,
+        });
     }
     Ok(targets)
 }
 
 /// The addresses of a name; the name itself when it is an address or stands for none.
 fn addresses(server: &ServerUrl) -> Vec<String> {
-    let host = server.host().trim_matches(['[', ']']).to_owned();
+    let host = server.host().to_owned();
     if host.parse::<IpAddr>().is_ok() {
         return vec![host];
     }
@@ -111,11 +122,16 @@ fn addresses(server: &ServerUrl) -> Vec<String> {
 }
 
 /// Where we got to, and the mean of the round trips.
-async fn measure(globals: &Globals, server: &ServerUrl, address: &str, iterations: u32) -> Result<(String, Duration)> {
+async fn measure(
+    globals: &Globals,
+    server: &ServerUrl,
+    host: &str,
+    iterations: u32,
+) -> Result<(String, Duration)> {
     if globals.trace() {
-        log_line!(">>> Connecting to {address}");
+        log_line!(">>> Connecting to {host}");
     }
-    let client = globals.connect_to_address(server, address).await?;
+    let client = globals.connect_to_address(server, host).await?;
     // The server sends its INFO with the cluster's servers right after the connection; let that pass.
     tokio::time::sleep(Duration::from_millis(25)).await;
     let mut sum = Duration::ZERO;
@@ -127,14 +143,21 @@ async fn measure(globals: &Globals, server: &ServerUrl, address: &str, iteration
             log_line!("#{number}: rtt={}", format::duration(rtt));
         }
     }
-    let url = client.connected_url().map(|url| url.to_string()).unwrap_or_default();
+    let url = client
+        .connected_url()
+        .map(|url| url.to_string())
+        .unwrap_or_default();
     client.close().await;
     Ok((url, sum / iterations.max(1)))
 }
 
 fn print(targets: &[Target]) -> Result {
     let results = targets.iter().flat_map(|target| &target.results);
-    let indent = results.map(|result| result.address.len()).max().unwrap_or(0) + 3;
+    let indent = results
+        .map(|result| result.address.len())
+        .max()
+        .unwrap_or(0)
+        + 3;
     for target in targets {
         outln!("{}:\n", target.url)?;
         for result in &target.results {
@@ -154,7 +177,11 @@ fn scheme(server: &ServerUrl) -> &'static str {
 }
 
 fn host_and_port(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }
 
 fn now() -> Timestamp {

@@ -95,6 +95,14 @@ impl ServerUrl {
         Ok(urls)
     }
 
+    /// The same server under another name or address (without brackets), with the same port and credentials.
+    pub fn with_host(&self, host: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            ..self.clone()
+        }
+    }
+
     /// Host name or IP address, without brackets.
     pub fn host(&self) -> &str {
         &self.host

@@ -87,7 +87,12 @@ pub struct PayloadArgs {
 #[derive(Debug, Clone, clap::Args)]
 pub struct RateArgs {
     /// Send so many messages per second, all clients together; latencies then count from the moment a message was due
-    #[arg(long, value_name = "RATE", default_value_t = 0, hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "RATE",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
     pub throughput: u32,
 
     /// With --throughput: send for so long, whatever --msgs says
@@ -98,7 +103,9 @@ pub struct RateArgs {
 impl PayloadArgs {
     pub fn payload(&self, size: usize) -> Result<Vec<u8>> {
         match &self.payload {
-            Some(path) => std::fs::read(path).map_err(|e| CliError::from(e).context(path.display())),
+            Some(path) => {
+                std::fs::read(path).map_err(|e| CliError::from(e).context(path.display()))
+            }
             None => Ok(vec![0; size]),
         }
     }
@@ -107,12 +114,18 @@ impl PayloadArgs {
 impl RateArgs {
     /// The number of messages: what `--duration` makes of `--throughput`, or `messages`.
     pub fn messages(&self, messages: u64) -> Result<u64> {
-        let Some(duration) = self.duration else { return Ok(messages) };
+        let Some(duration) = self.duration else {
+            return Ok(messages);
+        };
         if self.throughput == 0 {
-            return Err(CliError::new("--duration needs a --throughput greater than 0"));
+            return Err(CliError::new(
+                "--duration needs a --throughput greater than 0",
+            ));
         }
         match (f64::from(self.throughput) * duration.as_secs_f64()).round() as u64 {
-            0 => Err(CliError::new("--throughput and --duration together result in no message at all")),
+            0 => Err(CliError::new(
+                "--throughput and --duration together result in no message at all",
+            )),
             messages => Ok(messages),
         }
     }

@@ -21,12 +21,10 @@ use crate::template::Scope;
 /// the time that one publish call took. With --throughput messages are due at fixed times, and a latency counts from the
 /// moment the message was due, so that a stall is charged to all messages that had to wait for it.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         nats bench pub test --msgs 1000000 --size 16\n  \
         nats bench pub test --clients 4 --multisubject --multisubjectmax 1000\n  \
-        nats bench pub test --throughput 5000 --duration 30s --json"
-)]
+        nats bench pub test --throughput 5000 --duration 30s --json")]
 pub struct Args {
     /// Subject to publish to
     subject: String,
@@ -76,7 +74,10 @@ struct Load {
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
     let messages = args.rate.messages(args.common.msgs)?;
-    let clients = args.common.clients.min(u32::try_from(messages).unwrap_or(u32::MAX));
+    let clients = args
+        .common
+        .clients
+        .min(u32::try_from(messages).unwrap_or(u32::MAX));
     let headers = headers_from(&args.payload.headers, &Scope::at_count(0))?;
     let load = Load {
         payload: args.payload.payload(args.common.size)?,
@@ -98,17 +99,31 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         arguments: args.arguments(messages, clients, load.payload.len()),
         open_loop: args.rate.throughput > 0,
     };
-    bench.run(share(messages, clients), |worker| publish(worker, load.clone())).await
+    bench
+        .run(share(messages, clients), |worker| {
+            publish(worker, load.clone())
+        })
+        .await
 }
 
 impl Args {
     fn arguments(&self, messages: u64, clients: u32, size: usize) -> Vec<(&'static str, String)> {
-        let subject = if self.subjects.multisubject { format!("{}.*", self.subject) } else { self.subject.clone() };
+        let subject = if self.subjects.multisubject {
+            format!("{}.*", self.subject)
+        } else {
+            self.subject.clone()
+        };
         let mut arguments = vec![
             ("subject", subject),
             ("multi-subject", self.subjects.multisubject.to_string()),
-            ("multi-subject-max", format::count(self.subjects.multisubjectmax)),
-            ("multi-subject-randomize", self.subjects.multisubjectrandomize.to_string()),
+            (
+                "multi-subject-max",
+                format::count(self.subjects.multisubjectmax),
+            ),
+            (
+                "multi-subject-randomize",
+                self.subjects.multisubjectrandomize.to_string(),
+            ),
             ("sleep", format::duration(self.sleep)),
             ("msgs", format::count(messages)),
             ("msg-size", format::bytes(size as u64)),
@@ -186,7 +201,11 @@ impl Load {
         let _ = match options.multisubjectmax {
             0 => write!(subject, ".{number}"),
             max => {
-                let token = if options.multisubjectrandomize { fastrand::u64(..max) } else { number % max };
+                let token = if options.multisubjectrandomize {
+                    fastrand::u64(..max)
+                } else {
+                    number % max
+                };
                 let width = max.ilog10() as usize + 1;
                 write!(subject, ".{token:0width$}")
             }
@@ -201,7 +220,11 @@ mod tests {
     fn subjects(multisubjectmax: u64, multisubject: bool) -> Vec<String> {
         let load = Load {
             subject: "s".into(),
-            subjects: SubjectArgs { multisubject, multisubjectmax, multisubjectrandomize: false },
+            subjects: SubjectArgs {
+                multisubject,
+                multisubjectmax,
+                multisubjectrandomize: false,
+            },
             payload: Vec::new(),
             header_block: None,
             sleep: Duration::ZERO,

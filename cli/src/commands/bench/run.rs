@@ -81,9 +81,19 @@ impl Bench<'_> {
                 format::count(messages)
             );
             let done = Arc::new(AtomicU64::new(0));
-            watched.push((bars.bar(&format!("[{}]", index + 1), messages), Arc::clone(&done)));
+            watched.push((
+                bars.bar(&format!("[{}]", index + 1), messages),
+                Arc::clone(&done),
+            ));
             let start = Arc::clone(&start);
-            let running = work(Worker { client, index, messages, first, done, start });
+            let running = work(Worker {
+                client,
+                index,
+                messages,
+                first,
+                done,
+                start,
+            });
             workers.spawn(async move { (index, running.await) });
             first += messages;
         }
@@ -115,7 +125,10 @@ impl Bench<'_> {
         let trouble = Arc::clone(trouble);
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                if matches!(event, Event::Disconnected { .. } | Event::ServerError(_) | Event::SlowConsumer { .. }) {
+                if matches!(
+                    event,
+                    Event::Disconnected { .. } | Event::ServerError(_) | Event::SlowConsumer { .. }
+                ) {
                     trouble.store(true, Ordering::Relaxed);
                 }
             }
@@ -130,7 +143,8 @@ impl Bench<'_> {
             outln!("\n{}", report.text())?;
         }
         if let Some(path) = &self.common.csv {
-            std::fs::write(path, report.csv()).map_err(|e| CliError::from(e).context(path.display()))?;
+            std::fs::write(path, report.csv())
+                .map_err(|e| CliError::from(e).context(path.display()))?;
             log_line!("Saved metric data in csv file {}", path.display());
         }
         Ok(())
@@ -141,7 +155,8 @@ impl Bench<'_> {
 async fn collect(mut workers: JoinSet<(usize, Result<Sample>)>) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     while let Some(finished) = workers.join_next().await {
-        let (index, result) = finished.map_err(|e| CliError::new(format!("a client ended unexpectedly: {e}")))?;
+        let (index, result) =
+            finished.map_err(|e| CliError::new(format!("a client ended unexpectedly: {e}")))?;
         let sample = result.map_err(|e| e.context(format!("client {}", index + 1)))?;
         samples.push((index, sample));
     }

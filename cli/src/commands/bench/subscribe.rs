@@ -17,11 +17,9 @@ use crate::output::format;
 ///
 /// Every client expects all messages. The clock runs from the first message to the last.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         nats bench sub test --msgs 1000000\n  \
-        nats bench sub test --clients 4 --multisubject --csv sub.csv"
-)]
+        nats bench sub test --clients 4 --multisubject --csv sub.csv")]
 pub struct Args {
     /// Subject to subscribe to
     subject: String,
@@ -35,7 +33,11 @@ pub struct Args {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    let subject = if args.multisubject { format!("{}.*", args.subject) } else { args.subject.clone() };
+    let subject = if args.multisubject {
+        format!("{}.*", args.subject)
+    } else {
+        args.subject.clone()
+    };
     let bench = Bench {
         globals,
         common: &args.common,
@@ -51,7 +53,9 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         open_loop: false,
     };
     let shares = vec![args.common.msgs; args.common.clients as usize];
-    bench.run(shares, |worker| receive(worker, subject.clone())).await
+    bench
+        .run(shares, |worker| receive(worker, subject.clone()))
+        .await
 }
 
 async fn receive(worker: Worker, subject: String) -> Result<Sample> {
@@ -61,12 +65,18 @@ async fn receive(worker: Worker, subject: String) -> Result<Sample> {
     let mut received = 0;
     let mut bytes = 0;
     let (expected, done) = (worker.messages, worker.done.clone());
-    let options = SubscribeOptions { limits: PendingLimits::UNLIMITED, ..SubscribeOptions::default() };
+    let options = SubscribeOptions {
+        limits: PendingLimits::UNLIMITED,
+        ..SubscribeOptions::default()
+    };
     // On the connection's own task: nothing stands between the socket and the counter.
     let handler = move |batch: &[nats_client::Message]| {
         let start = *first.get_or_insert_with(Instant::now);
         received += batch.len() as u64;
-        bytes += batch.iter().map(|message| message.payload().len() as u64).sum::<u64>();
+        bytes += batch
+            .iter()
+            .map(|message| message.payload().len() as u64)
+            .sum::<u64>();
         done.store(received, Ordering::Relaxed);
         if received >= expected
             && let Some(finished) = finished.take()
@@ -74,7 +84,10 @@ async fn receive(worker: Worker, subject: String) -> Result<Sample> {
             let _ = finished.send((start, Instant::now(), received, bytes));
         }
     };
-    let subscription = worker.client.subscribe_handler(&subject, options, handler).await?;
+    let subscription = worker
+        .client
+        .subscribe_handler(&subject, options, handler)
+        .await?;
     worker.client.flush().await?;
     worker.start().await;
     let closed = |_| CliError::new("the connection was closed before all messages came");

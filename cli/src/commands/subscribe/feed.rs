@@ -47,7 +47,12 @@ pub enum Next {
 }
 
 impl Feed {
-    pub fn new(client: Client, ignore: &[String], wait: Option<Duration>, count: Option<u64>) -> Self {
+    pub fn new(
+        client: Client,
+        ignore: &[String],
+        wait: Option<Duration>,
+        count: Option<u64>,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
         Self {
             client,
@@ -69,7 +74,8 @@ impl Feed {
             max: None,
         };
         let subscription = self.client.subscribe_with(subject, options).await;
-        let subscription = subscription.map_err(|e| CliError::from(e).context(format!("{subject:?}")))?;
+        let subscription =
+            subscription.map_err(|e| CliError::from(e).context(format!("{subject:?}")))?;
         self.subjects.push(subject.to_owned());
         self.forward(origin, subscription);
         Ok(())
@@ -89,11 +95,6 @@ impl Feed {
 
     pub fn subjects(&self) -> &[String] {
         &self.subjects
-    }
-
-    /// How many messages have come, replies not counted.
-    pub fn received(&self) -> u64 {
-        self.received
     }
 
     /// True when as many have come as were asked for.
@@ -132,13 +133,17 @@ impl Feed {
     }
 
     fn accept(&mut self, arrival: Arrival) -> Next {
-        let Arrival { origin, mut messages } = arrival;
+        let Arrival {
+            origin,
+            mut messages,
+        } = arrival;
         if !self.ignore.is_empty() {
             messages.retain(|message| !self.is_ignored(message.subject_bytes()));
         }
         if matches!(origin, Origin::Subject(_)) {
             if let Some(count) = self.count {
-                let left = usize::try_from(count.saturating_sub(self.received)).unwrap_or(usize::MAX);
+                let left =
+                    usize::try_from(count.saturating_sub(self.received)).unwrap_or(usize::MAX);
                 messages.truncate(left);
             }
             self.received += messages.len() as u64;
@@ -147,7 +152,9 @@ impl Feed {
     }
 
     fn is_ignored(&self, subject: &[u8]) -> bool {
-        self.ignore.iter().any(|ignored| subject::collides(subject, ignored.as_bytes()))
+        self.ignore
+            .iter()
+            .any(|ignored| subject::collides(subject, ignored.as_bytes()))
     }
 
     fn forward(&self, origin: Origin, mut subscription: Subscription) {

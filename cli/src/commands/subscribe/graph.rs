@@ -23,8 +23,10 @@ struct Series {
 
 pub(super) async fn run(args: &Args, mut feed: Feed) -> Result {
     if args.subjects.len() > SUBJECTS_MAX {
-        return Err(CliError::new(format!("at most {SUBJECTS_MAX} subjects can be drawn"))
-            .next_step("use wildcards to bring them together, or --report-subjects"));
+        return Err(
+            CliError::new(format!("at most {SUBJECTS_MAX} subjects can be drawn"))
+                .next_step("use wildcards to bring them together, or --report-subjects"),
+        );
     }
     if !output::stdout_is_terminal() {
         return Err(CliError::new("--graph needs a terminal on standard output"));
@@ -59,7 +61,9 @@ fn draw(series: &mut [Series]) -> Result {
     let (columns, lines) = size()?;
     // Room for the scale at the left, and for caption and gap below each graph.
     let width = usize::from(columns).saturating_sub(14);
-    let height = (usize::from(lines) / series.len().max(1)).saturating_sub(4).max(1);
+    let height = (usize::from(lines) / series.len().max(1))
+        .saturating_sub(4)
+        .max(1);
     let mut screen = String::from("\u{1b}[2J\u{1b}[H");
     for series in series {
         series.rates.push(series.this_second as f64);
@@ -71,7 +75,9 @@ fn draw(series: &mut [Series]) -> Result {
         values.extend_from_slice(&series.rates);
         let now = series.rates.last().copied().unwrap_or_default();
         let caption = format!("{}: {}", series.caption, format::decimal_to(now, 0));
-        screen.push_str(&output::graph::plot(&values, height, &caption, |v| format::decimal_to(v, 0)));
+        screen.push_str(&output::graph::plot(&values, height, &caption, |v| {
+            format::decimal_to(v, 0)
+        }));
         screen.push('\n');
     }
     out!("{screen}")?;

@@ -70,7 +70,12 @@ pub struct Args {
     subjects_only: bool,
 
     /// Leave out messages of these subjects
-    #[arg(short = 'I', long = "ignore-subject", value_name = "SUBJECT", value_delimiter = ',')]
+    #[arg(
+        short = 'I',
+        long = "ignore-subject",
+        value_name = "SUBJECT",
+        value_delimiter = ','
+    )]
     ignore: Vec<String>,
 
     /// End when no message comes for so long
@@ -136,7 +141,11 @@ struct JetStreamArgs {
 
 pub async fn run(globals: &Globals, mut args: Args) -> Result {
     args.check()?;
-    let translation = args.translate.as_deref().map(Translation::parse).transpose()?;
+    let translation = args
+        .translate
+        .as_deref()
+        .map(Translation::parse)
+        .transpose()?;
     let client = globals.connect().await?;
     if args.subjects.is_empty() {
         args.subjects.push(client.new_inbox());
@@ -179,7 +188,9 @@ impl Args {
                 .next_step("name one: nats sub 'orders.>'; or generate an inbox with --inbox"));
         }
         if self.inbox && self.dump.as_deref() == Some("-") {
-            return Err(CliError::new("--inbox cannot be used with --dump -: the inbox's name would be lost"));
+            return Err(CliError::new(
+                "--inbox cannot be used with --dump -: the inbox's name would be lost",
+            ));
         }
         if self.report_top == 0 {
             return Err(CliError::new("--report-top must be at least 1"));
@@ -197,7 +208,8 @@ impl Args {
             Some(place) if place == "-" => Form::DumpToStdout,
             Some(folder) => {
                 let folder = PathBuf::from(folder);
-                std::fs::create_dir_all(&folder).map_err(|e| CliError::from(e).context(folder.display()))?;
+                std::fs::create_dir_all(&folder)
+                    .map_err(|e| CliError::from(e).context(folder.display()))?;
                 Form::DumpTo(folder)
             }
             None if self.raw => Form::Raw,
@@ -213,7 +225,11 @@ impl Args {
         } else {
             Clock::None
         };
-        Ok(Display { form, clock, translation })
+        Ok(Display {
+            form,
+            clock,
+            translation,
+        })
     }
 }
 

@@ -42,7 +42,10 @@ fn draw(globals: &Globals, args: &Args, rates: &SubjectRates) -> Result {
         // Clear, and begin at the top left.
         out!("\u{1b}[2J\u{1b}[H")?;
     }
-    out!("{}", rates.table(args.report_top, globals.scheme()).render())?;
+    out!(
+        "{}",
+        rates.table(args.report_top, globals.scheme()).render()
+    )?;
     std::io::stdout().flush()?;
     Ok(())
 }

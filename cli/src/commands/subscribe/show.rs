@@ -38,9 +38,13 @@ pub(super) async fn run(args: &Args, mut feed: Feed, display: &Display) -> Resul
             }
             Next::Messages(Origin::Replies, messages) => {
                 for reply in messages {
-                    let request = unanswered.as_mut().and_then(|requests| requests.answered_by(reply.subject()));
+                    let request = unanswered
+                        .as_mut()
+                        .and_then(|requests| requests.answered_by(reply.subject()));
                     if let Some((request, number)) = request {
-                        display.show(&mut out, &request, Some(&incoming(&reply)), number).await?;
+                        display
+                            .show(&mut out, &request, Some(&incoming(&reply)), number)
+                            .await?;
                     }
                 }
             }
@@ -120,7 +124,10 @@ mod tests {
     use super::*;
 
     fn request(reply: &str) -> Incoming {
-        Incoming { reply: Some(reply.into()), ..Incoming::default() }
+        Incoming {
+            reply: Some(reply.into()),
+            ..Incoming::default()
+        }
     }
 
     #[test]
@@ -128,9 +135,19 @@ mod tests {
         let mut unanswered = Unanswered::default();
         assert!(unanswered.keep(request("r1"), 1).is_none());
         assert!(unanswered.keep(request("r2"), 2).is_none());
-        assert_eq!(unanswered.answered_by("r2").map(|(_, number)| number), Some(2));
+        assert_eq!(
+            unanswered.answered_by("r2").map(|(_, number)| number),
+            Some(2)
+        );
         assert!(unanswered.answered_by("r2").is_none());
-        assert_eq!(unanswered.rest().into_iter().map(|(_, number)| number).collect::<Vec<_>>(), [1]);
+        assert_eq!(
+            unanswered
+                .rest()
+                .into_iter()
+                .map(|(_, number)| number)
+                .collect::<Vec<_>>(),
+            [1]
+        );
     }
 
     #[test]
@@ -138,7 +155,11 @@ mod tests {
         let mut unanswered = Unanswered::default();
         let mut returned = Vec::new();
         for number in 0..(UNANSWERED_MAX as u64 + 5) {
-            returned.extend(unanswered.keep(request(&format!("r{number}")), number).map(|(_, number)| number));
+            returned.extend(
+                unanswered
+                    .keep(request(&format!("r{number}")), number)
+                    .map(|(_, number)| number),
+            );
         }
         assert_eq!(returned, [0, 1, 2, 3, 4]);
         for number in 0..3 * UNANSWERED_MAX as u64 {

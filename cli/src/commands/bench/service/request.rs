@@ -20,11 +20,9 @@ use crate::template::Scope;
 /// Each client has one request under way at a time. With --throughput requests are due at fixed times, and a latency
 /// counts from the moment the request was due, so that a slow answer is charged to all requests that had to wait for it.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         nats bench service request test.service --clients 8\n  \
-        nats bench service request test.service --throughput 2000 --duration 10s --json"
-)]
+        nats bench service request test.service --throughput 2000 --duration 10s --json")]
 pub struct Args {
     /// Subject to send requests to
     subject: String,
@@ -55,7 +53,10 @@ struct Load {
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
     let messages = args.rate.messages(args.common.msgs)?;
-    let clients = args.common.clients.min(u32::try_from(messages).unwrap_or(u32::MAX));
+    let clients = args
+        .common
+        .clients
+        .min(u32::try_from(messages).unwrap_or(u32::MAX));
     let load = Load {
         subject: args.subject.clone(),
         headers: headers_from(&args.payload.headers, &Scope::at_count(0))?,
@@ -85,7 +86,11 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         arguments,
         open_loop: args.rate.throughput > 0,
     };
-    bench.run(share(messages, clients), |worker| request(worker, load.clone())).await
+    bench
+        .run(share(messages, clients), |worker| {
+            request(worker, load.clone())
+        })
+        .await
 }
 
 async fn request(worker: Worker, load: Load) -> Result<Sample> {
@@ -106,10 +111,15 @@ async fn request(worker: Worker, load: Load) -> Result<Sample> {
             pace.woke(now);
         }
         let from = pace.counts_from(index, now);
-        let answer = worker.client.request(&load.subject, headers, &load.payload, load.timeout).await?;
+        let answer = worker
+            .client
+            .request(&load.subject, headers, &load.payload, load.timeout)
+            .await?;
         latencies.record(from.elapsed());
         if let Some(error) = answer.header(nats_api::micro::ERROR_HEADER) {
-            return Err(CliError::new(format!("the service answered with an error: {error}")));
+            return Err(CliError::new(format!(
+                "the service answered with an error: {error}"
+            )));
         }
         worker.done.store(index + 1, Ordering::Relaxed);
         if !load.sleep.is_zero() {

@@ -56,10 +56,16 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let mut services = Vec::new();
     let mut workers = JoinSet::new();
     for index in 1..=args.common.clients {
-        let client = globals.connect().await.map_err(|e| e.context(format!("client {index}")))?;
+        let client = globals
+            .connect()
+            .await
+            .map_err(|e| e.context(format!("client {index}")))?;
         let endpoint = Endpoint::new("default", &args.subject);
         let service = Service::start(&client, NAME, VERSION, "", vec![endpoint]).await?;
-        log_line!("[{index}] Starting {}, hit control-c to stop", Kind::ServiceServe.label());
+        log_line!(
+            "[{index}] Starting {}, hit control-c to stop",
+            Kind::ServiceServe.label()
+        );
         services.push(Arc::clone(&service));
         workers.spawn(serve(client, service, args.sleep));
     }
