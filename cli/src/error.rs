@@ -20,7 +20,7 @@ pub enum Exit {
 pub type Result<T = ()> = std::result::Result<T, CliError>;
 
 /// An error that ends the program: a message, optionally the next step, and the exit code.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CliError {
     message: String,
     next_step: Option<String>,
@@ -116,6 +116,47 @@ impl From<serde_json::Error> for CliError {
             return Self::exit(0);
         }
         Self::new(format!("invalid JSON: {error}"))
+    }
+}
+
+/// Why no connection came about, and what can be done about it.
+impl From<nats_client::ConnectError> for CliError {
+    fn from(error: nats_client::ConnectError) -> Self {
+        use nats_client::ConnectError;
+        let hint = match &error {
+            ConnectError::Io { source, .. }
+                if source.kind() == io::ErrorKind::ConnectionRefused =>
+            {
+                "is the server running? start one with: nats up; or name another with --server or --context"
+            }
+            ConnectError::Io { .. } | ConnectError::TimedOut { .. } => {
+                "check the address given with --server or in the context, and the network"
+            }
+            error if error.is_authentication() => {
+                "pass --user and --password, --creds, --nkey or --token, or choose a context: nats context select"
+            }
+            _ => return Self::new(error.to_string()),
+        };
+        Self::new(error.to_string()).next_step(hint)
+    }
+}
+
+impl From<nats_client::context::ContextError> for CliError {
+    fn from(error: nats_client::context::ContextError) -> Self {
+        use nats_client::context::ContextError;
+        match error {
+            ContextError::Connect(error) => error.into(),
+            ContextError::NotFound(_) => {
+                Self::new(error.to_string()).next_step("see which there are: nats context ls")
+            }
+            ContextError::Selected { .. } => {
+                Self::new(error.to_string()).next_step("nats context select, or unselect")
+            }
+            ContextError::ManyCredentials(_) => {
+                Self::new(error.to_string()).next_step("remove what is not used: nats context edit")
+            }
+            _ => Self::new(error.to_string()),
+        }
     }
 }
 

@@ -7,14 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use nats_client::{Client, ConnectError, Event, Options, ServerUrl};
+use nats_client::context::{Context, ContextError, Store};
+use nats_client::{Client, Event, Options, ServerUrl};
 
 use crate::error::{CliError, Result};
 use crate::output::color::Scheme;
 use crate::parse;
-
-/// Where a server listens when nobody says otherwise.
-const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";
 
 /// The environment variables that override parts of a context; `nats context info` warns about those that are set.
 pub const OVERRIDES: [&str; 11] = [
@@ -235,21 +233,118 @@ fn existing_file(text: &str) -> std::result::Result<PathBuf, String> {
     Err(format!("the file {text:?} does not exist or is no file"))
 }
 
+impl GlobalArgs {
+    /// `context` with everything that the flags and variables say instead.
+    ///
+    /// A kind of credentials that is given replaces the kind that the context holds: `--creds` beside a context with a
+    /// user means the credentials file. (The reference tool would go on using the user.)
+    pub fn override_settings(&self, mut context: Context) -> Context {
+        let settings = &mut context.settings;
+        let user = given(&self.user);
+        let password = given(&self.password);
+        let identities = [
+            user.filter(|_| password.is_some()),
+            given(&self.creds),
+            given(&self.nkey),
+            given(&self.jwt),
+        ];
+        if identities.iter().any(Option::is_some) {
+            for field in [
+                &mut settings.user,
+                &mut settings.password,
+                &mut settings.creds,
+                &mut settings.nkey,
+                &mut settings.nsc,
+                &mut settings.user_jwt,
+                &mut settings.user_seed,
+            ] {
+                field.clear();
+            }
+        }
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let (cert, key, ca) = (path(&self.tlscert), path(&self.tlskey), path(&self.tlsca));
+        for (field, value) in [
+            (&mut settings.url, given(&self.servers)),
+            (&mut settings.password, password),
+            (&mut settings.token, given(&self.token)),
+            (&mut settings.creds, given(&self.creds)),
+            (&mut settings.nkey, given(&self.nkey)),
+            (&mut settings.user_jwt, given(&self.jwt)),
+            (&mut settings.user_seed, given(&self.seed)),
+            (&mut settings.cert, cert.as_deref()),
+            (&mut settings.key, key.as_deref()),
+            (&mut settings.ca, ca.as_deref()),
+            (&mut settings.socks_proxy, given(&self.socks_proxy)),
+            (
+                &mut settings.jetstream_api_prefix,
+                given(&self.js_api_prefix),
+            ),
+            (
+                &mut settings.jetstream_event_prefix,
+                given(&self.js_event_prefix),
+            ),
+            (&mut settings.jetstream_domain, given(&self.js_domain)),
+            (&mut settings.inbox_prefix, given(&self.inbox_prefix)),
+        ] {
+            if let Some(value) = value {
+                value.clone_into(field);
+            }
+        }
+        match (user, password) {
+            (Some(user), Some(_)) => user.clone_into(&mut settings.user),
+            // A user without password is a token.
+            (Some(token), None) => token.clone_into(&mut settings.token),
+            (None, _) => {}
+        }
+        if let Some(scheme) = self.colors {
+            scheme.name().clone_into(&mut settings.color_scheme);
+        }
+        if self.tlsfirst || self.no_tlsfirst {
+            settings.tls_first = self.tlsfirst;
+        }
+        context
+    }
+}
+
+/// A value that was given; an empty variable is as good as none.
+fn given(value: &Option<String>) -> Option<&str> {
+    value.as_deref().filter(|value| !value.is_empty())
+}
+
 /// What a command knows about the world around it.
 #[derive(Debug, Clone)]
 pub struct Globals {
     pub args: GlobalArgs,
+    /// The context with the flags over it. An error is kept until somebody wants to connect: commands that repair contexts must
+    /// work with a broken one selected.
+    context: Result<Context>,
 }
 
 impl Globals {
     /// Merges what was typed with the context.
     pub fn load(args: GlobalArgs) -> Result<Self> {
-        Ok(Self { args })
+        let context = chosen_context(&args).map(|context| args.override_settings(context));
+        Ok(Self { args, context })
+    }
+
+    /// The settings that commands connect with.
+    pub fn context(&self) -> Result<&Context> {
+        self.context.as_ref().map_err(Clone::clone)
+    }
+
+    /// The context that `--context` names: a file that ends in `.json`, or one of the store's.
+    pub fn context_named(&self, store: &Store, name: &str) -> Result<Context> {
+        named_context(store, name)
     }
 
     /// The colour scheme of tables.
     pub fn scheme(&self) -> Scheme {
-        self.args.colors.unwrap_or_default()
+        let named = |context: &Context| Scheme::from_name(&context.settings.color_scheme);
+        self.context
+            .as_ref()
+            .ok()
+            .and_then(named)
+            .unwrap_or_default()
     }
 
     /// How long to wait for a response.
@@ -262,61 +357,89 @@ impl Globals {
         self.args.trace
     }
 
-    /// The servers to connect to, separated by commas.
-    pub fn servers(&self) -> &str {
-        self.args
-            .servers
-            .as_deref()
-            .filter(|s| !s.is_empty())
-            .unwrap_or(DEFAULT_SERVER)
+    /// Prefix of the reply subjects.
+    pub fn inbox_prefix(&self) -> &str {
+        let prefix = self
+            .context
+            .as_ref()
+            .map_or("", |context| context.settings.inbox_prefix.as_str());
+        if prefix.is_empty() { "_INBOX" } else { prefix }
     }
 
     /// Connects to the servers of the flags or the context.
     pub async fn connect(&self) -> Result<Client> {
-        self.connect_to(self.servers()).await
+        Ok(self.context()?.connect(self.options()).await?)
     }
 
     /// Connects to other servers with the same credentials.
     pub async fn connect_to(&self, servers: &str) -> Result<Client> {
-        let options = self.options()?;
-        options.connect(servers).await.map_err(connect_error)
+        let mut context = self.context()?.clone();
+        servers.clone_into(&mut context.settings.url);
+        Ok(context.connect(self.options()).await?)
     }
 
-    /// Connects to one address of a server, whose name and credentials stay those of `server`.
+    /// Connects to one address of a server, whose name (in certificates) and credentials stay those of `server`.
     pub async fn connect_to_address(&self, server: &ServerUrl, host: &str) -> Result<Client> {
-        let options = self.options()?;
-        options
-            .connect_to(vec![server.with_host(host)])
-            .await
-            .map_err(connect_error)
+        let options = self.context()?.apply(self.options()).await?;
+        let options = if host == server.host() {
+            options
+        } else {
+            options.tls_server_name(server.host())
+        };
+        Ok(options.connect_to(vec![server.with_host(host)]).await?)
     }
 
-    /// Connection settings, for commands that connect in their own way.
-    pub fn options(&self) -> Result<Options> {
-        let args = &self.args;
-        let mut options = Options::new()
-            .name(args.connection_name.trim())
-            .connect_timeout(args.timeout)
+    /// How this tool behaves while connected. Credentials and servers come from the context.
+    pub fn options(&self) -> Options {
+        let trace = self.args.trace;
+        Options::new()
+            .name(self.args.connection_name.trim())
+            .connect_timeout(self.args.timeout)
             .max_reconnects(None)
             .ignore_auth_error_abort()
-            .reconnect_backoff(backoff);
-        match (&args.user, &args.password) {
-            (Some(user), Some(password)) => {
-                options = options.user_and_password(user, password.clone())
-            }
-            // A user without password is a token.
-            (Some(user), None) => options = options.token(user.clone()),
-            (None, _) => {}
-        }
-        if let Some(token) = &args.token {
-            options = options.token(token.clone());
-        }
-        if let Some(prefix) = &args.inbox_prefix {
-            options = options.inbox_prefix(prefix);
-        }
-        let trace = args.trace;
-        Ok(options.on_event(move |event| log_event(event, trace)))
+            .reconnect_backoff(backoff)
+            .on_event(move |event| log_event(event, trace))
     }
+}
+
+fn chosen_context(args: &GlobalArgs) -> Result<Context> {
+    if args.no_context {
+        return Ok(Context::new(""));
+    }
+    if let Some(name) = given(&args.context) {
+        return match Path::new(name).extension() {
+            Some(extension) if extension == "json" => Ok(Context::from_file(name)?),
+            _ => named_context(&Store::open_default()?, name),
+        };
+    }
+    // Without a home there are no contexts, and nobody asked for one.
+    let Ok(store) = Store::open_default() else {
+        return Ok(Context::new(""));
+    };
+    match store.load_selected() {
+        Ok(selected) => Ok(selected.unwrap_or_else(|| Context::new(""))),
+        Err(ContextError::NotFound(name)) => {
+            // As the reference tool does: the next command shall work.
+            store.unselect()?;
+            Err(CliError::new(format!(
+                "the selected context {name:?} was not found; it is no longer selected"
+            ))
+            .next_step("select another one: nats context select"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn named_context(store: &Store, name: &str) -> Result<Context> {
+    let path = Path::new(name);
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "json")
+        && path.is_file()
+    {
+        return Ok(Context::from_file(path)?);
+    }
+    Ok(store.load(name)?)
 }
 
 /// Waits before the next round of connection attempts: rising to 20 s, and spread by half so that the clients of a server
@@ -350,24 +473,6 @@ fn log_event(event: &Event, trace: bool) {
     }
 }
 
-fn connect_error(error: ConnectError) -> CliError {
-    let hint = match &error {
-        ConnectError::Io { source, .. }
-            if source.kind() == std::io::ErrorKind::ConnectionRefused =>
-        {
-            "is the server running? start one with: nats up; or name another with --server or --context"
-        }
-        ConnectError::Io { .. } | ConnectError::TimedOut { .. } => {
-            "check the address given with --server or in the context, and the network"
-        }
-        error if error.is_authentication() => {
-            "pass --user and --password, --creds, --nkey or --token, or choose a context: nats context select"
-        }
-        _ => return CliError::new(error.to_string()),
-    };
-    CliError::new(error.to_string()).next_step(hint)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,5 +494,102 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        globals: GlobalArgs,
+    }
+
+    fn effective(context: Context, flags: &[&str]) -> nats_client::context::Settings {
+        // The variables of whoever runs the tests must not matter; every flag that has one is given or empty.
+        let quiet = [
+            "--server=",
+            "--user=",
+            "--password=",
+            "--token=",
+            "--creds=",
+            "--nkey=",
+            "--jwt=",
+            "--seed=",
+        ];
+        let given: Vec<_> = flags
+            .iter()
+            .map(|flag| flag.split('=').next().unwrap_or(flag))
+            .collect();
+        let quiet = quiet
+            .iter()
+            .filter(|flag| !given.contains(&flag.trim_end_matches('=')));
+        let line = ["nats"].iter().chain(quiet).chain(flags);
+        let line = <Line as clap::Parser>::try_parse_from(line).unwrap();
+        line.globals.override_settings(context).settings
+    }
+
+    fn context() -> Context {
+        let mut context = Context::new("test");
+        context.settings.url = "nats://context".into();
+        context.settings.user = "ctx".into();
+        context.settings.password = "secret".into();
+        context.settings.description = "kept".into();
+        context
+    }
+
+    #[test]
+    fn flags_override_single_settings_of_the_context() {
+        let settings = effective(context(), &["--server=nats://flag", "--inbox-prefix=_ME"]);
+        assert_eq!(
+            (settings.url.as_str(), settings.user.as_str()),
+            ("nats://flag", "ctx")
+        );
+        assert_eq!(
+            (
+                settings.inbox_prefix.as_str(),
+                settings.description.as_str()
+            ),
+            ("_ME", "kept")
+        );
+        assert_eq!(effective(context(), &[]).url, "nats://context");
+    }
+
+    #[test]
+    fn credentials_that_are_given_replace_those_of_another_kind() {
+        let settings = effective(context(), &["--creds=/a.creds"]);
+        assert_eq!(
+            (
+                settings.creds.as_str(),
+                settings.user.as_str(),
+                settings.password.as_str()
+            ),
+            ("/a.creds", "", "")
+        );
+    }
+
+    #[test]
+    fn a_user_without_password_is_a_token() {
+        let settings = effective(Context::new(""), &["--user=sesame"]);
+        assert_eq!(
+            (settings.token.as_str(), settings.user.as_str()),
+            ("sesame", "")
+        );
+        let settings = effective(Context::new(""), &["--user=joe", "--password=x"]);
+        assert_eq!(
+            (
+                settings.token.as_str(),
+                settings.user.as_str(),
+                settings.password.as_str()
+            ),
+            ("", "joe", "x")
+        );
+    }
+
+    #[test]
+    fn tls_first_can_be_switched_on_and_off() {
+        let mut first = context();
+        first.settings.tls_first = true;
+        assert!(effective(context(), &["--tlsfirst"]).tls_first);
+        assert!(effective(context(), &["--tls-first"]).tls_first);
+        assert!(effective(first.clone(), &[]).tls_first);
+        assert!(!effective(first, &["--no-tlsfirst"]).tls_first);
     }
 }

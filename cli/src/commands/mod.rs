@@ -27,6 +27,7 @@ macro_rules! registry {
 
 // Below the macro: what is declared above it cannot use it.
 mod bench;
+mod context;
 mod publish;
 mod reply;
 mod request;
@@ -37,6 +38,7 @@ registry! {
     /// All commands, in the order of `nats --help`.
     Root {
         Bench(bench),
+        Context(context),
         Publish(publish),
         Reply(reply),
         Request(request),

@@ -50,7 +50,7 @@ struct Measurement {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    let mut targets = targets(globals.servers())?;
+    let mut targets = targets(globals.context()?.server_url())?;
     for target in &mut targets {
         for measurement in &mut target.results {
             measurement.time = now();

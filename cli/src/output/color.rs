@@ -22,6 +22,20 @@ impl Scheme {
         <Self as clap::ValueEnum>::from_str(name, true).ok()
     }
 
+    /// The name as users and context files write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blue => "blue",
+            Self::Cyan => "cyan",
+            Self::Double => "double",
+            Self::Green => "green",
+            Self::Magenta => "magenta",
+            Self::Red => "red",
+            Self::Rounded => "rounded",
+            Self::Yellow => "yellow",
+        }
+    }
+
     /// The ANSI foreground code of this scheme, when it is a colour.
     pub(crate) fn ansi(self) -> Option<u8> {
         match self {

@@ -159,8 +159,7 @@ pub async fn run(globals: &Globals, mut args: Args) -> Result {
     let mut feed = Feed::new(client, &args.ignore, args.wait, args.count);
     // Before the requests, or the first replies would be missed.
     if args.match_replies {
-        let prefix = globals.args.inbox_prefix.as_deref().unwrap_or("_INBOX");
-        let inboxes = format!("{prefix}.>");
+        let inboxes = format!("{}.>", globals.inbox_prefix());
         if !args.is_quiet() {
             log_line!("Matching replies with inbox prefix {inboxes}");
         }
