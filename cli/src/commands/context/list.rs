@@ -1,7 +1,7 @@
 //! `nats context ls`.
 
-use nats_client::context::{Context, Settings, Store};
-use serde::Serialize;
+use nats_client::context::{Context, Store};
+use serde_json::Value;
 
 use crate::error::Result;
 use crate::globals::Globals;
@@ -28,13 +28,6 @@ pub struct Args {
     /// Print name:description lines for shell completion
     #[arg(long, hide = true)]
     completion: bool,
-}
-
-/// The settings of a context, with its name.
-#[derive(Serialize)]
-struct Named<'a> {
-    name: &'a str,
-    settings: &'a Settings,
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
@@ -64,14 +57,8 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         return Ok(());
     }
     if args.json {
-        let named: Vec<_> = contexts
-            .iter()
-            .map(|context| Named {
-                name: &context.name,
-                settings: &context.settings,
-            })
-            .collect();
-        return output::json(&named);
+        let documents = contexts.iter().map(document).collect::<Result<Vec<_>>>()?;
+        return output::json(&documents);
     }
     if args.names {
         for context in &contexts {
@@ -89,4 +76,13 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         table.row([starred(context), context.settings.description.clone()]);
     }
     outln!("{}", table.render())
+}
+
+/// The settings as they stand in the file, and the name, which the reference tool leaves out.
+fn document(context: &Context) -> Result<Value> {
+    let mut document = serde_json::to_value(&context.settings)?;
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("name".to_owned(), Value::from(context.name.clone()));
+    }
+    Ok(document)
 }
