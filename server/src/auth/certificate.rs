@@ -20,8 +20,6 @@ pub struct CertificateNames {
     pub(super) subject_and_domain: Option<String>,
     /// The subject as Go prints it.
     pub(super) subject: String,
-    /// Whether the subject has any attribute.
-    has_subject: bool,
 }
 
 /// A subject alternative name.
@@ -49,21 +47,29 @@ impl CertificateNames {
     pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, AuthError> {
         let (_, certificate) =
             X509Certificate::from_der(certificate).map_err(|_| AuthError::UnreadableCertificate)?;
-        let alternatives = alternatives(&certificate)?;
-        let levels = levels(certificate.subject());
+        Self::new(certificate.subject(), alternatives(&certificate)?)
+    }
+
+    /// Names of a certificate whose subject is this DER and which has no others.
+    #[cfg(test)]
+    pub(super) fn of_subject(der: &[u8]) -> Result<Self, AuthError> {
+        let (_, subject) = X509Name::from_der(der).map_err(|_| AuthError::UnreadableCertificate)?;
+        Self::new(&subject, Vec::new())
+    }
+
+    fn new(subject: &X509Name<'_>, alternatives: Vec<AlternativeName>) -> Result<Self, AuthError> {
+        let levels = levels(subject);
+        if alternatives.is_empty() && levels.is_empty() {
+            return Err(AuthError::NoNameInCertificate);
+        }
         let subject = go_subject(&levels);
         let domain = domain_components(&levels);
-        let names = Self {
+        Ok(Self {
             alternatives,
             distinguished: distinguished(&levels),
             subject_and_domain: (!domain.is_empty()).then(|| format!("{subject},{domain}")),
-            has_subject: !levels.is_empty(),
             subject,
-        };
-        if names.alternatives.is_empty() && !names.has_subject {
-            return Err(AuthError::NoNameInCertificate);
-        }
-        Ok(names)
+        })
     }
 
     /// The subject for a log line.

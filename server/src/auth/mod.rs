@@ -30,3 +30,6 @@ pub use password::SlowCheck;
 pub use permissions::{Permissions, RESERVED_QUEUE, may_subscribe};
 pub use reply_permits::ReplyPermits;
 pub use revalidation::Revalidated;
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,8 @@ pub const RESERVED_QUEUE: &[u8] = b"_sys_";
 ///   ([`Permissions::needs_delivery_check`], [`Permissions::denies_delivery`]).
 ///
 /// Source: reference behaviour (`server/client.go`), except that an allow list permits a wildcard subscription only when it
-/// covers all that the subscription may bring. The reference takes `foo.>` as permitted by `foo.*`.
+/// covers all that the subscription may bring (the reference takes `foo.>` as permitted by `foo.*`), and that a queue entry
+/// inside of a wider queue subscription counts for each message on its subject.
 #[derive(Debug)]
 pub struct Permissions {
     source: options::Permissions,
@@ -76,20 +77,32 @@ impl Permissions {
 
     /// Whether a permitted subscription is so wide that single deliveries to it must be checked.
     pub fn needs_delivery_check(&self, subject: &[u8], queue: Option<&[u8]>) -> bool {
-        if self.subscribe_deny.is_empty() || !subject::has_wildcard(subject) {
+        if !subject::has_wildcard(subject) {
             return false;
         }
+        let inside = |entry: &Entry| subject::collides(&entry.pattern, subject);
         let mut needed = false;
         self.subscribe_deny.each(&mut |entry: &Entry| {
-            needed = needed || (entry.denies(queue) && subject::collides(&entry.pattern, subject));
+            needed = needed || entry.denies(queue) && inside(entry);
         });
+        if let (Some(allow), Some(_)) = (&self.subscribe_allow, queue) {
+            allow.each(&mut |entry: &Entry| {
+                needed = needed || !entry.queues.is_empty() && inside(entry);
+            });
+        }
         needed
     }
 
-    /// Whether a message on `subject` may not reach a subscription in `queue`.
+    /// Whether a message on `subject` may not reach a subscription in `queue`, which was permitted as a whole.
     #[inline]
     pub fn denies_delivery(&self, subject: &[u8], queue: Option<&[u8]>) -> bool {
         denies(&self.subscribe_deny, subject, queue)
+            // Inside of a wide queue subscription, an entry of the allow list may name other queues.
+            || queue.is_some()
+                && self
+                    .subscribe_allow
+                    .as_ref()
+                    .is_some_and(|allow| !allows(allow, subject, queue))
     }
 
     /// How replies may be answered, when the user may publish to the reply subjects of messages received.
