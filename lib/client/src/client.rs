@@ -359,7 +359,7 @@ impl Client {
     /// A subject that nobody else uses, to receive answers on. One more token may be appended.
     pub fn new_inbox(&self) -> String {
         let mut inbox = self.handle.inbox.to_string();
-        inbox.push_str(&crate::nuid::next());
+        inbox.push_str(nats_proto::nuid::next().as_str());
         inbox
     }
 

@@ -26,6 +26,7 @@ use crate::registry::Entry;
 use crate::shared::Shared;
 use crate::stats::Counters;
 use crate::stream::Stream;
+use crate::trace;
 
 /// How serving ended.
 pub(crate) enum Ending {
@@ -208,7 +209,11 @@ impl<'a> Connection<'a> {
                 self.need = 1;
                 return Ok(());
             }
-            match server_op::parse(&self.read, &self.limits)? {
+            let step = server_op::parse(&self.read, &self.limits)?;
+            if let (Some(trace), Step::Op(..)) = (&self.shared.options.trace, &step) {
+                trace::incoming(trace, &self.read);
+            }
+            match step {
                 Step::Incomplete { need } => {
                     self.need = need;
                     return Ok(());
@@ -326,7 +331,11 @@ impl<'a> Connection<'a> {
                 self.chunk.clear();
                 self.written = 0;
                 match self.shared.outbox.take(&mut self.chunk, cx) {
-                    Taken::Bytes => {}
+                    Taken::Bytes => {
+                        if let Some(trace) = &self.shared.options.trace {
+                            trace::outgoing(trace, &self.chunk);
+                        }
+                    }
                     Taken::Nothing => {
                         if self.needs_flush {
                             ready!(Pin::new(&mut self.stream).poll_flush(cx))

@@ -14,6 +14,7 @@ use crate::limits;
 use crate::options::Options;
 use crate::pool::Server;
 use crate::stream::Stream;
+use crate::trace;
 
 /// A connection that stands.
 pub(crate) struct Established {
@@ -79,6 +80,9 @@ impl Attempt<'_> {
 
         self.step = "waiting for the answer to CONNECT";
         let greeting = self.greeting(&stream, &info).await?;
+        if let Some(trace) = &self.options.trace {
+            trace::outgoing(trace, &greeting);
+        }
         stream.write_all(&greeting).await.map_err(|e| self.io(e))?;
         stream.flush().await.map_err(|e| self.io(e))?;
         let info = self.read_welcome(&mut stream, &mut read, info).await?;
@@ -195,6 +199,9 @@ impl Attempt<'_> {
                 }
                 continue;
             };
+            if let Some(trace) = &self.options.trace {
+                trace::incoming(trace, read);
+            }
             let said = match op {
                 ServerOp::Info(range) => {
                     let document = read.get(range).unwrap_or_default();

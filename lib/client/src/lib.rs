@@ -37,7 +37,7 @@ mod error;
 mod events;
 pub mod limits;
 mod message;
-mod nuid;
+pub mod micro;
 mod options;
 mod outbox;
 mod pool;
@@ -49,7 +49,9 @@ mod shared;
 mod stats;
 mod stream;
 mod subscription;
+pub mod system;
 mod tls;
+mod trace;
 
 pub use auth::{Challenge, Credentials};
 pub use client::Client;
@@ -69,6 +71,7 @@ pub use server_url::{DEFAULT_PORT, DEFAULT_URL, ServerUrl};
 pub use shared::Status;
 pub use stats::Statistics;
 pub use subscription::{HandlerSubscription, SubscribeOptions, Subscription};
+pub use trace::Direction;
 
 /// Connects with default settings; see [`Options::connect`].
 ///

@@ -13,6 +13,7 @@ use crate::limits;
 use crate::registry::PendingLimits;
 use crate::server_url::ServerUrl;
 use crate::tls::{ClientCertificate, Tls};
+use crate::trace::{Direction, TraceCallback};
 use nats_jwt::secret::Secret;
 
 /// Computes the wait before the next round through the pool, from the number of rounds made since the connection was
@@ -63,6 +64,7 @@ pub struct Options {
     pub(crate) pending_buffer: usize,
     pub(crate) pending_limits: PendingLimits,
     pub(crate) on_event: Option<events::Callback>,
+    pub(crate) trace: Option<TraceCallback>,
 }
 
 impl Default for Options {
@@ -94,6 +96,7 @@ impl Default for Options {
             pending_buffer: limits::PENDING_BUFFER_BYTES,
             pending_limits: PendingLimits::default(),
             on_event: None,
+            trace: None,
         }
     }
 }
@@ -450,6 +453,16 @@ impl Options {
     /// Calls `callback` with every event, on the connection task: it must not block.
     pub fn on_event(mut self, callback: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.on_event = Some(Arc::new(callback));
+        self
+    }
+
+    /// Calls `callback` with every protocol line in both directions, on the connection task: it must not block.
+    /// Payloads are left out, and so are the secrets in CONNECT.
+    pub fn trace_protocol(
+        mut self,
+        callback: impl Fn(Direction, &str) + Send + Sync + 'static,
+    ) -> Self {
+        self.trace = Some(Arc::new(callback));
         self
     }
 }
