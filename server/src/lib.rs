@@ -24,6 +24,7 @@ pub mod conn;
 pub mod front;
 pub mod interest;
 pub mod limits;
+pub mod log;
 pub mod options;
 pub mod outbox;
 pub mod router;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
+use nats_proto::transform::{Mappings, Selection};
 
 use crate::interest::Interest;
 use crate::options;
@@ -39,6 +40,7 @@ pub struct Settings {
     pub default_permissions: Option<options::Permissions>,
     pub msg_trace: Option<options::MessageTrace>,
     pub nkey: Option<String>,
+    pub mappings: Mappings,
 }
 
 impl Account {
@@ -101,15 +103,34 @@ impl Account {
 }
 
 impl Account {
-    /// The subject that a mapping turns `subject` into, chosen by weight; `None` when it stays.
-    pub fn mapped(&self, _subject: &[u8], _cluster: &str, _random: u32) -> Option<Vec<u8>> {
-        None
+    /// What the mappings make of a message for `subject`.
+    pub fn mapped(&self, subject: &[u8], cluster: &str, random: u32) -> Mapped {
+        let settings = self.settings.load();
+        match settings.mappings.select(subject, cluster, random) {
+            Selection::Unmapped | Selection::Unchanged => Mapped::Same,
+            Selection::Lost => Mapped::Lost,
+            Selection::Through { transform, random } => {
+                Mapped::To(transform.apply_matched(subject, random))
+            }
+        }
     }
 
     /// Whether any mapping stands for `subject`.
-    pub fn has_mapping(&self, _subject: &[u8]) -> bool {
-        false
+    pub fn has_mapping(&self, subject: &[u8]) -> bool {
+        let settings = self.settings.load();
+        !settings.mappings.is_empty()
+            && settings.mappings.select(subject, "", 0) != Selection::Unmapped
     }
+}
+
+/// What the mappings make of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mapped {
+    /// It keeps its subject.
+    Same,
+    /// It is dropped on purpose.
+    Lost,
+    To(Vec<u8>),
 }
 
 impl std::fmt::Debug for Account {

@@ -445,13 +445,16 @@ impl Session {
         };
         let args = String::from_utf8_lossy(p.args);
         tracing::trace!(target: "protocol", "{} - <<- [{verb} {args}]", self.shared.label());
-        if self.settings.trace_verbose {
-            let max = match self.settings.max_traced_msg_len {
-                0 => p.payload.len(),
-                n => n.min(p.payload.len()),
-            };
-            let shown = String::from_utf8_lossy(p.payload.get(..max).unwrap_or_default());
-            tracing::trace!(target: "protocol", "{} - <<- MSG_PAYLOAD: [{shown:?}]", self.shared.label());
-        }
+        let payload = if self.settings.trace_headers {
+            p.header()
+        } else {
+            p.payload
+        };
+        let max = match self.settings.max_traced_msg_len {
+            0 => payload.len(),
+            n => n.min(payload.len()),
+        };
+        let shown = String::from_utf8_lossy(payload.get(..max).unwrap_or_default());
+        tracing::trace!(target: "protocol", "{} - <<- MSG_PAYLOAD: [{shown:?}]", self.shared.label());
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cache::{Known, MatchCache, Place, Verdict};
 use super::{Cycle, Message, Origin, to_all};
-use crate::account::Account;
+use crate::account::{Account, Mapped};
 use crate::interest::Receiver;
 
 /// What a publisher may do. A reload replaces it and forgets the cache.
@@ -125,10 +125,11 @@ impl Publisher {
         verdict: Verdict,
         account: &Arc<Account>,
     ) -> Outcome {
-        let chosen: Option<Vec<u8>> = account.mapped(msg.subject, "", cx.random());
+        let chosen = account.mapped(msg.subject, "", cx.random());
         let (subject, verdict) = match &chosen {
-            Some(s) => (s.as_slice(), self.verdict(s)),
-            None => (msg.subject, verdict),
+            Mapped::To(s) => (s.as_slice(), self.verdict(s)),
+            Mapped::Same => (msg.subject, verdict),
+            Mapped::Lost => return Outcome::NoInterest,
         };
         let answers = |s: &[u8]| self.rights.as_ref().is_some_and(|r| r.may_answer(s));
         if verdict == Verdict::Denied || (verdict == Verdict::OnlyReplies && !answers(subject)) {

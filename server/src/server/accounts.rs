@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nats_proto::transform::{Destination, Mappings};
 use parking_lot::RwLock;
 
 use crate::account::{Account, Settings};
@@ -29,7 +30,11 @@ impl Accounts {
     pub fn apply(&self, options: &Options) {
         let system = options.system_account_name();
         let mut wanted: BTreeMap<&str, Settings> = BTreeMap::new();
-        wanted.insert(GLOBAL_ACCOUNT, Settings::default());
+        let global = Settings {
+            mappings: mappings_of(&options.mappings),
+            ..Settings::default()
+        };
+        wanted.insert(GLOBAL_ACCOUNT, global);
         if let Some(name) = system {
             wanted.insert(name, Settings::default());
         }
@@ -70,5 +75,26 @@ fn settings_of(a: &options::Account) -> Settings {
         default_permissions: a.default_permissions.clone(),
         msg_trace: a.msg_trace.clone(),
         nkey: a.nkey.clone(),
+        mappings: mappings_of(&a.mappings),
     }
+}
+
+fn mappings_of(configured: &[options::Mapping]) -> Mappings {
+    let mut mappings = Mappings::new();
+    for m in configured {
+        let destinations: Vec<_> = m
+            .destinations
+            .iter()
+            .map(|d| Destination {
+                subject: d.subject.clone(),
+                weight: d.weight,
+                cluster: d.cluster.clone().unwrap_or_default(),
+            })
+            .collect();
+        // The configuration was checked with the same rules; one that slipped through is said, not obeyed.
+        if let Err(e) = mappings.add(&m.subject, &destinations) {
+            tracing::error!("mapping of {:?} is left out: {e}", m.subject);
+        }
+    }
+    mappings
 }
