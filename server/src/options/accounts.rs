@@ -2,7 +2,16 @@
 
 use std::time::Duration;
 
-use super::{NkeyUser, Permissions, User};
+use nats_conf::{Map, Node, Value};
+use nats_jwt::nkey::{Kind, is_public_key};
+use nats_proto::subject;
+
+use super::authorization::{apply_default, users};
+use super::permissions::permissions;
+use super::setting::{self, Reading, Setting};
+use super::sharing::{exports, imports, manual as sharing_manual};
+use super::table::{Apply, Key, Reload, Row, change, change_unseen, key, read_map, rows};
+use super::{GLOBAL_ACCOUNT, NkeyUser, Options, Permissions, User};
 
 /// One account.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -197,4 +206,577 @@ pub struct MappingDestination {
     pub weight: u8,
     /// Only in this cluster.
     pub cluster: Option<String>,
+}
+
+/// Top-level keys about accounts.
+pub(super) static KEYS: &[Key<Options>] = &[
+    Key {
+        name: "accounts",
+        aliases: &[],
+        kind: "map of accounts or list of names",
+        default: "only `$G` and `$SYS`",
+        reload: Reload::Yes(Apply::Accounts),
+        doc: "Isolated subject spaces, by name.",
+        read: |options, setting, reading| options.accounts = accounts(setting, reading),
+        change: |old, new| change_unseen(&old.accounts, &new.accounts),
+        inner: manual,
+    },
+    Key {
+        name: "mappings",
+        aliases: &["maps"],
+        kind: "map from subjects to destinations",
+        default: "none",
+        reload: Reload::Yes(Apply::Accounts),
+        doc: "Subject mappings of the global account.",
+        read: |options, setting, reading| {
+            options.mappings = mappings(setting, reading).unwrap_or_default();
+        },
+        change: |old, new| change(&old.mappings, &new.mappings),
+        inner: || rows(DESTINATION_KEYS),
+    },
+];
+
+static ACCOUNT_KEYS: &[Key<Account>] = &[
+    key!(
+        "nkey",
+        "public account key",
+        "none",
+        Reload::Inside,
+        "Key of the account.",
+        nkey = |setting: &Setting<'_>, reading: &mut Reading| {
+            let key = setting::text(setting, reading)?;
+            if !is_public_key(&key, Kind::Account) {
+                reading.bad(
+                    setting,
+                    format!("Not a valid public nkey for an account: {key:?}"),
+                );
+                return None;
+            }
+            Some(Some(key))
+        }
+    ),
+    Key {
+        name: "users",
+        aliases: &[],
+        kind: "list of users",
+        default: "none",
+        reload: Reload::Inside,
+        doc: "Users of the account, as in `authorization.users`.",
+        read: |account, setting, reading| (account.nkeys, account.users) = users(setting, reading),
+        change: |_, _| Vec::new(),
+        inner: Vec::new,
+    },
+    key!(
+        "default_permissions",
+        "permissions",
+        "everything",
+        Reload::Inside,
+        "Permissions of users that have none of their own.",
+        default_permissions =
+            |setting: &Setting<'_>, reading: &mut Reading| permissions(setting, reading).map(Some)
+    ),
+    key!(
+        "exports",
+        "list of exports",
+        "none",
+        Reload::Inside,
+        "What others may import.",
+        exports = exports
+    ),
+    key!(
+        "imports",
+        "list of imports",
+        "none",
+        Reload::Inside,
+        "What comes from others.",
+        imports = imports
+    ),
+    key!(
+        "mappings" | "maps",
+        "map from subjects to destinations",
+        "none",
+        Reload::Inside,
+        "Subject mappings.",
+        mappings = mappings
+    ),
+    Key {
+        name: "limits",
+        aliases: &[],
+        kind: "map",
+        default: "unlimited",
+        reload: Reload::Inside,
+        doc: "Limits of the account.",
+        read: |account, setting, reading| {
+            read_map(&mut account.limits, LIMIT_KEYS, setting, reading);
+        },
+        change: |_, _| Vec::new(),
+        inner: || rows(LIMIT_KEYS),
+    },
+    key!(
+        "jetstream",
+        "boolean, enabled, disabled or map",
+        "disabled",
+        Reload::Inside,
+        "JetStream for this account, without limits or with these.",
+        jetstream = jetstream
+    ),
+    key!(
+        "msg_trace" | "trace_dest",
+        "subject or {dest, sampling}",
+        "none",
+        Reload::Inside,
+        "Where traces of messages with a sampled `traceparent` go.",
+        msg_trace = msg_trace
+    ),
+];
+
+static LIMIT_KEYS: &[Key<AccountLimits>] = &[
+    key!(
+        "max_connections" | "max_conn",
+        "number",
+        "unlimited",
+        Reload::Inside,
+        "Client connections; negative is unlimited.",
+        max_connections = setting::bound_or_zero
+    ),
+    key!(
+        "max_subscriptions" | "max_subs",
+        "number",
+        "unlimited",
+        Reload::Inside,
+        "Subscriptions per connection; negative is unlimited.",
+        max_subscriptions = setting::bound_or_zero
+    ),
+    key!(
+        "max_payload" | "max_pay",
+        "size",
+        "unlimited",
+        Reload::Inside,
+        "Bytes of a message; negative is unlimited.",
+        max_payload = setting::bound_or_zero
+    ),
+    key!(
+        "max_leafnodes" | "max_leafs",
+        "number",
+        "unlimited",
+        Reload::Inside,
+        "Leaf node connections; negative is unlimited.",
+        max_leafnodes = setting::bound_or_zero
+    ),
+];
+
+static JETSTREAM_KEYS: &[Key<AccountJetStream>] = &[
+    key!(
+        "max_memory" | "max_mem" | "mem" | "memory",
+        "size",
+        "unlimited",
+        Reload::Inside,
+        "Bytes in memory.",
+        max_memory = setting::bound_or_zero
+    ),
+    key!(
+        "max_store" | "max_file" | "max_disk" | "store" | "disk",
+        "size",
+        "unlimited",
+        Reload::Inside,
+        "Bytes on disk.",
+        max_store = setting::bound_or_zero
+    ),
+    key!(
+        "max_streams" | "streams",
+        "number",
+        "unlimited",
+        Reload::Inside,
+        "Streams.",
+        max_streams = setting::bound_or_zero
+    ),
+    key!(
+        "max_consumers" | "consumers",
+        "number",
+        "unlimited",
+        Reload::Inside,
+        "Consumers.",
+        max_consumers = setting::bound_or_zero
+    ),
+    key!(
+        "max_bytes_required" | "max_stream_bytes" | "max_bytes",
+        "boolean",
+        "false",
+        Reload::Inside,
+        "Every stream must say how big it may become.",
+        max_bytes_required = setting::truth
+    ),
+    key!(
+        "mem_max_stream_bytes" | "memory_max_stream_bytes",
+        "size",
+        "unlimited",
+        Reload::Inside,
+        "Bytes of one stream in memory.",
+        memory_max_stream_bytes = setting::bound_or_zero
+    ),
+    key!(
+        "disk_max_stream_bytes" | "store_max_stream_bytes",
+        "size",
+        "unlimited",
+        Reload::Inside,
+        "Bytes of one stream on disk.",
+        disk_max_stream_bytes = setting::bound_or_zero
+    ),
+    key!(
+        "max_ack_pending",
+        "number",
+        "unlimited",
+        Reload::Inside,
+        "Unacknowledged messages of a consumer.",
+        max_ack_pending = setting::bound_or_zero
+    ),
+    key!(
+        "cluster_traffic",
+        "system or owner",
+        "system",
+        Reload::Inside,
+        "Whose account carries the replication traffic.",
+        cluster_traffic = |setting: &Setting<'_>, reading: &mut Reading| match setting::text(
+            setting, reading
+        )?
+        .as_str()
+        {
+            "system" | "" => Some(ClusterTraffic::System),
+            "owner" => Some(ClusterTraffic::Owner),
+            other => {
+                reading.bad(setting, format!("Expected 'system' or 'owner' string value for \"cluster_traffic\", got {other}"));
+                None
+            }
+        }
+    ),
+];
+
+/// A trace destination while it is read.
+#[derive(Default)]
+struct TraceDraft {
+    destination: Option<String>,
+    sampling: Option<u8>,
+}
+
+static TRACE_KEYS: &[Key<TraceDraft>] = &[
+    key!(
+        "dest",
+        "subject",
+        "required",
+        Reload::Inside,
+        "Subject for the traces.",
+        destination =
+            |setting: &Setting<'_>, reading: &mut Reading| trace_destination(setting, reading)
+                .map(Some)
+    ),
+    key!(
+        "sampling",
+        "1 to 100",
+        "100",
+        Reload::Inside,
+        "Percentage of those messages that are traced.",
+        sampling = |setting: &Setting<'_>, reading: &mut Reading| {
+            percent(setting, reading).and_then(|percent| match percent {
+                1..=100 => Some(Some(percent)),
+                _ => {
+                    reading.bad(setting, format!("Trace destination sampling value {percent} is invalid, needs to be [1..100]"));
+                    None
+                }
+            })
+        }
+    ),
+];
+
+/// One destination of a mapping while it is read.
+#[derive(Default)]
+struct DestinationDraft {
+    subject: String,
+    weight: Option<u8>,
+    cluster: Option<String>,
+}
+
+static DESTINATION_KEYS: &[Key<DestinationDraft>] = &[
+    key!(
+        "destination" | "dest",
+        "subject",
+        "required",
+        Reload::Inside,
+        "Subject that messages are delivered on; may hold transforms like `{{wildcard(1)}}`.",
+        subject = setting::text
+    ),
+    key!(
+        "weight",
+        "0 to 100",
+        "required",
+        Reload::Inside,
+        "Percentage of the messages; `\"20%\"` or 20.",
+        weight = |setting: &Setting<'_>, reading: &mut Reading| percent(setting, reading).map(Some)
+    ),
+    key!(
+        "cluster",
+        "name",
+        "all",
+        Reload::Inside,
+        "Only in this cluster.",
+        cluster = setting::optional_text
+    ),
+];
+
+/// The rows of an account for the manual.
+fn manual() -> Vec<Row> {
+    let mut all = rows(ACCOUNT_KEYS);
+    all.extend(sharing_manual());
+    for (parent, inner) in [
+        ("mappings", rows(DESTINATION_KEYS)),
+        ("jetstream", rows(JETSTREAM_KEYS)),
+        ("msg_trace", rows(TRACE_KEYS)),
+    ] {
+        all.extend(inner.into_iter().map(|row| Row {
+            path: format!("{parent}.{}", row.path),
+            ..row
+        }));
+    }
+    all.into_iter()
+        .map(|row| Row {
+            path: format!("NAME.{}", row.path),
+            ..row
+        })
+        .collect()
+}
+
+fn accounts(setting: &Setting<'_>, reading: &mut Reading) -> Vec<Account> {
+    let mut accounts: Vec<Account> = Vec::new();
+    match &setting.node.value {
+        Value::Array(items) => {
+            for node in items {
+                let Some(name) = setting::text(
+                    &Setting {
+                        name: setting.name,
+                        node,
+                    },
+                    reading,
+                ) else {
+                    continue;
+                };
+                if accounts.iter().any(|account| account.name == name) {
+                    reading.error(&node.at, format!("Duplicate Account Entry: {name}"));
+                } else if is_permitted(&name, node, reading) {
+                    accounts.push(Account {
+                        name,
+                        ..Account::default()
+                    });
+                }
+            }
+        }
+        Value::Map(map) => {
+            for (name, node) in map.iter().filter(|(_, node)| !node.used_as_variable) {
+                if !matches!(node.value, Value::Map(_)) {
+                    reading.error(&node.at, "Expected map entries for accounts");
+                } else if is_permitted(name, node, reading) {
+                    accounts.push(account(
+                        name,
+                        &Setting {
+                            name: setting.name,
+                            node,
+                        },
+                        reading,
+                    ));
+                }
+            }
+        }
+        _ => reading.wrong_type(setting, "a map of accounts or a list of names"),
+    }
+    accounts
+}
+
+fn is_permitted(name: &str, node: &Node, reading: &mut Reading) -> bool {
+    let reserved = name == GLOBAL_ACCOUNT;
+    if reserved {
+        reading.error(&node.at, format!("{name:?} is a Reserved Account"));
+    }
+    !reserved
+}
+
+fn account(name: &str, setting: &Setting<'_>, reading: &mut Reading) -> Account {
+    let mut account = Account {
+        name: name.to_owned(),
+        ..Account::default()
+    };
+    read_map(&mut account, ACCOUNT_KEYS, setting, reading);
+    apply_default(
+        &account.default_permissions,
+        &mut account.users,
+        &mut account.nkeys,
+    );
+    account
+}
+
+fn jetstream(setting: &Setting<'_>, reading: &mut Reading) -> Option<Option<AccountJetStream>> {
+    let on = || Some(AccountJetStream::default());
+    match &setting.node.value {
+        Value::Bool(enabled) => Some(enabled.then(AccountJetStream::default)),
+        Value::String(word) => match word.to_lowercase().as_str() {
+            "enabled" | "enable" => Some(on()),
+            "disabled" | "disable" => Some(None),
+            _ => {
+                reading.bad(
+                    setting,
+                    format!("Expected 'enabled' or 'disabled' for string value, got '{word}'"),
+                );
+                None
+            }
+        },
+        Value::Map(_) => {
+            let mut limits = AccountJetStream::default();
+            read_map(&mut limits, JETSTREAM_KEYS, setting, reading);
+            Some(Some(limits))
+        }
+        _ => {
+            reading.bad(
+                setting,
+                format!(
+                    "Expected map, bool or string to define JetStream, got {}",
+                    setting.node.value.kind()
+                ),
+            );
+            None
+        }
+    }
+}
+
+fn msg_trace(setting: &Setting<'_>, reading: &mut Reading) -> Option<Option<MessageTrace>> {
+    let mut draft = TraceDraft::default();
+    match &setting.node.value {
+        Value::String(_) => draft.destination = trace_destination(setting, reading),
+        _ => {
+            read_map(&mut draft, TRACE_KEYS, setting, reading);
+            if draft.destination.is_none() && draft.sampling.is_some() {
+                reading.warning(
+                    setting,
+                    "Trace destination sampling ignored since no destination was set",
+                );
+            }
+        }
+    }
+    Some(draft.destination.map(|destination| MessageTrace {
+        destination,
+        sampling: draft.sampling.unwrap_or(100),
+    }))
+}
+
+fn trace_destination(setting: &Setting<'_>, reading: &mut Reading) -> Option<String> {
+    let destination = setting::text(setting, reading)?;
+    if !subject::is_valid_publish(destination.as_bytes()) {
+        reading.bad(
+            setting,
+            format!("Trace destination {destination:?} is not valid"),
+        );
+        return None;
+    }
+    Some(destination)
+}
+
+/// A percentage as a number or as text with or without the sign, 0 to 100.
+pub(super) fn percent(setting: &Setting<'_>, reading: &mut Reading) -> Option<u8> {
+    let number = match &setting.node.value {
+        Value::Integer(number) => Some(*number),
+        Value::String(text) => text.strip_suffix('%').unwrap_or(text).parse().ok(),
+        _ => None,
+    };
+    let percent = number
+        .and_then(|number| u8::try_from(number).ok())
+        .filter(|percent| *percent <= 100);
+    if percent.is_none() {
+        reading.bad(
+            setting,
+            format!("{} must be a percentage from 0 to 100", setting.name),
+        );
+    }
+    percent
+}
+
+fn mappings(setting: &Setting<'_>, reading: &mut Reading) -> Option<Vec<Mapping>> {
+    let map = setting::map(setting, reading)?;
+    Some(
+        map.iter()
+            .filter_map(|(source, node)| mapping(source, node, reading))
+            .collect(),
+    )
+}
+
+fn mapping(source: &str, node: &Node, reading: &mut Reading) -> Option<Mapping> {
+    if !subject::is_valid(source.as_bytes()) {
+        reading.error(
+            &node.at,
+            format!("Subject {source:?} is not a valid subject"),
+        );
+        return None;
+    }
+    let destinations = match &node.value {
+        Value::String(subject) => vec![MappingDestination {
+            subject: subject.clone(),
+            weight: 100,
+            cluster: None,
+        }],
+        Value::Map(map) => destination(map, node, reading).into_iter().collect(),
+        Value::Array(items) => {
+            let one = |item: &Node, reading: &mut Reading| match &item.value {
+                Value::Map(map) => destination(map, item, reading),
+                _ => {
+                    reading.error(&item.at, "Expected an entry for the mapping destination");
+                    None
+                }
+            };
+            items.iter().filter_map(|item| one(item, reading)).collect()
+        }
+        other => {
+            reading.error(
+                &node.at,
+                format!(
+                    "Expected a subject, a map or a list for the mapping destination, got {}",
+                    other.kind()
+                ),
+            );
+            return None;
+        }
+    };
+    let checked: Vec<_> = destinations
+        .iter()
+        .map(|one| nats_proto::transform::Destination {
+            cluster: one.cluster.clone().unwrap_or_default(),
+            ..nats_proto::transform::Destination::new(one.subject.clone(), one.weight)
+        })
+        .collect();
+    if let Err(error) = nats_proto::transform::Mappings::new().add(source, &checked) {
+        reading.error(
+            &node.at,
+            format!("Error adding mapping for {source:?} : {error}"),
+        );
+        return None;
+    }
+    Some(Mapping {
+        subject: source.to_owned(),
+        destinations,
+    })
+}
+
+fn destination(map: &Map, node: &Node, reading: &mut Reading) -> Option<MappingDestination> {
+    let mut draft = DestinationDraft::default();
+    let known_errors = reading.errors.len();
+    super::table::read_block(&mut draft, &[DESTINATION_KEYS], map, reading);
+    if reading.errors.len() > known_errors {
+        return None;
+    }
+    let Some(weight) = draft.weight else {
+        reading.error(
+            &node.at,
+            format!("Missing weight for mapping destination {:?}", draft.subject),
+        );
+        return None;
+    };
+    Some(MappingDestination {
+        subject: draft.subject,
+        weight,
+        cluster: draft.cluster,
+    })
 }

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Listen, Secret, ServerUrl, Tls, WriteTimeout};
+use super::authorization::{authorization, has_key};
+use super::cluster::{deadline, url, urls};
+use super::limits::write_timeout;
+use super::setting::{self, Reading, Setting};
+use super::table::{Apply, Key, Reload, change_unseen, differences, key, read_map, rows};
+use super::tls_keys;
+use super::{Listener, Options, Secret, ServerUrl, Tls, WriteTimeout};
 
 /// Connections to other clusters.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,7 +16,7 @@ pub struct Gateway {
     /// Name of this cluster.
     pub name: Option<String>,
     /// Where gateways are accepted.
-    pub listen: Option<Listen>,
+    pub listen: Listener,
     /// User that a gateway must present.
     pub user: Option<String>,
     /// Password that a gateway must present.
@@ -44,4 +50,261 @@ pub struct RemoteGateway {
     pub urls: Vec<ServerUrl>,
     /// TLS towards it; that of the block when absent.
     pub tls: Option<Tls>,
+}
+
+/// The top-level key about gateways.
+pub(super) static KEYS: &[Key<Options>] = &[Key {
+    name: "gateway",
+    aliases: &[],
+    kind: "map",
+    default: "none",
+    reload: Reload::No,
+    doc: "Connections to other clusters.",
+    read: |options, setting, reading| {
+        let mut gateway = Gateway::default();
+        if read_map(&mut gateway, BLOCK_KEYS, setting, reading) {
+            options.gateway = Some(gateway);
+        }
+    },
+    change: |old, new| {
+        let (old, new) = (
+            old.gateway.clone().unwrap_or_default(),
+            new.gateway.clone().unwrap_or_default(),
+        );
+        let mut all = super::table::change(&old.listen, &new.listen);
+        all.extend(differences(&old, &new, BLOCK_KEYS));
+        all
+    },
+    inner: || rows(BLOCK_KEYS),
+}];
+
+static BLOCK_KEYS: &[Key<Gateway>] = &[
+    key!(
+        "name",
+        "text",
+        "required",
+        Reload::No,
+        "Name of this cluster, without spaces.",
+        name = |setting: &Setting<'_>, reading: &mut Reading| setting::spaceless(
+            setting,
+            reading,
+            "gateway name cannot contain spaces"
+        )
+    ),
+    Key {
+        name: "listen",
+        aliases: &[],
+        kind: "port or \"host:port\"",
+        default: "none",
+        reload: Reload::No,
+        doc: "Where gateways are accepted.",
+        read: |block, setting, reading| {
+            if let Some((host, port)) = setting::host_port(setting, reading) {
+                block.listen.set(host, port);
+            }
+        },
+        change: |_, _| Vec::new(),
+        inner: Vec::new,
+    },
+    key!(
+        "host" | "net",
+        "host",
+        "0.0.0.0",
+        Reload::No,
+        "Address to listen on.",
+        listen.host =
+            |setting: &Setting<'_>, reading: &mut Reading| setting::text(setting, reading)
+                .map(super::endpoint::host_or_any)
+    ),
+    key!(
+        "port",
+        "port",
+        "none",
+        Reload::No,
+        "Port to listen on; -1 is any free port.",
+        listen.port = setting::port
+    ),
+    Key {
+        name: "authorization",
+        aliases: &[],
+        kind: "{user, pass, timeout}",
+        default: "none",
+        reload: Reload::No,
+        doc: "What a gateway must present.",
+        read: read_authorization,
+        change: |old, new| {
+            let all = |gateway: &Gateway| {
+                (
+                    gateway.user.clone(),
+                    gateway.password.clone(),
+                    gateway.auth_timeout,
+                )
+            };
+            change_unseen(&all(old), &all(new))
+        },
+        inner: Vec::new,
+    },
+    key!(
+        "tls",
+        "tls",
+        "none",
+        Reload::Yes(Apply::Tls),
+        "TLS of gateways, both ways.",
+        tls = tls_keys::tls
+    ),
+    key!(
+        "advertise",
+        "host[:port]",
+        "the address",
+        Reload::No,
+        "Address that the others are told.",
+        advertise = setting::optional_text
+    ),
+    key!(
+        "connect_retries",
+        "number",
+        "0",
+        Reload::No,
+        "Attempts to reach a cluster that another one told about.",
+        connect_retries = setting::count
+    ),
+    key!(
+        "connect_backoff",
+        "boolean",
+        "false",
+        Reload::No,
+        "Wait longer after each attempt.",
+        connect_backoff = setting::truth
+    ),
+    key!(
+        "reject_unknown_cluster" | "reject_unknown",
+        "boolean",
+        "false",
+        Reload::No,
+        "Refuse clusters that are not in `gateways`.",
+        reject_unknown_cluster = setting::truth
+    ),
+    key!(
+        "gateways",
+        "list of {name, url, urls, tls}",
+        "none",
+        Reload::Rule {
+            words: "only `tls`",
+            permits: |old, new| {
+                let rest = |gateway: &Gateway| {
+                    let remotes = gateway.gateways.iter();
+                    remotes
+                        .map(|remote| RemoteGateway {
+                            tls: None,
+                            ..remote.clone()
+                        })
+                        .collect::<Vec<_>>()
+                };
+                rest(old) == rest(new)
+            },
+            apply: Apply::Tls,
+        },
+        "The other clusters.",
+        gateways = remotes
+    ),
+    key!(
+        "write_deadline",
+        "duration",
+        "that of clients",
+        Reload::No,
+        "How long one flush may take.",
+        write_deadline = deadline
+    ),
+    key!(
+        "write_timeout",
+        "default, close or retry",
+        "default",
+        Reload::No,
+        "What follows a flush that takes longer.",
+        write_timeout = write_timeout
+    ),
+];
+
+static REMOTE_KEYS: &[Key<RemoteGateway>] = &[
+    key!(
+        "name",
+        "text",
+        "required",
+        Reload::Inside,
+        "Name of the cluster.",
+        name = setting::text
+    ),
+    key!(
+        "tls",
+        "tls",
+        "that of the block",
+        Reload::Inside,
+        "TLS towards it.",
+        tls = tls_keys::tls
+    ),
+    Key {
+        name: "url",
+        aliases: &[],
+        kind: "url",
+        default: "required",
+        reload: Reload::Inside,
+        doc: "One of its servers.",
+        read: |remote, setting, reading| {
+            if let Some(text) = setting::text(setting, reading) {
+                remote
+                    .urls
+                    .extend(url(&text, setting.node, reading, "gateway"));
+            }
+        },
+        change: |_, _| Vec::new(),
+        inner: Vec::new,
+    },
+    key!(
+        "urls",
+        "list of urls",
+        "none",
+        Reload::Inside,
+        "Its servers.",
+        urls = |setting: &Setting<'_>, reading: &mut Reading| urls(setting, reading, "gateway")
+    ),
+];
+
+fn read_authorization(gateway: &mut Gateway, setting: &Setting<'_>, reading: &mut Reading) {
+    let Some(map) = setting::map(setting, reading) else {
+        return;
+    };
+    let Some(block) = authorization(setting, reading) else {
+        return;
+    };
+    if has_key(map, "users") {
+        reading.bad(
+            setting,
+            "Gateway authorization does not allow multiple users",
+        );
+    } else if !block.token.is_empty() {
+        reading.bad(setting, "Gateway authorization does not support tokens");
+    } else if block.auth_callout.is_some() {
+        reading.bad(setting, "Gateway authorization does not support callouts");
+    }
+    (gateway.user, gateway.password, gateway.auth_timeout) =
+        (block.user, block.password, block.timeout);
+}
+
+fn remotes(setting: &Setting<'_>, reading: &mut Reading) -> Option<Vec<RemoteGateway>> {
+    let mut remotes = Vec::new();
+    for node in setting::list(setting, reading)? {
+        let mut remote = RemoteGateway::default();
+        if read_map(
+            &mut remote,
+            REMOTE_KEYS,
+            &Setting {
+                name: setting.name,
+                node,
+            },
+            reading,
+        ) {
+            remotes.push(remote);
+        }
+    }
+    Some(remotes)
 }

@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Compression, Listen, Secret, ServerUrl, SubjectGrant, Tls, WriteTimeout};
+use super::leafnode_keys::BLOCK_KEYS;
+use super::table::Reload;
+use super::table::{Key, change, differences, read_map, rows};
+use super::{Compression, Listener, Options, Secret, ServerUrl, SubjectGrant, Tls, WriteTimeout};
 
 /// Leaf nodes, accepted and solicited.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeafNodes {
-    /// Where leaf nodes are accepted; `None` accepts none.
-    pub listen: Option<Listen>,
+    /// Where leaf nodes are accepted.
+    pub listen: Listener,
     /// Who may connect.
     pub authorization: LeafAuthorization,
     /// TLS of the port.
@@ -39,7 +42,7 @@ pub struct LeafNodes {
 impl Default for LeafNodes {
     fn default() -> Self {
         Self {
-            listen: None,
+            listen: Listener::default(),
             authorization: LeafAuthorization::default(),
             tls: None,
             advertise: None,
@@ -152,3 +155,29 @@ pub struct HttpProxy {
     /// How long it may take.
     pub timeout: Option<Duration>,
 }
+
+/// The top-level key about leaf nodes.
+pub(super) static KEYS: &[Key<Options>] = &[Key {
+    name: "leafnodes",
+    aliases: &["leaf"],
+    kind: "map",
+    default: "none",
+    reload: Reload::No,
+    doc: "Servers that hang off this one, and servers that this one hangs off.",
+    read: |options, setting, reading| {
+        let mut leafnodes = LeafNodes::default();
+        if read_map(&mut leafnodes, BLOCK_KEYS, setting, reading) {
+            options.leafnodes = Some(leafnodes);
+        }
+    },
+    change: |old, new| {
+        let (old, new) = (
+            old.leafnodes.clone().unwrap_or_default(),
+            new.leafnodes.clone().unwrap_or_default(),
+        );
+        let mut all = change(&old.listen, &new.listen);
+        all.extend(differences(&old, &new, BLOCK_KEYS));
+        all
+    },
+    inner: || rows(BLOCK_KEYS),
+}];

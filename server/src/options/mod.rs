@@ -8,27 +8,41 @@
 //! What never happens here: no sockets, no TLS library, no lookups of certificates while parsing (existence of files is a
 //! separate step), no clock, and no secret in any `Debug` output. There is no lock.
 //!
-//! Where to start reading: [`Options`] below.
+//! Where to start reading: [`Options`] below, then `table.rs` (what a row says) and any block, for instance `limits.rs`.
 
 mod accounts;
 mod authorization;
+mod check;
 mod cluster;
+mod duration;
 mod endpoint;
 mod gateway;
 mod jetstream;
+mod leafnode_keys;
 mod leafnodes;
 mod limits;
 mod logging;
+mod manual;
 mod monitoring;
 mod mqtt;
 mod permissions;
+mod read;
+mod reload;
+mod setting;
+mod sharing;
+mod sharing_check;
+mod table;
 mod tls;
+mod tls_keys;
+mod top;
 mod trust;
 mod websocket;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use nats_conf::Position;
 
 pub use accounts::{
     Account, AccountJetStream, AccountLimits, ClusterTraffic, Export, ExportKind, Import,
@@ -38,8 +52,9 @@ pub use accounts::{
 pub use authorization::{
     AuthCallout, Authorization, ConnectionType, ConnectionTypes, NkeyUser, User,
 };
+pub use check::FeatureError;
 pub use cluster::{Cluster, Compression, CompressionMode};
-pub use endpoint::{Listen, ServerUrl};
+pub use endpoint::{Listen, Listener, ServerUrl};
 pub use gateway::{Gateway, RemoteGateway};
 pub use jetstream::{
     BatchLimits, JetStream, JetStreamLimits, StoreCipher, StoreSize, SyncPolicy, Tpm,
@@ -49,10 +64,15 @@ pub use leafnodes::{
 };
 pub use limits::{LameDuck, Limits, WriteTimeout};
 pub use logging::Logging;
+pub use manual::reference_markdown;
 pub use monitoring::{Monitoring, Profiling};
 pub use mqtt::Mqtt;
 pub use nats_jwt::secret::Secret;
 pub use permissions::{Permissions, ResponsePermission, SubjectGrant, SubjectPermission};
+pub use read::{ConfigError, Loaded};
+pub use reload::{Change, diff};
+pub use setting::Problem;
+pub use table::{Apply, Effect};
 pub use tls::{
     CertificatePair, CertificateStore, CipherSuite, Curve, HandshakeFirst, OcspPeer, Tls,
     TlsVersion,
@@ -165,6 +185,8 @@ pub struct Source {
     pub config_file: Option<PathBuf>,
     /// `sha256:<hex>` of the parsed values; empty without a file.
     pub config_digest: String,
+    /// Where each configured key stands, by its path (`cluster.tls`).
+    pub(crate) places: BTreeMap<String, Position>,
 }
 
 impl Options {

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Listen, SimpleAuthorization, Tls};
+use super::setting::{self, Reading, Setting};
+use super::table::{Apply, Key, Reload, change_unseen, differences, key, read_map, rows};
+use super::websocket::SIMPLE_AUTHORIZATION_KEYS;
+use super::{Listener, Options, SimpleAuthorization, Tls, tls_keys};
 
 /// The MQTT port.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mqtt {
-    /// Where it listens; `None` when the block names no port.
-    pub listen: Option<Listen>,
+    /// Where it listens.
+    pub listen: Listener,
     /// TLS of the port.
     pub tls: Option<Tls>,
     /// Credentials instead of those of clients.
@@ -38,7 +41,7 @@ pub struct Mqtt {
 impl Default for Mqtt {
     fn default() -> Self {
         Self {
-            listen: None,
+            listen: Listener::default(),
             tls: None,
             authorization: SimpleAuthorization::default(),
             no_auth_user: None,
@@ -54,3 +57,204 @@ impl Default for Mqtt {
         }
     }
 }
+
+/// The top-level key about MQTT.
+pub(super) static KEYS: &[Key<Options>] = &[Key {
+    name: "mqtt",
+    aliases: &[],
+    kind: "map",
+    default: "none",
+    reload: Reload::No,
+    doc: "The MQTT port.",
+    read: |options, setting, reading| {
+        let mut mqtt = Mqtt::default();
+        if read_map(&mut mqtt, BLOCK_KEYS, setting, reading) {
+            options.mqtt = Some(mqtt);
+        }
+    },
+    change: |old, new| {
+        let (old, new) = (
+            old.mqtt.clone().unwrap_or_default(),
+            new.mqtt.clone().unwrap_or_default(),
+        );
+        let mut all = super::table::change(&old.listen, &new.listen);
+        all.extend(differences(&old, &new, BLOCK_KEYS));
+        all
+    },
+    inner: || rows(BLOCK_KEYS),
+}];
+
+static BLOCK_KEYS: &[Key<Mqtt>] = &[
+    Key {
+        name: "listen",
+        aliases: &[],
+        kind: "port or \"host:port\"",
+        default: "none",
+        reload: Reload::No,
+        doc: "Where MQTT clients are accepted.",
+        read: |block, setting, reading| {
+            if let Some((host, port)) = setting::host_port(setting, reading) {
+                block.listen.set(host, port);
+            }
+        },
+        change: |_, _| Vec::new(),
+        inner: Vec::new,
+    },
+    key!(
+        "host" | "net",
+        "host",
+        "0.0.0.0",
+        Reload::No,
+        "Address to listen on.",
+        listen.host =
+            |setting: &Setting<'_>, reading: &mut Reading| setting::text(setting, reading)
+                .map(super::endpoint::host_or_any)
+    ),
+    key!(
+        "port",
+        "port",
+        "none",
+        Reload::No,
+        "Port to listen on; -1 is any free port.",
+        listen.port = setting::port
+    ),
+    key!(
+        "tls",
+        "tls",
+        "none",
+        Reload::Yes(Apply::Tls),
+        "TLS of the port.",
+        tls = tls_keys::tls
+    ),
+    Key {
+        name: "authorization",
+        aliases: &["authentication"],
+        kind: "{user, pass, token, timeout}",
+        default: "that of clients",
+        reload: Reload::No,
+        doc: "Credentials instead of those of clients.",
+        read: |block, setting, reading| {
+            read_map(
+                &mut block.authorization,
+                SIMPLE_AUTHORIZATION_KEYS,
+                setting,
+                reading,
+            );
+        },
+        change: |old, new| change_unseen(&old.authorization, &new.authorization),
+        inner: || rows(SIMPLE_AUTHORIZATION_KEYS),
+    },
+    key!(
+        "no_auth_user",
+        "user or nkey",
+        "that of clients",
+        Reload::No,
+        "The user that a connection without credentials becomes.",
+        no_auth_user = setting::optional_text
+    ),
+    key!(
+        "ack_wait" | "ackwait",
+        "duration",
+        "30s",
+        Reload::Yes(Apply::Mqtt),
+        "Time after which an unacknowledged message is sent again.",
+        ack_wait = |setting: &Setting<'_>, reading: &mut Reading| {
+            setting::or_default(setting::duration(setting, reading), Duration::from_secs(30))
+        }
+    ),
+    key!(
+        "js_api_timeout" | "api_timeout",
+        "duration",
+        "5s",
+        Reload::No,
+        "How long a JetStream request may take.",
+        js_api_timeout = |setting: &Setting<'_>, reading: &mut Reading| {
+            setting::or_default(setting::duration(setting, reading), Duration::from_secs(5))
+        }
+    ),
+    key!(
+        "max_ack_pending" | "max_pending" | "max_inflight",
+        "0 to 65535",
+        "1024",
+        Reload::Yes(Apply::Mqtt),
+        "Unacknowledged messages per subscription.",
+        max_ack_pending = |setting: &Setting<'_>, reading: &mut Reading| {
+            let number = setting::integer(setting, reading)?;
+            match u16::try_from(number) {
+                Ok(0) => Some(1024),
+                Ok(number) => Some(number),
+                Err(_) => {
+                    reading.bad(
+                        setting,
+                        format!("invalid value {number}, should in [0..65535] range"),
+                    );
+                    None
+                }
+            }
+        }
+    ),
+    key!(
+        "js_domain",
+        "name",
+        "none",
+        Reload::No,
+        "JetStream domain.",
+        js_domain = setting::optional_text
+    ),
+    key!(
+        "stream_replicas",
+        "number",
+        "by the size of the cluster",
+        Reload::Yes(Apply::Mqtt),
+        "Replicas of the streams.",
+        stream_replicas = setting::bound
+    ),
+    Key {
+        name: "consumer_replicas",
+        aliases: &[],
+        kind: "number",
+        default: "that of the streams",
+        reload: Reload::Yes(Apply::Mqtt),
+        doc: "Has no effect any more.",
+        read: |_, setting, reading| {
+            reading.field_warning(
+                setting,
+                "consumer replicas setting ignored in this server version",
+            )
+        },
+        change: |_, _| Vec::new(),
+        inner: Vec::new,
+    },
+    key!(
+        "consumer_memory_storage",
+        "boolean",
+        "false",
+        Reload::Yes(Apply::Mqtt),
+        "Keep consumers in memory.",
+        consumer_memory_storage = setting::truth
+    ),
+    key!(
+        "consumer_inactive_threshold" | "consumer_auto_cleanup",
+        "duration",
+        "none",
+        Reload::Yes(Apply::Mqtt),
+        "Remove consumers that are idle for so long.",
+        consumer_inactive_threshold = super::cluster::deadline
+    ),
+    key!(
+        "reject_qos2_publish",
+        "boolean",
+        "false",
+        Reload::No,
+        "Refuse QoS 2 messages.",
+        reject_qos2_publish = setting::truth
+    ),
+    key!(
+        "downgrade_qos2_subscribe",
+        "boolean",
+        "false",
+        Reload::No,
+        "Serve QoS 2 subscriptions with QoS 1.",
+        downgrade_qos2_subscribe = setting::truth
+    ),
+];

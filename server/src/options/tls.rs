@@ -105,6 +105,64 @@ pub struct CipherSuite {
     pub insecure: bool,
 }
 
+impl CipherSuite {
+    /// Every suite that a configuration may name.
+    pub const ALL: &'static [Self] = &[
+        Self::strong("TLS_AES_128_GCM_SHA256", 0x1301),
+        Self::strong("TLS_AES_256_GCM_SHA384", 0x1302),
+        Self::strong("TLS_CHACHA20_POLY1305_SHA256", 0x1303),
+        Self::strong("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", 0xc009),
+        Self::strong("TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", 0xc00a),
+        Self::strong("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", 0xc013),
+        Self::strong("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", 0xc014),
+        Self::strong("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", 0xc02b),
+        Self::strong("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 0xc02c),
+        Self::strong("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", 0xc02f),
+        Self::strong("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", 0xc030),
+        Self::strong("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", 0xcca8),
+        Self::strong("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", 0xcca9),
+        // Older names of the two above.
+        Self::strong("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305", 0xcca8),
+        Self::strong("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305", 0xcca9),
+        Self::weak("TLS_RSA_WITH_RC4_128_SHA", 0x0005),
+        Self::weak("TLS_RSA_WITH_3DES_EDE_CBC_SHA", 0x000a),
+        Self::weak("TLS_RSA_WITH_AES_128_CBC_SHA", 0x002f),
+        Self::weak("TLS_RSA_WITH_AES_256_CBC_SHA", 0x0035),
+        Self::weak("TLS_RSA_WITH_AES_128_CBC_SHA256", 0x003c),
+        Self::weak("TLS_RSA_WITH_AES_128_GCM_SHA256", 0x009c),
+        Self::weak("TLS_RSA_WITH_AES_256_GCM_SHA384", 0x009d),
+        Self::weak("TLS_ECDHE_ECDSA_WITH_RC4_128_SHA", 0xc007),
+        Self::weak("TLS_ECDHE_RSA_WITH_RC4_128_SHA", 0xc011),
+        Self::weak("TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA", 0xc012),
+        Self::weak("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", 0xc023),
+        Self::weak("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", 0xc027),
+    ];
+
+    const fn strong(name: &'static str, id: u16) -> Self {
+        Self {
+            name,
+            id,
+            insecure: false,
+        }
+    }
+
+    const fn weak(name: &'static str, id: u16) -> Self {
+        Self {
+            name,
+            id,
+            insecure: true,
+        }
+    }
+
+    /// Whether our TLS library can speak it: those with authenticated encryption and ephemeral keys.
+    pub fn is_supported(&self) -> bool {
+        matches!(
+            self.id,
+            0x1301..=0x1303 | 0xc02b | 0xc02c | 0xc02f | 0xc030 | 0xcca8 | 0xcca9
+        )
+    }
+}
+
 /// A key-exchange group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Curve {
@@ -118,6 +176,23 @@ pub enum Curve {
     P521,
     /// `X25519MLKEM768`
     X25519MlKem768,
+    /// `SecP256r1MLKEM768`
+    P256MlKem768,
+    /// `SecP384r1MLKEM1024`
+    P384MlKem1024,
+}
+
+impl Curve {
+    /// Every group that a configuration may name.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("X25519", Self::X25519),
+        ("CurveP256", Self::P256),
+        ("CurveP384", Self::P384),
+        ("CurveP521", Self::P521),
+        ("X25519MLKEM768", Self::X25519MlKem768),
+        ("SecP256r1MLKEM768", Self::P256MlKem768),
+        ("SecP384r1MLKEM1024", Self::P384MlKem1024),
+    ];
 }
 
 /// Revocation checks of the other side's certificate.

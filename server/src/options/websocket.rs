@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Listen, Secret, Tls};
+use super::setting::{self, Reading, Setting};
+use super::table::{Apply, Key, Reload, change_unseen, differences, key, read_map, rows};
+use super::{Listener, Options, Secret, Tls, tls_keys};
 
 /// The WebSocket port.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WebSocket {
-    /// Where it listens; `None` when the block names no port.
-    pub listen: Option<Listen>,
+    /// Where it listens.
+    pub listen: Listener,
     /// `host[:port]` that clients are told.
     pub advertise: Option<String>,
     /// Run without TLS.
@@ -54,3 +56,239 @@ pub struct SimpleAuthorization {
     /// Time to authenticate.
     pub timeout: Option<Duration>,
 }
+
+/// The top-level key about WebSocket.
+pub(super) static KEYS: &[Key<Options>] = &[Key {
+    name: "websocket",
+    aliases: &["ws"],
+    kind: "map",
+    default: "none",
+    reload: Reload::No,
+    doc: "The WebSocket port.",
+    read: |options, setting, reading| {
+        let mut websocket = WebSocket::default();
+        if read_map(&mut websocket, BLOCK_KEYS, setting, reading) {
+            options.websocket = Some(websocket);
+        }
+    },
+    change: |old, new| {
+        let (old, new) = (
+            old.websocket.clone().unwrap_or_default(),
+            new.websocket.clone().unwrap_or_default(),
+        );
+        let mut all = super::table::change(&old.listen, &new.listen);
+        all.extend(differences(&old, &new, BLOCK_KEYS));
+        all
+    },
+    inner: || rows(BLOCK_KEYS),
+}];
+
+static BLOCK_KEYS: &[Key<WebSocket>] = &[
+    Key {
+        name: "listen",
+        aliases: &[],
+        kind: "port or \"host:port\"",
+        default: "none",
+        reload: Reload::No,
+        doc: "Where WebSocket clients are accepted.",
+        read: |block, setting, reading| {
+            if let Some((host, port)) = setting::host_port(setting, reading) {
+                block.listen.set(host, port);
+            }
+        },
+        change: |_, _| Vec::new(),
+        inner: Vec::new,
+    },
+    key!(
+        "host" | "net",
+        "host",
+        "0.0.0.0",
+        Reload::No,
+        "Address to listen on.",
+        listen.host =
+            |setting: &Setting<'_>, reading: &mut Reading| setting::text(setting, reading)
+                .map(super::endpoint::host_or_any)
+    ),
+    key!(
+        "port",
+        "port",
+        "none",
+        Reload::No,
+        "Port to listen on; -1 is any free port.",
+        listen.port = setting::port
+    ),
+    key!(
+        "advertise",
+        "host[:port]",
+        "the address",
+        Reload::No,
+        "Address that clients are told.",
+        advertise = setting::optional_text
+    ),
+    key!(
+        "no_tls",
+        "boolean",
+        "false",
+        Reload::No,
+        "Run without TLS.",
+        no_tls = setting::truth
+    ),
+    key!(
+        "tls",
+        "tls",
+        "required unless no_tls",
+        Reload::Yes(Apply::Tls),
+        "TLS of the port.",
+        tls = tls_keys::tls
+    ),
+    key!(
+        "same_origin",
+        "boolean",
+        "false",
+        Reload::No,
+        "The `Origin` header must be the host.",
+        same_origin = setting::truth
+    ),
+    key!(
+        "allowed_origins"
+            | "allowed_origin"
+            | "allow_origins"
+            | "allow_origin"
+            | "origins"
+            | "origin",
+        "list of urls",
+        "all",
+        Reload::No,
+        "Origins that are accepted.",
+        allowed_origins = setting::texts
+    ),
+    key!(
+        "handshake_timeout",
+        "seconds or duration",
+        "none",
+        Reload::No,
+        "How long the upgrade may take, TLS included.",
+        handshake_timeout = |setting: &Setting<'_>, reading: &mut Reading| {
+            setting::seconds(setting, reading)
+                .map(|timeout| Some(timeout).filter(|timeout| !timeout.is_zero()))
+        }
+    ),
+    key!(
+        "compression" | "compress",
+        "boolean",
+        "false",
+        Reload::No,
+        "Negotiate compression.",
+        compression = setting::truth
+    ),
+    Key {
+        name: "authorization",
+        aliases: &["authentication"],
+        kind: "{user, pass, token, timeout}",
+        default: "that of clients",
+        reload: Reload::No,
+        doc: "Credentials instead of those of clients.",
+        read: |block, setting, reading| {
+            read_map(
+                &mut block.authorization,
+                SIMPLE_AUTHORIZATION_KEYS,
+                setting,
+                reading,
+            );
+        },
+        change: |old, new| change_unseen(&old.authorization, &new.authorization),
+        inner: || rows(SIMPLE_AUTHORIZATION_KEYS),
+    },
+    key!(
+        "no_auth_user",
+        "user or nkey",
+        "that of clients",
+        Reload::No,
+        "The user that a connection without credentials becomes.",
+        no_auth_user = setting::optional_text
+    ),
+    key!(
+        "jwt_cookie",
+        "name",
+        "none",
+        Reload::No,
+        "Cookie with a JWT.",
+        jwt_cookie = setting::optional_text
+    ),
+    key!(
+        "user_cookie",
+        "name",
+        "none",
+        Reload::No,
+        "Cookie with a user name.",
+        user_cookie = setting::optional_text
+    ),
+    key!(
+        "pass_cookie",
+        "name",
+        "none",
+        Reload::No,
+        "Cookie with a password.",
+        pass_cookie = setting::optional_text
+    ),
+    key!(
+        "token_cookie",
+        "name",
+        "none",
+        Reload::No,
+        "Cookie with a token.",
+        token_cookie = setting::optional_text
+    ),
+    key!(
+        "headers",
+        "map",
+        "none",
+        Reload::No,
+        "Headers added to the answer of the upgrade.",
+        headers = setting::text_map
+    ),
+    key!(
+        "ping_interval",
+        "duration",
+        "that of clients",
+        Reload::No,
+        "How often connections are pinged.",
+        ping_interval = super::cluster::deadline
+    ),
+];
+
+/// Keys of the short form of `authorization` that a port of its own kind has.
+pub(super) static SIMPLE_AUTHORIZATION_KEYS: &[Key<SimpleAuthorization>] = &[
+    key!(
+        "user" | "username",
+        "text",
+        "none",
+        Reload::Inside,
+        "The one user.",
+        user = setting::optional_text
+    ),
+    key!(
+        "pass" | "password",
+        "text or bcrypt",
+        "none",
+        Reload::Inside,
+        "Its password.",
+        password = setting::secret
+    ),
+    key!(
+        "token",
+        "text or bcrypt",
+        "none",
+        Reload::Inside,
+        "The token.",
+        token = setting::secret
+    ),
+    key!(
+        "timeout",
+        "seconds or duration",
+        "as for clients",
+        Reload::Inside,
+        "How long a client may take to authenticate.",
+        timeout = super::authorization::timeout
+    ),
+];

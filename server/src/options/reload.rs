@@ -1,0 +1,54 @@
+//! What a reload would change, and whether it may.
+
+use std::fmt;
+
+use super::table::{Effect, differences};
+use super::{Options, top};
+
+/// One changed setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Path of the key, like `cluster.routes`.
+    pub key: String,
+    /// The value before; secrets are not shown.
+    pub old: String,
+    /// The value after; secrets are not shown.
+    pub new: String,
+    /// What becomes of it.
+    pub effect: Effect,
+}
+
+impl fmt::Display for Change {
+    /// The words of the reference when a change needs a restart, and similar ones when it is applied.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            key,
+            old,
+            new,
+            effect,
+        } = self;
+        match effect {
+            Effect::NeedsRestart => write!(
+                f,
+                "config reload not supported for {key}: old={old}, new={new}"
+            ),
+            Effect::Applied(_) => write!(f, "Reloaded: {key} = {new}"),
+        }
+    }
+}
+
+/// All changes between two configurations, in the order of the manual.
+///
+/// A reload is one transaction: when any change [`Effect::NeedsRestart`], nothing must be applied.
+pub fn diff(old: &Options, new: &Options) -> Vec<Change> {
+    let all = top::TABLES
+        .iter()
+        .flat_map(|(_, keys)| differences(old, new, keys));
+    let change = |difference: super::table::Difference| Change {
+        key: difference.path,
+        old: difference.old,
+        new: difference.new,
+        effect: difference.effect.unwrap_or(Effect::NeedsRestart),
+    };
+    all.map(change).collect()
+}
