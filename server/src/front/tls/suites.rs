@@ -105,6 +105,7 @@ fn group(curve: &Curve) -> Option<&'static dyn SupportedKxGroup> {
         Curve::P256 => Some(kx_group::SECP256R1),
         Curve::P384 => Some(kx_group::SECP384R1),
         Curve::X25519MlKem768 => Some(kx_group::X25519MLKEM768),
-        Curve::P521 => None,
+        Curve::P256MlKem768 => Some(kx_group::SECP256R1MLKEM768),
+        Curve::P521 | Curve::P384MlKem1024 => None,
     }
 }
