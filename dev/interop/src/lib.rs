@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod binary;
+pub mod differential;
 pub mod http;
 pub mod server;
 pub mod skip;
