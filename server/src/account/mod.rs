@@ -4,6 +4,7 @@
 //! `conn`, `system`, `monitor`, `server`. Never happens here: delivery, I/O. Locks: the interest's own; settings are immutable
 //! snapshots that a reload swaps. Start reading at [`Account`].
 
+mod streams;
 mod traffic;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use nats_proto::transform::{Mappings, Selection};
 
 use crate::interest::Interest;
 use crate::options;
+pub use streams::StreamImport;
 pub use traffic::{Traffic, TrafficSnapshot};
 
 /// One account. Lives as long as a connection or a reload refers to it.
@@ -34,13 +36,14 @@ pub struct Account {
 }
 
 /// What the configuration says about an account.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Settings {
     pub limits: options::AccountLimits,
     pub default_permissions: Option<options::Permissions>,
     pub msg_trace: Option<options::MessageTrace>,
     pub nkey: Option<String>,
     pub mappings: Mappings,
+    pub streams: Vec<StreamImport>,
 }
 
 impl Account {

@@ -160,6 +160,7 @@ impl Session {
         }
         self.admitted = true;
         self.apply_limits(&account.settings().limits);
+        self.shared.receiver.set_home(account.interest.clone());
         self.publisher = Publisher::new(self.shared.receiver.clone(), account.clone(), None);
         self.set_permissions(&identity);
         {
@@ -240,7 +241,7 @@ impl Session {
                 self.guard_deliveries(&sub.subject, sub.queue.as_deref());
                 continue;
             }
-            self.remove(&sub);
+            self.shared.receiver.end(&sub);
             self.say(&wire::subscription_revoked(
                 &sub.subject,
                 sub.sid.as_bytes(),

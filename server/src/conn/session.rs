@@ -66,6 +66,7 @@ impl Session {
         let settings = host.settings();
         let auth_required = host.authenticator().required();
         let account = host.global_account();
+        shared.receiver.set_home(account.interest.clone());
         let publisher = Publisher::new(shared.receiver.clone(), account.clone(), None);
         let mut timers = Timers::new(now, settings.ping_interval, settings.ping_max);
         if auth_required {
@@ -308,7 +309,9 @@ impl Session {
             self.published = true;
         }
         for sub in cx.take_ended() {
-            self.end_elsewhere(&sub);
+            if let Some(owner) = sub.receiver() {
+                owner.end(&sub);
+            }
         }
         cx.wake_all(Some(&self.shared.receiver));
         let congested = cx.take_congested();

@@ -55,7 +55,9 @@ impl Session {
             let sub = Arc::new(Sub::new(subject, queue, sid, target));
             self.guard_deliveries(subject, queue);
             receiver.subs.lock().insert(sub.clone());
-            self.publisher.account().interest.insert(sub);
+            let account = self.publisher.account();
+            account.interest.insert(sub.clone());
+            account.add_shadows(&sub);
         }
         self.acknowledge();
     }
@@ -68,7 +70,7 @@ impl Session {
         if let Some(sub) = sub {
             match max {
                 Some(max) if max > sub.delivered() => sub.set_max(max),
-                _ => self.remove(&sub),
+                _ => self.shared.receiver.end(&sub),
             }
         }
         self.acknowledge();
@@ -99,22 +101,6 @@ impl Session {
         }
     }
 
-    /// Takes one subscription out everywhere.
-    pub(super) fn remove(&self, sub: &Arc<Sub>) {
-        sub.close();
-        self.shared.receiver.forget(sub);
-        self.publisher.account().interest.remove(sub);
-    }
-
-    /// A subscription of any connection of this account had its last delivery.
-    pub(super) fn end_elsewhere(&self, sub: &Arc<Sub>) {
-        sub.close();
-        if let Some(r) = sub.receiver() {
-            r.forget(sub);
-        }
-        self.publisher.account().interest.remove(sub);
-    }
-
     pub(super) fn drop_subscriptions(&self) {
         let subs = self.shared.receiver.subs.lock().take();
         if subs.is_empty() {
@@ -122,6 +108,7 @@ impl Session {
         }
         for sub in &subs {
             sub.close();
+            sub.remove_shadows();
         }
         self.publisher.account().interest.remove_all(&subs);
     }

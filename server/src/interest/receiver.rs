@@ -8,7 +8,7 @@ use std::hash::BuildHasher as _;
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 
-use super::Sub;
+use super::{Interest, Sub};
 use crate::outbox::Outbox;
 
 /// What stands at the other end.
@@ -38,6 +38,8 @@ pub struct Receiver {
     pub trace: AtomicBool,
     checked: AtomicBool,
     check: Mutex<Option<Arc<dyn DeliveryCheck>>>,
+    /// The interest that its subscriptions stand in.
+    home: Mutex<Option<Arc<Interest>>>,
     /// Its subscriptions by id. Written by the connection itself, by auto-unsubscribe and by a reload.
     pub subs: Mutex<SubTable>,
     /// Messages and payload bytes received from the peer, brought up to date once per read.
@@ -56,6 +58,7 @@ impl Receiver {
             trace: AtomicBool::new(false),
             checked: AtomicBool::new(false),
             check: Mutex::new(None),
+            home: Mutex::new(None),
             subs: Mutex::new(SubTable::default()),
             in_msgs: AtomicU64::new(0),
             in_bytes: AtomicU64::new(0),
@@ -93,9 +96,20 @@ impl Receiver {
         }
     }
 
-    /// Takes a subscription off the table, if it is still the one under its id.
-    pub fn forget(&self, sub: &Arc<Sub>) -> bool {
-        self.subs.lock().remove(sub)
+    /// The connection was bound to an account.
+    pub fn set_home(&self, interest: Arc<Interest>) {
+        *self.home.lock() = Some(interest);
+    }
+
+    /// Takes one of its subscriptions out everywhere.
+    pub fn end(&self, sub: &Arc<Sub>) {
+        sub.close();
+        self.subs.lock().remove(sub);
+        let home = self.home.lock().clone();
+        if let Some(interest) = home {
+            interest.remove(sub);
+        }
+        sub.remove_shadows();
     }
 
     pub fn count_in(&self, msgs: u64, bytes: u64) {

@@ -4,7 +4,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use super::Receiver;
+use nats_proto::transform::Transform;
+use parking_lot::Mutex;
+
+use super::{Interest, Receiver};
 
 /// A subscription id as the client chose it; short ones, nearly all, are kept inline.
 #[derive(Clone, PartialEq, Eq)]
@@ -74,12 +77,18 @@ pub struct Sub {
     /// Deliveries after which the subscription ends; 0 is never.
     max: AtomicU64,
     closed: AtomicBool,
+    /// Its shadows in other accounts, taken out together with it.
+    shadows: Mutex<Option<Box<Shadows>>>,
     /// Position in its set; owned by the index, written under its lock.
     pub(super) slot: AtomicU32,
 }
 
+type Shadows = Vec<(Arc<Interest>, Arc<Sub>)>;
+
 /// What makes a subscription a shadow of another.
 pub struct Shadow {
+    /// From the exporter's subject to the receiver's, first to last; empty keeps it.
+    pub rewrite: Vec<Arc<Transform>>,
     /// The subscription the client made; limits and counts are kept there.
     pub origin: Arc<Sub>,
     /// The account whose interest holds this shadow.
@@ -99,6 +108,7 @@ impl Sub {
             delivered: AtomicU64::new(0),
             max: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            shadows: Mutex::new(None),
             slot: AtomicU32::new(0),
         }
     }
@@ -145,6 +155,23 @@ impl Sub {
     #[inline]
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// Remembers a shadow that was put into `interest`.
+    pub fn add_shadow(&self, interest: Arc<Interest>, shadow: Arc<Sub>) {
+        self.shadows
+            .lock()
+            .get_or_insert_default()
+            .push((interest, shadow));
+    }
+
+    /// Takes its shadows out of the other accounts.
+    pub fn remove_shadows(&self) {
+        let shadows = self.shadows.lock().take();
+        for (interest, shadow) in shadows.into_iter().flat_map(|s| *s) {
+            shadow.close();
+            interest.remove(&shadow);
+        }
     }
 
     /// No more deliveries. True for the first caller.

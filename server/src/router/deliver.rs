@@ -108,7 +108,13 @@ fn to_shadow(cx: &mut Cycle, sub: &Arc<Sub>, to: &Arc<Receiver>, msg: &Message<'
     let Some(shadow) = sub.shadow.as_deref() else {
         return false;
     };
-    append(cx, sub, &shadow.origin, to, msg.subject, msg)
+    let mut subject: Option<Vec<u8>> = None;
+    for transform in &shadow.rewrite {
+        let from = subject.as_deref().unwrap_or(msg.subject);
+        subject = Some(transform.apply_matched(from, cx.random()));
+    }
+    let subject = subject.as_deref().unwrap_or(msg.subject);
+    append(cx, sub, &shadow.origin, to, subject, msg)
 }
 
 /// Copies the frame into the receiver's outbox. `counted` is the subscription whose limit counts.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use nats_proto::transform::{Destination, Mappings};
 use parking_lot::RwLock;
 
-use crate::account::{Account, Settings};
-use crate::options::{self, GLOBAL_ACCOUNT, Options};
+use crate::account::{Account, Settings, StreamImport};
+use crate::options::{self, GLOBAL_ACCOUNT, ImportKind, Options};
 
 /// Accounts by name. An account keeps its identity over a reload, so that live connections stay in it.
 pub struct Accounts {
-    table: RwLock<BTreeMap<Arc<str>, Arc<Account>>>,
+    table: RwLock<Table>,
     pub global: Arc<Account>,
 }
 
@@ -29,29 +29,31 @@ impl Accounts {
     /// that went are closed by their own revalidation.
     pub fn apply(&self, options: &Options) {
         let system = options.system_account_name();
-        let mut wanted: BTreeMap<&str, Settings> = BTreeMap::new();
-        let global = Settings {
-            mappings: mappings_of(&options.mappings),
-            ..Settings::default()
-        };
-        wanted.insert(GLOBAL_ACCOUNT, global);
-        if let Some(name) = system {
-            wanted.insert(name, Settings::default());
-        }
-        for a in &options.accounts {
-            wanted.insert(&a.name, settings_of(a));
-        }
+        let configured = |name: &str| options.accounts.iter().find(|a| a.name == name);
+        let mut names: Vec<&str> = vec![GLOBAL_ACCOUNT];
+        names.extend(system);
+        names.extend(options.accounts.iter().map(|a| a.name.as_str()));
         let mut table = self.table.write();
-        table.retain(|name, _| wanted.contains_key(&**name));
-        for (name, settings) in wanted {
-            let account = match table.get(name) {
-                Some(account) => account.clone(),
-                None if name == GLOBAL_ACCOUNT => self.global.clone(),
-                None => Arc::new(Account::new(name, Settings::default())),
-            };
+        table.retain(|name, _| names.contains(&&**name));
+        for name in &names {
+            if !table.contains_key(*name) {
+                let account = match *name {
+                    GLOBAL_ACCOUNT => self.global.clone(),
+                    name => Arc::new(Account::new(name, Settings::default())),
+                };
+                table.insert(account.name.clone(), account);
+            }
+        }
+        // Imports refer to other accounts, so all of them have to be there first.
+        for account in table.values() {
+            account.set_system(Some(&*account.name) == system);
+            let mut settings = configured(&account.name)
+                .map(|a| settings_of(a, &table))
+                .unwrap_or_default();
+            if *account.name == *GLOBAL_ACCOUNT && settings.mappings.is_empty() {
+                settings.mappings = mappings_of(&options.mappings);
+            }
             account.apply(settings);
-            account.set_system(Some(name) == system);
-            table.insert(account.name.clone(), account);
         }
     }
 
@@ -69,13 +71,47 @@ impl Accounts {
     }
 }
 
-fn settings_of(a: &options::Account) -> Settings {
+type Table = BTreeMap<Arc<str>, Arc<Account>>;
+
+fn settings_of(a: &options::Account, table: &Table) -> Settings {
     Settings {
         limits: a.limits.clone(),
         default_permissions: a.default_permissions.clone(),
         msg_trace: a.msg_trace.clone(),
         nkey: a.nkey.clone(),
         mappings: mappings_of(&a.mappings),
+        streams: a
+            .imports
+            .iter()
+            .filter_map(|i| stream_of(i, table))
+            .collect(),
+    }
+}
+
+fn stream_of(import: &options::Import, table: &Table) -> Option<StreamImport> {
+    let ImportKind::Stream {
+        prefix,
+        to,
+        allow_trace,
+    } = &import.kind
+    else {
+        return None;
+    };
+    let from = table.get(import.account.as_str())?;
+    let local = match (prefix, to) {
+        (Some(prefix), _) => Some(format!("{prefix}.{}", import.subject)),
+        (None, to) => to.clone(),
+    };
+    match StreamImport::new(from, &import.subject, local.as_deref(), *allow_trace) {
+        Ok(stream) => Some(stream),
+        Err(e) => {
+            tracing::error!(
+                "import of stream {:?} from {} is left out: {e}",
+                import.subject,
+                import.account
+            );
+            None
+        }
     }
 }
 
