@@ -6,9 +6,11 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+use super::process::ReadOptions;
 use super::{Core, ServerIdentity, SetupError, lifecycle};
 use crate::front::{ListenError, Listening};
-use crate::options::Options;
+use crate::log::{Log, LogError};
+use crate::options::{self, Change, Effect, Options};
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,28 @@ pub enum StartError {
 #[derive(Default)]
 pub struct Builder {
     options: Options,
+    reload: Option<Reload>,
+}
+
+/// How to read the options again, and the log that follows them.
+struct Reload {
+    read: ReadOptions,
+    log: Log,
+}
+
+/// Why a reload changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    #[error("this server was started without a configuration that could be read again")]
+    NoSource,
+    #[error("{0}")]
+    Read(String),
+    #[error("{0}")]
+    NotSupported(String),
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error(transparent)]
+    Log(#[from] LogError),
 }
 
 impl Builder {
@@ -37,6 +61,12 @@ impl Builder {
     pub fn listen(mut self, host: &str, port: u16) -> Self {
         host.clone_into(&mut self.options.listen.host);
         self.options.listen.port = port;
+        self
+    }
+
+    /// Where a reload gets its options from.
+    pub fn reload_with(mut self, read: ReadOptions, log: Log) -> Self {
+        self.reload = Some(Reload { read, log });
         self
     }
 
@@ -55,6 +85,7 @@ impl Builder {
         Ok(Server {
             core,
             accepting: Mutex::new(vec![accepting]),
+            reload: self.reload,
         })
     }
 }
@@ -63,6 +94,7 @@ impl Builder {
 pub struct Server {
     pub core: Arc<Core>,
     accepting: Mutex<Vec<JoinHandle<()>>>,
+    reload: Option<Reload>,
 }
 
 impl Server {
@@ -81,6 +113,44 @@ impl Server {
             a if a.ip().is_unspecified() => format!("nats://127.0.0.1:{}", a.port()),
             a => format!("nats://{a}"),
         }
+    }
+
+    /// The ports file: what is listened on, as URLs.
+    pub fn ports_document(&self) -> String {
+        let scheme = if self.core.options().tls.is_some() {
+            "tls"
+        } else {
+            "nats"
+        };
+        let nats = reachable(self.core.listen)
+            .into_iter()
+            .map(|a| format!("{scheme}://{a}"))
+            .collect::<Vec<_>>();
+        serde_json::json!({ "nats": nats }).to_string()
+    }
+
+    /// Reads the options again and takes them on as a whole, or not at all.
+    ///
+    /// # Errors
+    /// See [`ReloadError`]; nothing has changed then.
+    pub async fn reload(&self) -> Result<Vec<Change>, ReloadError> {
+        let reload = self.reload.as_ref().ok_or(ReloadError::NoSource)?;
+        let new = (reload.read)().map_err(ReloadError::Read)?;
+        let changes = options::diff(&self.core.options(), &new);
+        let refused: Vec<String> = changes
+            .iter()
+            .filter(|c| c.effect == Effect::NeedsRestart)
+            .map(ToString::to_string)
+            .collect();
+        if !refused.is_empty() {
+            return Err(ReloadError::NotSupported(refused.join("; ")));
+        }
+        reload.log.apply(&new.logging)?;
+        let core = self.core.clone();
+        // Passwords may have to be compared with new hashes, which takes its time.
+        let applied = tokio::task::spawn_blocking(move || core.apply(new)).await;
+        applied.map_err(|e| ReloadError::Read(format!("reload was cut off: {e}")))??;
+        Ok(changes)
     }
 
     /// Stops accepting, tells and closes every client, and returns when all are gone.
@@ -105,4 +175,12 @@ impl Server {
             let _ = task.await;
         }
     }
+}
+
+/// The addresses at which a listener on `listen` can be reached.
+fn reachable(listen: SocketAddr) -> Vec<SocketAddr> {
+    if !listen.ip().is_unspecified() {
+        return vec![listen];
+    }
+    vec![SocketAddr::from(([127, 0, 0, 1], listen.port()))]
 }

@@ -1,0 +1,185 @@
+//! A server as a process: files that tell others about it, signals that tell it what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Server, StartError};
+use crate::log::Log;
+use crate::options::Options;
+
+/// Why the process ends other than by being asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("could not write {what} file {path}: {source}")]
+    File {
+        what: &'static str,
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("signals cannot be received: {0}")]
+    Signals(#[from] io::Error),
+}
+
+/// Reads the options anew, flags included.
+pub type ReadOptions = Box<dyn Fn() -> Result<Options, String> + Send + Sync>;
+
+/// Runs a server until a signal ends it.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(options: Options, read_again: ReadOptions, log: Log) -> Result<(), RunError> {
+    let mut signals = Signals::new()?;
+    let files = Files::of(&options);
+    let server = Arc::new(
+        Server::builder()
+            .options(options)
+            .reload_with(read_again, log.clone())
+            .start()
+            .await?,
+    );
+    files.write(&server)?;
+    let mut lame_duck = None;
+    loop {
+        match signals.next().await {
+            Told::Stop => break,
+            // Already leaving, gently.
+            Told::Terminate if lame_duck.is_some() => {}
+            Told::Terminate => break,
+            Told::Reload => reload(&server).await,
+            Told::ReopenLog => match log.reopen() {
+                Ok(()) => tracing::info!("File log re-opened"),
+                Err(e) => tracing::error!("error re-opening log file: {e}"),
+            },
+            Told::LameDuck if lame_duck.is_none() => {
+                let leaving = server.clone();
+                lame_duck = Some(tokio::spawn(async move { leaving.lame_duck().await }));
+            }
+            Told::LameDuck => {}
+        }
+        if lame_duck
+            .as_ref()
+            .is_some_and(tokio::task::JoinHandle::is_finished)
+        {
+            break;
+        }
+    }
+    server.shutdown().await;
+    files.remove();
+    Ok(())
+}
+
+async fn reload(server: &Server) {
+    match server.reload().await {
+        Ok(changes) => {
+            for c in &changes {
+                tracing::info!("{c}");
+            }
+            tracing::info!("Reloaded server configuration");
+        }
+        Err(e) => tracing::error!("Failed to reload server configuration: {e}"),
+    }
+}
+
+/// What a signal says.
+enum Told {
+    Stop,
+    Terminate,
+    Reload,
+    ReopenLog,
+    LameDuck,
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    user1: Signal,
+    user2: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
+            user2: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.terminate.recv() => Told::Terminate,
+            _ = self.hangup.recv() => Told::Reload,
+            _ = self.user1.recv() => Told::ReopenLog,
+            _ = self.user2.recv() => Told::LameDuck,
+        }
+    }
+}
+
+/// The files by which others find this process.
+struct Files {
+    pid: Option<PathBuf>,
+    ports_dir: Option<PathBuf>,
+    ports: Option<PathBuf>,
+}
+
+impl Files {
+    fn of(options: &Options) -> Self {
+        let ports_dir = options.ports_file_dir.clone();
+        let ports = ports_dir.as_ref().map(|dir| dir.join(ports_file_name()));
+        Self {
+            pid: options.pid_file.clone(),
+            ports_dir,
+            ports,
+        }
+    }
+
+    fn write(&self, server: &Server) -> Result<(), RunError> {
+        if let Some(path) = &self.pid {
+            put("pid", path, &std::process::id().to_string())?;
+        }
+        if let (Some(path), Some(_)) = (&self.ports, &self.ports_dir) {
+            put("ports", path, &server.ports_document())?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self) {
+        for path in [&self.pid, &self.ports].into_iter().flatten() {
+            // Gone already is as good.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// `<program>_<pid>.ports`
+fn ports_file_name() -> String {
+    let program = std::env::current_exe()
+        .ok()
+        .and_then(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()))
+        .unwrap_or_else(|| "nats-server".to_owned());
+    format!("{program}_{}.ports", std::process::id())
+}
+
+/// Whole or not at all: readers poll for these files.
+fn put(what: &'static str, path: &Path, text: &str) -> Result<(), RunError> {
+    let failed = |source| RunError::File {
+        what,
+        path: path.display().to_string(),
+        source,
+    };
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = PathBuf::from(draft);
+    std::fs::write(&draft, text).map_err(failed)?;
+    std::fs::rename(&draft, path).map_err(failed)
+}
