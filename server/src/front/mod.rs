@@ -13,3 +13,6 @@ mod welcome;
 pub use listener::{Admit, ListenError, Listening};
 pub use prefixed::Prefixed;
 pub use welcome::{Door, Hello, NotWelcome, Opened, Welcomed, welcome};
+
+#[cfg(test)]
+mod tests;

@@ -53,9 +53,13 @@ pub fn choose(tls: &Tls) -> Result<Suites, TlsSetupError> {
     if tls.curve_preferences.is_empty() {
         provider.kx_groups = DEFAULT_GROUPS.to_vec();
     } else {
-        let found: Vec<_> = tls.curve_preferences.iter().filter_map(group).collect();
-        let missing = tls.curve_preferences.iter().filter(|c| group(c).is_none());
-        left_out.extend(missing.map(|curve| format!("{curve:?}")));
+        let mut found = Vec::new();
+        for curve in &tls.curve_preferences {
+            match group(*curve) {
+                Ok(group) => found.push(group),
+                Err(missing) => left_out.push(missing.to_owned()),
+            }
+        }
         if found.is_empty() {
             return Err(TlsSetupError::NoCurve { missing: left_out });
         }
@@ -99,13 +103,15 @@ fn names(suites: &[SupportedCipherSuite]) -> Vec<String> {
     suites.iter().map(|suite| name(suite.suite())).collect()
 }
 
-fn group(curve: &Curve) -> Option<&'static dyn SupportedKxGroup> {
+/// The group, or the name of one that the TLS library does not have.
+fn group(curve: Curve) -> Result<&'static dyn SupportedKxGroup, &'static str> {
     match curve {
-        Curve::X25519 => Some(kx_group::X25519),
-        Curve::P256 => Some(kx_group::SECP256R1),
-        Curve::P384 => Some(kx_group::SECP384R1),
-        Curve::X25519MlKem768 => Some(kx_group::X25519MLKEM768),
-        Curve::P256MlKem768 => Some(kx_group::SECP256R1MLKEM768),
-        Curve::P521 | Curve::P384MlKem1024 => None,
+        Curve::X25519 => Ok(kx_group::X25519),
+        Curve::P256 => Ok(kx_group::SECP256R1),
+        Curve::P384 => Ok(kx_group::SECP384R1),
+        Curve::X25519MlKem768 => Ok(kx_group::X25519MLKEM768),
+        Curve::P256MlKem768 => Ok(kx_group::SECP256R1MLKEM768),
+        Curve::P384MlKem1024 => Err("SecP384r1MLKEM1024"),
+        Curve::P521 => Err("CurveP521"),
     }
 }
