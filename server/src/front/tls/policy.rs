@@ -71,7 +71,7 @@ pub enum TlsSetupError {
         available: Vec<String>,
     },
     #[error(
-        "tls: none of the configured curve_preferences exists in this server: {}; available are X25519MLKEM768, X25519, CurveP256, CurveP384",
+        "tls: none of the configured curve_preferences exists in this server: {}; available are X25519MLKEM768, SecP256r1MLKEM768, X25519, CurveP256, CurveP384",
         .missing.join(", ")
     )]
     NoCurve { missing: Vec<String> },
