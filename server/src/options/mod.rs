@@ -14,8 +14,10 @@ mod accounts;
 mod authorization;
 mod check;
 mod cluster;
+mod command;
 mod duration;
 mod endpoint;
+mod flags;
 mod gateway;
 mod jetstream;
 mod leafnode_keys;
@@ -31,6 +33,7 @@ mod reload;
 mod setting;
 mod sharing;
 mod sharing_check;
+pub mod signal;
 mod table;
 mod tls;
 mod tls_keys;
@@ -54,7 +57,9 @@ pub use authorization::{
 };
 pub use check::FeatureError;
 pub use cluster::{Cluster, Compression, CompressionMode};
+pub use command::{Command, CommandError, Flags, Startup, parse_args};
 pub use endpoint::{Listen, Listener, ServerUrl};
+pub use flags::redacted;
 pub use gateway::{Gateway, RemoteGateway};
 pub use jetstream::{
     BatchLimits, JetStream, JetStreamLimits, StoreCipher, StoreSize, SyncPolicy, Tpm,
