@@ -2,7 +2,7 @@
 //!
 //! **What lives here.** The tools of the suites in `tests/`: [`binary`] finds the server under test, [`server`] starts it with a
 //! configuration and watches its log, [`wire`] is a raw client that compares bytes, [`tls`] makes certificates, [`http`] reads the
-//! monitoring pages, [`differential`] plays transcripts to two binaries and compares the answers, [`peer`] runs clients in other languages.
+//! monitoring pages, [`differential`] plays transcripts to two binaries and compares the answers, [`peer`] and [`scenario`] run clients in other languages.
 //!
 //! **Who may call.** The tests of this package and nobody else. Nothing here is part of a program.
 //!
@@ -23,6 +23,8 @@
 pub mod binary;
 pub mod differential;
 pub mod http;
+pub mod peer;
+pub mod scenario;
 pub mod server;
 pub mod skip;
 pub mod tls;

@@ -5,9 +5,6 @@ use std::collections::BTreeSet;
 
 use nats_interop::tls::{Authority, Versions};
 use nats_interop::{Launch, Server, Wire, http};
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 use rcgen::{DistinguishedName, DnType, DnValue, SanType};
 
 fn open(server: &Server, name: &str) -> Wire {
@@ -91,234 +88,6 @@ fn s7_connect_names_no_account() {
     }
     b.expect_nothing();
     sys.expect_nothing();
-}
-
-/// A user with random permissions, and what it subscribes.
-#[derive(Debug)]
-struct Case {
-    allow: Vec<String>,
-    deny: Vec<String>,
-    subscriptions: Vec<(String, bool)>,
-}
-
-fn pattern_strategy() -> impl Strategy<Value = String> {
-    let token = prop::sample::select(vec!["a", "b", "*"]);
-    (
-        prop::collection::vec(token, 1..4),
-        prop::bool::weighted(0.2),
-    )
-        .prop_map(|(tokens, tail)| {
-            let mut subject = tokens.join(".");
-            if tail {
-                subject.push_str(".>");
-            }
-            subject
-        })
-}
-
-fn case_strategy() -> impl Strategy<Value = Case> {
-    (
-        prop::collection::vec(pattern_strategy(), 0..3),
-        prop::collection::vec(pattern_strategy(), 0..4),
-        prop::collection::vec((pattern_strategy(), any::<bool>()), 1..5),
-    )
-        .prop_map(|(allow, deny, subscriptions)| Case {
-            // The reference lets a `>` pass where a `*` is allowed; its allow lists are left out.
-            allow: if nats_interop::binary::is_reference() {
-                Vec::new()
-            } else {
-                allow
-            },
-            deny,
-            subscriptions,
-        })
-}
-
-fn matches(pattern: &str, subject: &str) -> bool {
-    let mut tokens = subject.split('.');
-    for part in pattern.split('.') {
-        match (part, tokens.next()) {
-            (">", Some(_)) => return true,
-            ("*", Some(_)) => {}
-            (literal, Some(token)) if literal == token => {}
-            _ => return false,
-        }
-    }
-    tokens.next().is_none()
-}
-
-impl Case {
-    fn permits(&self, subject: &str) -> bool {
-        let any = |list: &[String]| list.iter().any(|p| matches(p, subject));
-        (self.allow.is_empty() || any(&self.allow)) && !any(&self.deny)
-    }
-
-    fn permissions(&self, side: &str) -> String {
-        let list = |subjects: &[String]| {
-            subjects
-                .iter()
-                .map(|s| format!("\"{s}\""))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let mut parts = Vec::new();
-        if !self.allow.is_empty() {
-            parts.push(format!("allow: [ {} ]", list(&self.allow)));
-        }
-        if !self.deny.is_empty() {
-            parts.push(format!("deny: [ {} ]", list(&self.deny)));
-        }
-        if parts.is_empty() {
-            return String::new();
-        }
-        format!(", permissions: {{ {side}: {{ {} }} }}", parts.join(", "))
-    }
-}
-
-/// Every subject of one to three tokens of two letters.
-fn concrete_subjects() -> Vec<String> {
-    let letters = ["a", "b"];
-    let mut all: Vec<String> = letters.iter().map(|l| (*l).to_owned()).collect();
-    let mut last = all.clone();
-    for _ in 0..2 {
-        last = last
-            .iter()
-            .flat_map(|s| letters.map(|l| format!("{s}.{l}")))
-            .collect();
-        all.extend(last.clone());
-    }
-    all
-}
-
-fn random_cases(count: usize) -> Vec<Case> {
-    let mut runner = TestRunner::deterministic();
-    (0..count)
-        .map(|_| {
-            case_strategy()
-                .new_tree(&mut runner)
-                .expect("a case")
-                .current()
-        })
-        .collect()
-}
-
-fn server_of(cases: &[Case], side: &str) -> Server {
-    let users: String = cases
-        .iter()
-        .enumerate()
-        .map(|(n, case)| {
-            format!(
-                "{{ user: u{n}, password: u{n}{} }}\n",
-                case.permissions(side)
-            )
-        })
-        .collect();
-    Server::start(&format!(
-        "authorization {{ users: [ {{ user: admin, password: admin }}\n{users} ] }}"
-    ))
-}
-
-/// S10: whatever is subscribed, in a queue group or not, over wildcards or not: nothing arrives that the oracle denies, and a group
-/// loses nothing to a member that may not have it.
-#[test]
-fn s10_no_delivery_that_the_permissions_deny() {
-    let cases = random_cases(80);
-    let server = server_of(&cases, "subscribe");
-    for (n, case) in cases.iter().enumerate() {
-        let (mut admin, mut fallback, mut wire) = (
-            open(&server, "admin"),
-            open(&server, "admin"),
-            open(&server, &format!("u{n}")),
-        );
-        fallback.subscribe_queue(">", "q", "f");
-        let mut accepted = Vec::new();
-        for (sid, (subject, queue)) in case.subscriptions.iter().enumerate() {
-            let group = if *queue { " q" } else { "" };
-            wire.send(format!("SUB {subject}{group} {sid}\r\nPING\r\n"));
-            let line = wire.read_line();
-            if line == "PONG" {
-                accepted.push((sid.to_string(), subject, *queue));
-            } else {
-                wire.expect("PONG\r\n");
-            }
-        }
-        let subjects = concrete_subjects();
-        for subject in &subjects {
-            admin.publish(subject, "x");
-        }
-        admin.flush();
-        let got = deliveries(&mut wire);
-        let fell_back = deliveries(&mut fallback);
-        for subject in &subjects {
-            for (sid, pattern, queue) in &accepted {
-                let arrived = got.iter().filter(|(s, i)| s == subject && i == sid).count();
-                let due = case.permits(subject) && matches(pattern, subject);
-                assert!(
-                    arrived <= usize::from(due),
-                    "{subject} arrived although denied: {case:?}"
-                );
-                assert!(
-                    *queue || arrived == usize::from(due),
-                    "{subject} did not arrive on {pattern}: {case:?}"
-                );
-            }
-            let of_group = fell_back.iter().filter(|(s, _)| s == subject).count()
-                + got
-                    .iter()
-                    .filter(|(s, i)| {
-                        s == subject && accepted.iter().any(|(sid, _, queue)| sid == i && *queue)
-                    })
-                    .count();
-            assert_eq!(of_group, 1, "the group's message on {subject}: {case:?}");
-        }
-    }
-}
-
-/// S10, the other direction: what is published is delivered exactly when the oracle allows it.
-#[test]
-fn s10_no_publish_that_the_permissions_deny() {
-    let cases = random_cases(60);
-    let server = server_of(&cases, "publish");
-    let mut admin = open(&server, "admin");
-    admin.subscribe(">", "1");
-    for (n, case) in cases.iter().enumerate() {
-        let mut wire = open(&server, &format!("u{n}"));
-        for subject in concrete_subjects() {
-            wire.publish(&subject, "x");
-            wire.line("PING");
-            let line = wire.read_line();
-            if line == "PONG" {
-                assert!(case.permits(&subject), "{subject} was accepted: {case:?}");
-                admin.expect_msg(&subject, "1", "x");
-            } else {
-                assert_eq!(
-                    line,
-                    format!("-ERR 'Permissions Violation for Publish to \"{subject}\"'")
-                );
-                assert!(!case.permits(&subject), "{subject} was refused: {case:?}");
-                wire.expect("PONG\r\n");
-            }
-        }
-    }
-    admin.expect_nothing();
-}
-
-/// Subject and sid of every message until the PONG.
-#[track_caller]
-fn deliveries(wire: &mut Wire) -> Vec<(String, String)> {
-    wire.line("PING");
-    std::iter::from_fn(|| {
-        let line = wire.read_line();
-        let mut fields = line.split(' ');
-        if fields.next() == Some("PONG") {
-            return None;
-        }
-        let subject = fields.next().expect("a subject").to_owned();
-        let sid = fields.next().expect("a sid").to_owned();
-        wire.read_exact(3);
-        Some((subject, sid))
-    })
-    .collect()
 }
 
 /// S18: every verb in every state of a connection; the server answers or closes, and lives.
@@ -427,26 +196,8 @@ fn s19_planted_secrets_show_nowhere() {
     spaced.send("CONNECT { \"user\" : \"alice\" , \"pass\" : \"SECRETspaced\\\"quote\" , \"auth_token\" :\"SECRETtoken3\"}\r\n");
     spaced.expect_err_and_close("Authorization Violation");
 
-    let mut seen = vec![("log".to_owned(), server.log())];
-    for path in [
-        "/",
-        "/varz",
-        "/connz?auth=1&subs=detail&state=all",
-        "/subsz?subs=1",
-        "/accountz?acc=A",
-        "/accstatz?unused=1",
-        "/healthz",
-        "/routez",
-        "/gatewayz",
-        "/leafz",
-        "/debug/vars",
-    ] {
-        let answer = http::fetch(server.monitor_addr(), path);
-        seen.push((
-            path.to_owned(),
-            String::from_utf8_lossy(&answer.body).into_owned(),
-        ));
-    }
+    let mut seen = pages(&server);
+    seen.push(("log".to_owned(), server.log()));
     seen.push((
         "events".to_owned(),
         sys.read_for(std::time::Duration::from_millis(100)),
@@ -463,6 +214,31 @@ fn s19_planted_secrets_show_nowhere() {
         server.log().contains("CONNECT {"),
         "the log shows the CONNECT without its secrets"
     );
+}
+
+/// Every monitoring page that shows anything about clients, with its path.
+fn pages(server: &Server) -> Vec<(String, String)> {
+    let paths = [
+        "/",
+        "/varz",
+        "/connz?auth=1&subs=detail&state=all",
+        "/subsz?subs=1",
+        "/accountz?acc=A",
+        "/accstatz?unused=1",
+        "/healthz",
+        "/routez",
+        "/gatewayz",
+        "/leafz",
+        "/debug/vars",
+    ];
+    let read = |path: &str| {
+        let answer = http::fetch(server.monitor_addr(), path);
+        (
+            path.to_owned(),
+            String::from_utf8_lossy(&answer.body).into_owned(),
+        )
+    };
+    paths.into_iter().map(read).collect()
 }
 
 /// S19: a password on the command line does not show either.
@@ -570,19 +346,44 @@ fn s24_distinguished_names_are_compared_whole() {
     .file("ca.pem", &authority.pem());
     authority.server().write(launch.dir(), "server");
     let server = launch.start();
-    let name = |parts: &[(DnType, &str)]| {
-        let mut dn = DistinguishedName::new();
-        for (kind, value) in parts {
-            dn.push(kind.clone(), DnValue::Utf8String((*value).to_owned()));
-        }
-        dn
-    };
+    for (subject, expected) in distinguished_names() {
+        let shown = format!("{subject:?}");
+        let identity = authority.issue("replaced", &[], |p| {
+            p.distinguished_name = subject;
+            p.subject_alt_names = vec![SanType::Rfc822Name(
+                "alice@elsewhere".try_into().expect("ascii"),
+            )];
+        });
+        let config = authority.client_config(Some(&identity), Versions::All);
+        let mut wire = Wire::connect(&server).start_tls(&config);
+        wire.send_connect("");
+        let _ = wire.try_send(b"PING\r\n");
+        let let_in = loop {
+            let got = wire.read_for(std::time::Duration::from_millis(30));
+            if wire.is_closed() || !got.is_empty() {
+                break got == "PONG\r\n";
+            }
+        };
+        assert_eq!(let_in, expected, "{shown}");
+    }
+}
+
+fn name(parts: &[(DnType, &str)]) -> DistinguishedName {
+    let mut dn = DistinguishedName::new();
+    for (kind, value) in parts {
+        dn.push(kind.clone(), DnValue::Utf8String((*value).to_owned()));
+    }
+    dn
+}
+
+/// Names near to `CN=alice,OU=people,O=example`, and whether they are that name.
+fn distinguished_names() -> Vec<(DistinguishedName, bool)> {
     let (cn, ou, o) = (
         DnType::CommonName,
         DnType::OrganizationalUnitName,
         DnType::OrganizationName,
     );
-    let cases = [
+    vec![
         (
             name(&[
                 (o.clone(), "example"),
@@ -624,27 +425,7 @@ fn s24_distinguished_names_are_compared_whole() {
         ),
         (name(&[(o, "example"), (ou, "people,CN=alice")]), false),
         (DistinguishedName::new(), false),
-    ];
-    for (subject, expected) in cases {
-        let shown = format!("{subject:?}");
-        let identity = authority.issue("replaced", &[], |p| {
-            p.distinguished_name = subject;
-            p.subject_alt_names = vec![SanType::Rfc822Name(
-                "alice@elsewhere".try_into().expect("ascii"),
-            )];
-        });
-        let config = authority.client_config(Some(&identity), Versions::All);
-        let mut wire = Wire::connect(&server).start_tls(&config);
-        wire.send_connect("");
-        let _ = wire.try_send(b"PING\r\n");
-        let let_in = loop {
-            let got = wire.read_for(std::time::Duration::from_millis(30));
-            if wire.is_closed() || !got.is_empty() {
-                break got == "PONG\r\n";
-            }
-        };
-        assert_eq!(let_in, expected, "{shown}");
-    }
+    ]
 }
 
 /// S25: a trace goes only where the sender may publish, and hides no message from those who should get it.

@@ -1,0 +1,25 @@
+//! The nats-py client from its package registry against the server under test.
+
+use nats_interop::peer::Peer;
+use nats_interop::scenario;
+
+#[test]
+fn logs_in_with_every_form_of_credentials() {
+    if let Some(peer) = Peer::python("nats-py: logins") {
+        scenario::log_in_with_every_form(&peer);
+    }
+}
+
+#[test]
+fn exchanges_messages() {
+    if let Some(peer) = Peer::python("nats-py: messages") {
+        scenario::exchange_messages(&peer);
+    }
+}
+
+#[test]
+fn survives_a_restart_of_the_server() {
+    if let Some(peer) = Peer::python("nats-py: restart") {
+        scenario::survive_a_restart(&peer);
+    }
+}
