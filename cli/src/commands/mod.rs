@@ -28,10 +28,13 @@ macro_rules! registry {
 // Below the macro: what is declared above it cannot use it.
 mod bench;
 mod context;
+mod events;
+mod latency;
 mod publish;
 mod reply;
-mod request;
+pub mod request;
 mod rtt;
+mod service;
 mod subscribe;
 
 registry! {
@@ -39,10 +42,13 @@ registry! {
     Root {
         Bench(bench),
         Context(context),
+        Events(events),
+        Latency(latency),
         Publish(publish),
         Reply(reply),
         Request(request),
         Rtt(rtt),
+        Service(service),
         Subscribe(subscribe),
     }
 }

@@ -289,8 +289,11 @@ fn looks_numeric(cell: &str) -> bool {
         .bytes()
         .take_while(|b| b.is_ascii_digit() || matches!(b, b',' | b'.'))
         .count();
-    let unit = rest.get(number..).unwrap_or_default().trim_start();
-    rest.starts_with(|c: char| c.is_ascii_digit())
+    let (number, unit) = rest.split_at(number);
+    let unit = unit.trim_start();
+    // One dot at most: versions and addresses are no figures.
+    number.matches('.').count() <= 1
+        && rest.starts_with(|c: char| c.is_ascii_digit())
         && matches!(
             unit,
             "" | "%" | "B" | "KiB" | "MiB" | "GiB" | "TiB" | "PiB" | "EiB" | "µs" | "ms" | "s"
