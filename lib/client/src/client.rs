@@ -1,5 +1,6 @@
 //! The handle that applications hold.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,11 +45,39 @@ impl Drop for Handle {
     }
 }
 
-/// Frames of a header block.
-pub(crate) fn header_block(headers: &HeaderMap) -> Vec<u8> {
-    let mut block = Vec::with_capacity(headers.encoded_len());
-    headers.encode_into(&mut block);
-    block
+/// A header block as it stands on the wire, in memory that is used again: publishing with headers does not allocate
+/// either.
+pub(crate) struct HeaderBlock(Vec<u8>);
+
+thread_local! {
+    static SPARE_BLOCK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl HeaderBlock {
+    pub(crate) fn new(headers: &HeaderMap) -> Self {
+        let mut block = SPARE_BLOCK.take();
+        headers.encode_into(&mut block);
+        Self(block)
+    }
+}
+
+impl std::ops::Deref for HeaderBlock {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for HeaderBlock {
+    fn drop(&mut self) {
+        let mut block = std::mem::take(&mut self.0);
+        if block.capacity() <= limits::SPARE_BLOCK_BYTES {
+            block.clear();
+            // At the end of a thread there is no place for it any more.
+            let _ = SPARE_BLOCK.try_with(|spare| spare.set(block));
+        }
+    }
 }
 
 impl Client {
@@ -161,7 +190,7 @@ impl Client {
         headers: Option<&HeaderMap>,
         payload: impl AsRef<[u8]>,
     ) -> Result<(), PublishError> {
-        let block = headers.map(header_block);
+        let block = headers.map(HeaderBlock::new);
         self.publish_raw(&Outgoing {
             subject: subject.as_bytes(),
             reply: reply.map(str::as_bytes),

@@ -35,6 +35,14 @@ pub(crate) enum Ending {
     Lost(Lost),
 }
 
+/// How far writing came.
+enum Wrote {
+    /// The client is closing and everything is written, or its time is over.
+    All,
+    /// There may be more, but others shall have their turn.
+    Enough,
+}
+
 /// One connection while it serves.
 pub(crate) struct Connection<'a> {
     shared: &'a Arc<Shared>,
@@ -135,14 +143,19 @@ impl<'a> Connection<'a> {
         if let Err(lost) = self.poll_keep_alive(cx) {
             return Poll::Ready(Ending::Lost(lost));
         }
-        if let Poll::Ready(Err(lost)) = self.poll_read(cx) {
-            return Poll::Ready(Ending::Lost(lost));
-        }
+        let more_to_read = match self.poll_read(cx) {
+            Poll::Ready(Err(lost)) => return Poll::Ready(Ending::Lost(lost)),
+            Poll::Ready(Ok(())) => true,
+            Poll::Pending => false,
+        };
         match self.poll_write(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ending::Closed),
-            Poll::Ready(Err(lost)) => Poll::Ready(Ending::Lost(lost)),
-            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(Wrote::All)) => return Poll::Ready(Ending::Closed),
+            Poll::Ready(Err(lost)) => return Poll::Ready(Ending::Lost(lost)),
+            Poll::Ready(Ok(Wrote::Enough)) => cx.waker().wake_by_ref(),
+            Poll::Pending if more_to_read => cx.waker().wake_by_ref(),
+            Poll::Pending => {}
         }
+        Poll::Pending
     }
 
     fn poll_keep_alive(&mut self, cx: &mut Context<'_>) -> Result<(), Lost> {
@@ -156,9 +169,10 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    /// Reads and processes until the socket has no more. Only ever ready with an error.
+    /// Reads and processes until the socket has no more. Ready when it may have more but the other direction, and other
+    /// tasks, shall have their turn.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        loop {
+        for _ in 0..limits::IO_PER_TURN {
             let count = ready!(self.poll_fill(cx)).map_err(|e| Lost::Io(e.to_string()))?;
             if count == 0 {
                 return Poll::Ready(Err(Lost::Eof));
@@ -169,6 +183,7 @@ impl<'a> Connection<'a> {
                 self.process()?;
             }
         }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
@@ -323,34 +338,26 @@ impl<'a> Connection<'a> {
         self.shared.set_info(info);
     }
 
-    /// Writes until nothing is left or the socket is full. Ready without an error only when the client is closing and
-    /// everything is written.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        loop {
+    /// Writes until nothing is left, the socket is full, or the other direction shall have its turn.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<Wrote, Lost>> {
+        let broken = |error: std::io::Error| Lost::Io(error.to_string());
+        for _ in 0..limits::IO_PER_TURN {
             if self.written == self.chunk.len() {
                 self.chunk.clear();
                 self.written = 0;
-                match self.shared.outbox.take(&mut self.chunk, cx) {
-                    Taken::Bytes => {
-                        if let Some(trace) = &self.shared.options.trace {
-                            trace::outgoing(trace, &self.chunk);
-                        }
+                let taken = self.shared.outbox.take(&mut self.chunk, cx);
+                if taken != Taken::Bytes {
+                    if self.needs_flush {
+                        ready!(Pin::new(&mut self.stream).poll_flush(cx)).map_err(broken)?;
+                        self.needs_flush = false;
                     }
-                    Taken::Nothing => {
-                        if self.needs_flush {
-                            ready!(Pin::new(&mut self.stream).poll_flush(cx))
-                                .map_err(|e| Lost::Io(e.to_string()))?;
-                            self.needs_flush = false;
-                        }
-                        return Poll::Pending;
-                    }
-                    Taken::End => {
-                        if self.needs_flush {
-                            ready!(Pin::new(&mut self.stream).poll_flush(cx))
-                                .map_err(|e| Lost::Io(e.to_string()))?;
-                        }
-                        return Poll::Ready(Ok(()));
-                    }
+                    return match taken {
+                        Taken::End => Poll::Ready(Ok(Wrote::All)),
+                        _ => Poll::Pending,
+                    };
+                }
+                if let Some(trace) = &self.shared.options.trace {
+                    trace::outgoing(trace, &self.chunk);
                 }
             }
             let rest = self.chunk.get(self.written..).unwrap_or_default();
@@ -360,23 +367,22 @@ impl<'a> Connection<'a> {
                     self.written += count;
                     self.needs_flush = self.stream.is_tls();
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(Lost::Io(error.to_string()))),
-                Poll::Pending => {
-                    if self.shared.outbox.note_owner(cx) {
-                        return self.poll_close_deadline(cx);
-                    }
-                    return Poll::Pending;
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(error))),
+                Poll::Pending if self.shared.outbox.note_owner(cx) => {
+                    return self.poll_close_deadline(cx);
                 }
+                Poll::Pending => return Poll::Pending,
             }
         }
+        Poll::Ready(Ok(Wrote::Enough))
     }
 
     /// A closing client does not wait for ever for a server that stopped reading.
-    fn poll_close_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+    fn poll_close_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<Wrote, Lost>> {
         let deadline = self
             .close_deadline
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(limits::CLOSE_TIMEOUT)));
         ready!(deadline.as_mut().poll(cx));
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(Wrote::All))
     }
 }

@@ -8,11 +8,15 @@ pub const WRITE_BUFFER_BYTES: usize = 512 * 1024;
 pub const PENDING_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 /// An empty write buffer larger than this is given back when the connection is idle.
 pub const IDLE_BUFFER_BYTES: usize = 64 * 1024;
+/// A header block larger than this is not kept for the next message.
+pub const SPARE_BLOCK_BYTES: usize = 64 * 1024;
 
 /// A read starts with this much room and doubles while the peer fills it.
 pub const READ_BYTES_MIN: usize = 4 * 1024;
 /// Largest room of one read.
 pub const READ_BYTES_MAX: usize = 128 * 1024;
+/// Reads, then writes, before the other direction and other tasks have their turn.
+pub const IO_PER_TURN: usize = 16;
 
 /// Messages that may wait in one subscription.
 pub const SUBSCRIPTION_MESSAGES: usize = 512 * 1024;

@@ -146,6 +146,7 @@ async fn look_for_server(shared: &Shared, pool: &mut Pool) -> Result<Established
             Ok(established) => {
                 if let Some(server) = pool.current_mut() {
                     server.failures = 0;
+                    server.last_refusal = None;
                 }
                 return Ok(established);
             }

@@ -139,7 +139,7 @@ impl crate::client::Client {
         payload: impl AsRef<[u8]>,
         timeout: Duration,
     ) -> Result<Message, RequestError> {
-        let block = headers.map(crate::client::header_block);
+        let block = headers.map(crate::client::HeaderBlock::new);
         self.request_inner(subject, block.as_deref(), payload.as_ref(), timeout)
             .await
     }
@@ -316,7 +316,7 @@ impl crate::client::Client {
         let deadline = tokio::time::Instant::now() + options.timeout;
         let inbox = self.new_inbox();
         let subscription = self.subscribe(&inbox).await?;
-        let block = headers.map(crate::client::header_block);
+        let block = headers.map(crate::client::HeaderBlock::new);
         self.publish_raw(&Outgoing {
             subject: subject.as_bytes(),
             reply: Some(inbox.as_bytes()),

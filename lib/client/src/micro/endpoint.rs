@@ -14,7 +14,7 @@ use nats_proto::header::HeaderMap;
 use parking_lot::Mutex;
 
 use super::service::{Service, StartError};
-use crate::client::{Client, header_block};
+use crate::client::{Client, HeaderBlock};
 use crate::error::PublishError;
 use crate::message::Message;
 use crate::subscription::{SubscribeOptions, Subscription};
@@ -267,7 +267,7 @@ async fn respond(
             (error.payload, Some(headers))
         }
     };
-    let block = headers.as_ref().map(header_block);
+    let block = headers.as_ref().map(HeaderBlock::new);
     client
         .publish_raw(&Outgoing {
             subject: reply.as_bytes(),
