@@ -269,7 +269,7 @@ fn line<'a>(rest: &'a [u8], limits: &Limits) -> Result<Option<Line<'a>>, ParseEr
         [args @ .., b'\r'] => (args, true),
         args => (args, false),
     };
-    if args.len() > limits.max_control_line {
+    if args.len() > limits.max_control_line || blanks > limits.max_control_line {
         return Err(ParseError::ControlLineTooLong);
     }
     Ok(Some(Line {
@@ -639,6 +639,15 @@ mod tests {
             Just(b"CONNECT {\"a\":1}\r\n".to_vec()),
             Just(b"HPUB a r 12 14\r\nNATS/1.0\r\n\r\nhi\r\n".to_vec()),
         ]
+    }
+
+    /// Found by fuzzing: a line of blanks was refused in small pieces and taken as a whole.
+    #[test]
+    fn leading_blanks_count_like_a_long_line_however_they_arrive() {
+        let stream = [b"INFO ".as_slice(), &[b' '; 5000], b"x\r\n"].concat();
+        for pieces in [&[stream.len()][..], &[1], &[4097]] {
+            assert!(ops_in_pieces(&stream, pieces).is_err(), "{pieces:?}");
+        }
     }
 
     proptest! {

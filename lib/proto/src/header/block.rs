@@ -111,31 +111,35 @@ pub fn remove_prefix<'a>(block: &'a [u8], prefix: &[u8]) -> Cow<'a, [u8]> {
 /// The block without the headers whose key, all bytes between line start and colon, is `unwanted`.
 ///
 /// A removed header takes its folded continuation lines with it: left behind they would become part of the header
-/// before it. Lines count as started by a bare LF too; such a header ends at the CRLF that ends the line for everybody.
+/// before it. A bare LF or a lone CR counts as a line end too, since some readers take it for one; a header found behind
+/// such ends at the CRLF that ends the line for everybody.
 pub fn remove_where(block: &[u8], unwanted: impl Fn(&[u8]) -> bool) -> Cow<'_, [u8]> {
     let mut kept: Option<Vec<u8>> = None;
     let mut kept_until = 0usize;
     let mut scan = 0usize;
-    while let Some(newline) = find_byte(block, scan, b'\n') {
-        let start = newline.saturating_add(1);
+    while let Some(line_end) = find_line_end(block, scan) {
+        let start = line_end.at.saturating_add(line_end.len);
         scan = start;
         if !key_at(block, start).is_some_and(&unwanted) {
             continue;
         }
-        let after_crlf = block.get(..newline).is_some_and(|b| b.ends_with(b"\r"));
         let end = end_of_folded(block, start);
-        let (from, until) = match (after_crlf, end) {
+        let (from, until) = match (line_end.is_crlf(), end) {
             (true, Some(crlf)) => (start, crlf.saturating_add(CRLF.len())),
-            // Behind a bare LF: the CRLF stays, it now ends the line before.
-            (false, Some(crlf)) => (newline, crlf),
+            // Behind a bare LF or CR: the CRLF stays, it now ends the line before.
+            (false, Some(crlf)) => (line_end.at, crlf),
             (true, None) => (start, block.len()),
-            (false, None) => (newline, block.len()),
+            (false, None) => (line_end.at, block.len()),
         };
         let out = kept.get_or_insert_with(|| Vec::with_capacity(block.len()));
         out.extend_from_slice(block.get(kept_until..from).unwrap_or_default());
         kept_until = until;
-        // The newline that starts the next line is still to be looked at.
-        scan = until.saturating_sub(1).max(start);
+        // The line end in front of the next line is still to be looked at.
+        scan = if line_end.is_crlf() {
+            until.saturating_sub(CRLF.len()).max(start)
+        } else {
+            until
+        };
     }
     let Some(mut out) = kept else {
         return Cow::Borrowed(block);
@@ -204,6 +208,28 @@ fn blank_line(block: &[u8]) -> Option<usize> {
     }
 }
 
+/// What ends a line for at least one reader in the field: CRLF, a bare LF, or a lone CR.
+struct LineEnd {
+    at: usize,
+    len: usize,
+}
+
+impl LineEnd {
+    fn is_crlf(&self) -> bool {
+        self.len == CRLF.len()
+    }
+}
+
+fn find_line_end(block: &[u8], from: usize) -> Option<LineEnd> {
+    let found = memchr::memchr2(b'\r', b'\n', block.get(from..)?)?;
+    let at = from.checked_add(found)?;
+    let is_crlf = block.get(at..)?.starts_with(CRLF);
+    Some(LineEnd {
+        at,
+        len: if is_crlf { CRLF.len() } else { 1 },
+    })
+}
+
 /// The bytes between `start`, where a line starts, and the colon in that line.
 fn key_at(block: &[u8], start: usize) -> Option<&[u8]> {
     let line = block.get(start..)?;
@@ -242,12 +268,12 @@ fn find_crlf(block: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-fn trim_blanks(mut key: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t' | b'\r', rest @ ..] = key {
-        key = rest;
+/// Takes off whatever some reader might take for blank: white space of any script and control characters.
+fn trim_blanks(key: &[u8]) -> &[u8] {
+    match std::str::from_utf8(key) {
+        Ok(text) => text
+            .trim_matches(|c: char| c.is_whitespace() || c.is_control())
+            .as_bytes(),
+        Err(_) => key.trim_ascii(),
     }
-    while let [rest @ .., b' ' | b'\t' | b'\r'] = key {
-        key = rest;
-    }
-    key
 }

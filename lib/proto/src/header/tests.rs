@@ -67,6 +67,7 @@ fn odd_spellings_of_a_server_owned_header_do_not_survive() {
         " Nats-Request-Info: x\r\n",
         "\tnats-Request-Info: x\r\n",
         "\rNats-Request-Info: x\r\n",
+        "\u{b}Nats-Request-Info\u{2003}: x\r\n",
         "Nats-Request-Info: x\r\n folded\r\n\tmore\r\n",
         "Nats-Request-Info: x\r\nNats-Request-Info: y\r\nnats-request-info: z\r\n",
         "\r\nNats-Request-Info: x\r\n",
@@ -84,6 +85,11 @@ fn odd_spellings_of_a_server_owned_header_do_not_survive() {
     let bare_lf = b"NATS/1.0\r\nA: 1\nnats-request-info: x\r\nB: 2\r\n\r\n";
     assert_eq!(
         &*remove_all_spellings(bare_lf, key),
+        b"NATS/1.0\r\nA: 1\r\nB: 2\r\n\r\n"
+    );
+    let lone_cr = b"NATS/1.0\r\nA: 1\rnats-request-info: x\r\nB: 2\r\n\r\n";
+    assert_eq!(
+        &*remove_all_spellings(lone_cr, key),
         b"NATS/1.0\r\nA: 1\r\nB: 2\r\n\r\n"
     );
     let only_lf = b"NATS/1.0\nnats-request-info: x\n\n";
@@ -202,6 +208,7 @@ fn odd_block() -> impl Strategy<Value = Vec<u8>> {
         b"K",
         b"\r\nKey: v\r\n",
         b"\r\nA: b\r\n",
+        b"\x0b",
         b"\xff",
         b"\r\n\r\n",
     ]);

@@ -167,7 +167,9 @@ impl Transform {
 
     /// The new subject, or `None` when `subject` is no literal subject or does not match the source.
     ///
-    /// The result has empty tokens, and so reaches nobody, when `split` finds nothing but delimiters.
+    /// Pieces that `split`, `slice…`, `left` and `right` cut out of a token are not looked at: they are empty when `split`
+    /// finds nothing but delimiters, and a lone `*` or `>` can come out of a token that holds one. Whoever needs a literal
+    /// subject asks [`subject::is_valid_publish`] about the result.
     pub fn apply(&self, subject: &[u8], random: u32) -> Option<Vec<u8>> {
         let fits =
             subject::is_valid_literal(subject) && subject::matches(subject, self.source.as_bytes());

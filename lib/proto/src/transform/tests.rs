@@ -220,6 +220,15 @@ fn functions_leave_short_tokens_alone() {
     );
 }
 
+/// Found by fuzzing; the reference does the same. Documented at `apply`.
+#[test]
+fn a_wildcard_character_inside_a_token_can_be_cut_free() {
+    assert_eq!(
+        applied("*", "{{slicefromleft(1,1)}}", "a>").as_deref(),
+        Some("a.>")
+    );
+}
+
 #[test]
 fn only_literal_subjects_of_the_source_are_transformed() {
     for subject in ["bar", "foo", "foo.a.b", "foo.*", "foo.", ""] {

@@ -1,0 +1,72 @@
+//! The configuration language: any text is refused with positions or understood, within bounds, always alike.
+//!
+//! A line `=== name` in the input starts another file that can be included by that name.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use nats_conf::{Map, Outside, Value, parse_text};
+
+struct Files<'a>(HashMap<&'a str, &'a str>);
+
+impl Outside for Files<'_> {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        match name.and_then(|name| self.0.get(name)) {
+            Some(text) => Ok(text.as_bytes().to_vec()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        match name {
+            "NUMBER" => Some("7".to_owned()),
+            "SIZE" => Some("1MB".to_owned()),
+            "SELF" => Some("$SELF".to_owned()),
+            "MAP" => Some("{a: 1, b: [true, $NUMBER]}".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+pub fn check(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let mut parts = text.split("\n=== ");
+    let main = parts.next().unwrap_or_default();
+    let files = parts.filter_map(|part| part.split_once('\n'));
+    let files = Files(files.collect());
+    let first = parse_text(main, "main.conf", &files);
+    let second = parse_text(main, "main.conf", &files);
+    match (first, second) {
+        (Ok(first), Ok(second)) => {
+            assert_eq!(first.root, second.root);
+            assert_eq!(first.digest(), second.digest());
+            assert!(depth(&first.root) <= 256);
+        }
+        (Err(first), Err(second)) => {
+            let shown = first.to_string();
+            assert!(!shown.is_empty());
+            assert_eq!(shown, second.to_string());
+        }
+        _ => panic!("understood once and refused once"),
+    }
+}
+
+fn depth(map: &Map) -> usize {
+    let inner = map.iter().map(|(_, node)| value_depth(&node.value)).max();
+    1 + inner.unwrap_or(0)
+}
+
+fn value_depth(value: &Value) -> usize {
+    match value {
+        Value::Map(map) => depth(map),
+        Value::Array(list) => {
+            let inner = list.iter().map(|node| value_depth(&node.value)).max();
+            1 + inner.unwrap_or(0)
+        }
+        _ => 0,
+    }
+}

@@ -1,0 +1,34 @@
+//! Fuzz targets: what must hold for any bytes.
+//!
+//! Each module has one function `check(data)` that panics when a promise is broken. The engines around it are in
+//! `fuzz_targets/` (libFuzzer) and `tests/replay.rs` (every file of the corpus, on a stable compiler). Nothing here is
+//! called by the product.
+//!
+//! Most targets compare with a second, naive implementation or with the same input in another form (split at every byte,
+//! written and read again), since a target that only waits for panics sees little.
+
+#![forbid(unsafe_code)]
+
+pub mod client_parser;
+pub mod config;
+pub mod headers;
+pub mod nkeys_and_creds;
+pub mod proxy;
+pub mod server_parser;
+pub mod subjects_and_transforms;
+pub mod sublist;
+
+/// A target: its name, which is also that of its corpus folder, and its function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    ("client_parser", client_parser::check),
+    ("config", config::check),
+    ("headers", headers::check),
+    ("nkeys_and_creds", nkeys_and_creds::check),
+    ("proxy", proxy::check),
+    ("server_parser", server_parser::check),
+    ("subjects_and_transforms", subjects_and_transforms::check),
+    ("sublist", sublist::check),
+];
