@@ -33,12 +33,12 @@ use crate::reference;
         Every command shows its flags and an example with --help; -h is shorter."
 )]
 pub struct App {
-    #[command(flatten)]
-    globals: GlobalArgs,
-
     /// Show the version
     #[arg(long, action = ArgAction::Version)]
     version: (),
+
+    #[command(flatten)]
+    globals: GlobalArgs,
 
     #[command(subcommand)]
     command: commands::Root,

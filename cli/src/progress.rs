@@ -1,10 +1,11 @@
 //! Progress bars, drawn on standard error and only when it is a terminal.
 
+use std::fmt;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::output;
+use crate::output::{self, format};
 
 /// A bar that counts messages; invisible without a terminal, so that callers need not care.
 #[derive(Debug, Clone)]
@@ -70,13 +71,18 @@ impl ProgressGroup {
             format!("{name} ")
         };
         let form = if total == 0 {
-            format!("{name}{{spinner}} {{human_pos}} msgs [{{per_sec}}]")
+            format!("{name}{{spinner}} {{human_pos}} [{{rate}}]")
         } else {
-            format!("{name}{{percent:>3}}% {{wide_bar}} {{human_pos}}/{{human_len}} [{{per_sec}}]")
+            format!("{name}{{percent:>3}}% {{wide_bar}} {{human_pos}}/{{human_len}} [{{rate}}]")
         };
         // The form is ours; should it not parse, the plain bar is as good.
+        let style =
+            ProgressStyle::with_template(&form).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(
-            ProgressStyle::with_template(&form).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+                // Nobody to tell when a bar cannot be drawn.
+                let _ = write!(out, "{}/s", format::count(state.per_sec() as u64));
+            }),
         );
         if self.visible {
             bar.enable_steady_tick(Duration::from_millis(200));

@@ -30,12 +30,15 @@ pub struct Worker {
     /// Processed so far; the progress bar reads it.
     pub done: Arc<AtomicU64>,
     start: Arc<Barrier>,
+    trace: bool,
 }
 
 impl Worker {
     /// Waits until all clients are ready.
     pub async fn start(&self) {
-        self.start.wait().await;
+        if self.start.wait().await.is_leader() && self.trace {
+            log_line!(">>> All clients are ready");
+        }
     }
 }
 
@@ -66,10 +69,9 @@ impl Bench<'_> {
         };
         log_line!("{}", report.banner());
         let trouble = Arc::new(AtomicBool::new(false));
-        let bars = ProgressGroup::new(!self.common.no_progress);
         let start = Arc::new(Barrier::new(shares.len()));
         let mut workers = JoinSet::new();
-        let mut watched = Vec::new();
+        let mut counters = Vec::new();
         let mut first = 0;
         for (index, messages) in shares.into_iter().enumerate() {
             let client = self.connect(index, &trouble).await?;
@@ -81,10 +83,7 @@ impl Bench<'_> {
                 format::count(messages)
             );
             let done = Arc::new(AtomicU64::new(0));
-            watched.push((
-                bars.bar(&format!("[{}]", index + 1), messages),
-                Arc::clone(&done),
-            ));
+            counters.push((messages, Arc::clone(&done)));
             let start = Arc::clone(&start);
             let running = work(Worker {
                 client,
@@ -93,10 +92,20 @@ impl Bench<'_> {
                 first,
                 done,
                 start,
+                trace: self.globals.trace(),
             });
             workers.spawn(async move { (index, running.await) });
             first += messages;
         }
+        // Not before the last log line, which would tear the bars apart.
+        let bars = ProgressGroup::new(!self.common.no_progress);
+        let watched: Vec<_> = counters
+            .into_iter()
+            .enumerate()
+            .map(|(index, (messages, done))| {
+                (bars.bar(&format!("[{}]", index + 1), messages), done)
+            })
+            .collect();
         let samples = tokio::select! {
             samples = collect(workers) => samples?,
             () = watch(&watched) => Vec::new(),
@@ -107,6 +116,9 @@ impl Bench<'_> {
         for (bar, done) in &watched {
             bar.set(done.load(Ordering::Relaxed));
             bar.finish();
+        }
+        if watched.iter().any(|(bar, _)| bar.is_visible()) {
+            eprintln!();
         }
         report.samples = samples;
         if trouble.load(Ordering::Relaxed) {

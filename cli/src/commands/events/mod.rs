@@ -117,6 +117,9 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         forward(&client, &subject, sender.clone()).await?;
     }
     client.flush().await?;
+    if globals.trace() {
+        log_line!(">>> The server knows the subscriptions");
+    }
     loop {
         tokio::select! {
             event = receiver.recv() => match event {

@@ -169,6 +169,9 @@ pub async fn run(globals: &Globals, mut args: Args) -> Result {
         feed.subscribe(subject, args.queue.as_deref()).await?;
     }
     feed.ready().await?;
+    if globals.trace() {
+        log_line!(">>> The server knows the subscriptions");
+    }
     if args.graph {
         return graph::run(&args, feed).await;
     }
