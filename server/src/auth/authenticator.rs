@@ -128,14 +128,14 @@ impl Authenticator {
         })
     }
 
-    /// `auth_required` of INFO: false when `no_auth_user` admits everybody.
-    pub fn required(&self) -> bool {
+    /// `auth_required` of INFO, and nothing but that: false also when `no_auth_user` stands in for those who show nothing, who
+    /// then still pass [`Self::check`] and are that user.
+    pub fn announced_as_required(&self) -> bool {
         self.required && self.no_auth_user.is_none()
     }
 
-    /// Whether a CONNECT must come before the authentication timeout ends. In contrast to [`Self::required`] true also when
-    /// `no_auth_user` is set.
-    pub fn expects_connect(&self) -> bool {
+    /// Whether a connection is nobody until [`Self::check`] has accepted it. It has the authentication timeout for that.
+    pub fn is_required(&self) -> bool {
         self.required
     }
 

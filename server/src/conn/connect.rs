@@ -25,14 +25,9 @@ impl Session {
             None | Some(b'C' | b'c') => return true,
             Some(_) => {}
         }
-        if self.host.authenticator().no_auth_user().is_some() {
+        if self.host.authenticator().admits_before_connect() {
             // The same pipeline as for a CONNECT that shows nothing.
-            let plain = ConnectOptions {
-                verbose: false,
-                pedantic: false,
-                ..ConnectOptions::default()
-            };
-            self.authenticate(&plain, now);
+            self.authenticate(&ConnectOptions::default(), now);
             return !matches!(self.phase, Phase::AwaitingConnect | Phase::Closing(_));
         }
         self.auth_violation(AuthError::NoCredentials);
@@ -74,6 +69,7 @@ impl Session {
             .receiver
             .set_modes(self.modes.headers, options.echo);
         self.authenticate(&options, now);
+        self.greeting_checks(&options);
     }
 
     fn jitter(&self) -> u32 {
@@ -90,14 +86,11 @@ impl Session {
             tls: tls.is_some(),
             connection_type: ConnectionType::Standard,
         };
-        let designates = options.new_account || !options.account.is_empty();
         match authenticator.check(&request) {
-            _ if designates => self.auth_violation(AuthError::AccountRequested),
             Verdict::Refused(e) => self.auth_violation(e),
             Verdict::Slow(check) => self.phase = Phase::Checking(check),
             Verdict::Accepted(identity) => self.bind(identity, now),
         }
-        self.greeting_checks(options);
     }
 
     /// Protocol demands are checked after the credentials, as strangers are told nothing.
@@ -207,7 +200,7 @@ impl Session {
         match verdict.map(|v| *v) {
             None => {
                 // It came in before anybody had to show anything.
-                if self.host.authenticator().required() && matches!(self.phase, Phase::Open) {
+                if self.host.authenticator().is_required() && matches!(self.phase, Phase::Open) {
                     return self.auth_violation(AuthError::NoCredentials);
                 }
             }
@@ -215,7 +208,8 @@ impl Session {
             Some(Revalidated::PermissionsChanged(permissions)) => {
                 self.change_permissions(permissions);
             }
-            Some(Revalidated::Moved) => return self.auth_violation(AuthError::UnknownUser),
+            // It finds itself where it belongs when it connects again.
+            Some(Revalidated::Moved) => return self.close(ClosedReason::ClientClosed),
             Some(Revalidated::Gone(e)) => return self.auth_violation(e),
         }
         let account = self.publisher.account().clone();

@@ -64,7 +64,7 @@ impl Session {
     /// A connection that got its INFO.
     pub fn new(host: Arc<dyn Host>, shared: Arc<Shared>, now: Instant) -> Self {
         let settings = host.settings();
-        let auth_required = host.authenticator().required();
+        let auth_required = host.authenticator().is_required();
         let account = host.global_account();
         shared.receiver.set_home(account.interest.clone());
         let publisher = Publisher::new(shared.receiver.clone(), account.clone(), None);
@@ -87,9 +87,10 @@ impl Session {
             publisher,
             rights: None,
             timers,
+            // What CONNECT means when it does not say, and what somebody at a telnet gets who sends none.
             modes: Modes {
-                verbose: false,
-                pedantic: false,
+                verbose: true,
+                pedantic: true,
                 no_responders: false,
                 headers: false,
             },

@@ -6,6 +6,7 @@
 mod listener;
 mod prefixed;
 mod shell;
+mod slow_checks;
 pub mod tls;
 mod transport;
 mod welcome;

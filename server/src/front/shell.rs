@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
+use super::slow_checks::RunningCheck;
 use super::transport::Transport;
-use crate::auth::{AuthError, Identity};
 use crate::conn::{ClosedReason, Flush, Flushed, Host, Session, Turn};
 use crate::limits::{CLOSE_FLUSH_MAX, READS_PER_TURN};
 
@@ -40,7 +39,7 @@ struct Shell<T> {
     timer: Pin<Box<Sleep>>,
     /// What the timer is set to; `None` when it has fired.
     timer_at: Option<Instant>,
-    check: Option<JoinHandle<Result<Identity, AuthError>>>,
+    check: Option<RunningCheck>,
     /// When a closing connection stops waiting for its last bytes to leave.
     close_by: Option<Instant>,
 }
@@ -124,15 +123,13 @@ impl<T: Transport> Shell<T> {
     /// Starts and collects password checks, which may block for a tenth of a second.
     fn poll_check(&mut self, cx: &mut Context<'_>, now: Instant) {
         if let Some(check) = self.session.take_slow_check() {
-            self.check = Some(tokio::task::spawn_blocking(move || check.run()));
+            self.check = Some(RunningCheck::start(check));
         }
         let Some(running) = &mut self.check else {
             return;
         };
         if let Poll::Ready(result) = Pin::new(running).poll(cx) {
             self.check = None;
-            // A check that panicked or was cancelled admits nobody.
-            let result = result.unwrap_or(Err(AuthError::WrongPassword));
             self.session.checked(result, now);
         }
     }

@@ -70,7 +70,12 @@ impl Core {
     ) -> Result<Self, SetupError> {
         let authenticator = Authenticator::new(&options)?;
         let door = door_of(&options)?;
-        let info = info::common(&identity, &options, listen, authenticator.required());
+        let info = info::common(
+            &identity,
+            &options,
+            listen,
+            authenticator.announced_as_required(),
+        );
         Ok(Self {
             accounts: Accounts::new(&options),
             registry: Registry::new(options.limits.max_closed_clients as usize),
@@ -106,7 +111,7 @@ impl Core {
             &self.identity,
             &options,
             self.listen,
-            authenticator.required(),
+            authenticator.announced_as_required(),
         );
         info.ldm = self.is_lame_duck();
         self.accounts.apply(&options);

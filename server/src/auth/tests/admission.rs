@@ -13,7 +13,7 @@ fn without_configuration_everybody_is_in_the_global_account() {
     assert_eq!(with_password("bob", "x").asks(&options), accepted("$G/bob"));
     assert_eq!(with_token("t").asks(&options), accepted("$G/[REDACTED]"));
     let auth = authenticator(&options);
-    assert!(!auth.required() && !auth.expects_connect() && !auth.nonce_required());
+    assert!(!auth.announced_as_required() && !auth.is_required() && !auth.nonce_required());
     assert!(auth.admits_before_connect());
 }
 
@@ -288,7 +288,9 @@ fn no_auth_user_is_who_shows_nothing() {
         options.accounts = vec![account("B", vec![user("guest", &stored)])];
         options.no_auth_user = Some("guest".into());
         let auth = authenticator(&options);
-        assert!(!auth.required() && auth.expects_connect() && auth.admits_before_connect());
+        assert!(
+            !auth.announced_as_required() && auth.is_required() && auth.admits_before_connect()
+        );
         assert_eq!(nobody().asks(&options), accepted("B/guest"));
         assert_eq!(with_password("a", "1").asks(&options), accepted("$G/a"));
         assert_eq!(

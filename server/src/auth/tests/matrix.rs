@@ -116,7 +116,7 @@ fn s13_who_may_connect_without_credentials() {
                     with_token("x"),
                 ] {
                     let as_wrong = wrong.ask(&auth).ok().map(|i| i.account.to_string());
-                    let open = !auth.expects_connect();
+                    let open = !auth.is_required();
                     assert_eq!(as_wrong.is_some(), open, "{case}");
                 }
                 // Nobody but its own user, or whom the operator names, is in the system account.
