@@ -51,3 +51,17 @@ pub const CLOSE_FLUSH_MAX: Duration = Duration::from_secs(1);
 pub const ACCEPT_RETRY_MAX: Duration = Duration::from_secs(1);
 /// How long a stopping server waits for its connections to end.
 pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Connections to the monitoring pages at one time.
+pub const MONITOR_CONNECTIONS_MAX: usize = 256;
+/// Bytes of a monitoring request's head.
+pub const MONITOR_HEADER_BYTES_MAX: usize = 32 * 1024;
+/// How long the head of a monitoring request may take to arrive.
+pub const MONITOR_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pause after a failed accept on the monitoring port (out of file descriptors, most likely).
+pub const MONITOR_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Requests and events that wait for the system account's thread.
+pub const SYSTEM_JOBS_MAX: usize = 8 * 1024;
+/// Bytes of a request to the system account; a longer one is dropped.
+pub const SYSTEM_REQUEST_BYTES_MAX: usize = 64 * 1024;

@@ -1,0 +1,197 @@
+//! The thread of the system account, and the queue before it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use nats_api::system::subjects;
+use parking_lot::Mutex;
+
+use super::ask::{Ask, ServerVerb};
+use super::desk::{Answer, Desk, Request, document};
+use super::encoding::encoded;
+use super::events::Gone;
+use super::heartbeat::Heartbeat;
+use super::outlet::Outlet;
+use crate::limits;
+use crate::monitor::ClientView;
+use crate::options::GLOBAL_ACCOUNT;
+
+/// What is to be done, in the order in which it happened.
+enum Job {
+    Answer { ask: Ask, request: Request, reply: Option<String> },
+    Connected(Arc<dyn ClientView>),
+    Disconnected(Arc<dyn ClientView>, Gone),
+    Refused(Arc<dyn ClientView>, Gone),
+    LameDuck,
+    Shutdown,
+}
+
+/// The handle of the system account's thread. Everything it is told is done in order; nothing here blocks but
+/// [`SystemAccount::shutdown`].
+pub struct SystemAccount {
+    jobs: SyncSender<Job>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SystemAccount {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(desk: Desk, outlet: Arc<dyn Outlet>) -> std::io::Result<Self> {
+        let (jobs, queue) = sync_channel(limits::SYSTEM_JOBS_MAX);
+        let worker = Worker { desk, outlet, heartbeat: Heartbeat::new(Instant::now()) };
+        let thread = std::thread::Builder::new().name("system".into()).spawn(move || worker.run(&queue))?;
+        Ok(Self { jobs, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// A request came in. It is dropped when too many wait or when it is too long: the asker times out, as with a lost one.
+    pub fn ask(&self, ask: Ask, request: Request, reply: Option<String>) {
+        if request.body.len() > limits::SYSTEM_REQUEST_BYTES_MAX {
+            tracing::debug!("request on {:?} is too long", request.subject);
+            return;
+        }
+        self.push(Job::Answer { ask, request, reply });
+    }
+
+    pub fn connected(&self, client: Arc<dyn ClientView>) {
+        self.push(Job::Connected(client));
+    }
+
+    pub fn disconnected(&self, client: Arc<dyn ClientView>, gone: Gone) {
+        self.push(Job::Disconnected(client, gone));
+    }
+
+    pub fn refused(&self, client: Arc<dyn ClientView>, gone: Gone) {
+        self.push(Job::Refused(client, gone));
+    }
+
+    pub fn lame_duck(&self) {
+        self.push(Job::LameDuck);
+    }
+
+    /// Tells that the server leaves, and ends the thread. Waits for what was queued before.
+    pub fn shutdown(&self) {
+        let _ = self.jobs.send(Job::Shutdown);
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+    }
+
+    fn push(&self, job: Job) {
+        if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
+            tracing::debug!("system account: too much waits, an event or a request was dropped");
+        }
+    }
+}
+
+struct Worker {
+    desk: Desk,
+    outlet: Arc<dyn Outlet>,
+    heartbeat: Heartbeat,
+}
+
+impl Worker {
+    fn run(mut self, queue: &Receiver<Job>) {
+        loop {
+            match queue.recv_timeout(self.heartbeat.idle(Instant::now())) {
+                Ok(Job::Shutdown) => {
+                    let subject = subjects::shutdown_event(&self.desk.view.facts().id);
+                    return self.tell_system(&subject, |desk| document(&desk.server_info()));
+                }
+                Ok(job) => self.work(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let due = self.heartbeat.due(Instant::now());
+            if due.statsz {
+                self.tell_statsz();
+            }
+            for account in due.accounts {
+                self.tell_connections(&account);
+            }
+        }
+    }
+
+    fn work(&mut self, job: Job) {
+        match job {
+            Job::Answer { ask, request, reply } => self.reply(ask, &request, reply),
+            Job::Connected(client) => {
+                let account = account_of(client.as_ref());
+                self.tell_connections(&account);
+                self.tell_system(&subjects::connect_event(&account), |desk| {
+                    document(&desk.connect_event(client.as_ref()))
+                });
+            }
+            Job::Disconnected(client, gone) => {
+                let account = account_of(client.as_ref());
+                self.tell_connections(&account);
+                self.tell_system(&subjects::disconnect_event(&account), |desk| {
+                    document(&desk.disconnect_event(client.as_ref(), gone))
+                });
+            }
+            Job::Refused(client, gone) => {
+                let subject = subjects::auth_error_event(&self.desk.view.facts().id);
+                self.tell_system(&subject, |desk| document(&desk.disconnect_event(client.as_ref(), gone)));
+            }
+            Job::LameDuck => {
+                let subject = subjects::lame_duck_event(&self.desk.view.facts().id);
+                self.tell_system(&subject, |desk| document(&desk.server_info()));
+            }
+            Job::Shutdown => {}
+        }
+    }
+
+    fn reply(&mut self, ask: Ask, request: &Request, reply: Option<String>) {
+        let Some(reply) = reply else {
+            // Without a reply subject only the heartbeat has somewhere to go.
+            if ask == Ask::Server(ServerVerb::Statsz) {
+                self.tell_statsz();
+            }
+            return;
+        };
+        let (header, body) = match self.desk.answer(ask, request) {
+            Answer::Silence => return,
+            Answer::Body(body) => (Vec::new(), body),
+            Answer::Page(body) => encoded(request.encoding, body),
+        };
+        self.outlet.publish(&request.account, &reply, None, &header, &body);
+    }
+
+    fn tell_statsz(&self) {
+        let subject = subjects::statsz_event(&self.desk.view.facts().id);
+        self.tell_system(&subject, |desk| document(&desk.statsz()));
+    }
+
+    /// The number of an account's connections, under the old name and the new one. The global account's is not told.
+    fn tell_connections(&mut self, name: &str) {
+        if name == GLOBAL_ACCOUNT {
+            return;
+        }
+        let account = self.desk.view.account(name);
+        let connections = account.as_ref().map_or(0, |a| a.connections);
+        self.heartbeat.told(name, connections, Instant::now());
+        let Some(account) = account else { return };
+        for subject in [
+            subjects::account_connections_event_old(name),
+            subjects::account_connections_event(name),
+        ] {
+            self.tell_system(&subject, |desk| document(&desk.account_connections(&account)));
+        }
+    }
+
+    /// Publishes in the system account, if anybody there wants it: most events interest nobody.
+    fn tell_system(&self, subject: &str, make: impl FnOnce(&Desk) -> Vec<u8>) {
+        let options = self.desk.view.options();
+        let Some(system) = options.system_account_name() else { return };
+        if self.outlet.is_wanted(system, subject) {
+            self.outlet.publish(system, subject, None, &[], &make(&self.desk));
+        }
+    }
+}
+
+fn account_of(client: &dyn ClientView) -> String {
+    client.who().account.as_deref().unwrap_or(GLOBAL_ACCOUNT).to_owned()
+}
