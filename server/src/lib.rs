@@ -25,9 +25,11 @@ pub mod front;
 pub mod interest;
 pub mod limits;
 pub mod log;
+pub mod monitor;
 pub mod options;
 pub mod outbox;
 pub mod router;
 pub mod server;
+pub mod system;
 
 pub use server::Server;

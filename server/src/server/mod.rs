@@ -11,13 +11,16 @@ mod lifecycle;
 mod observer;
 mod process;
 mod registry;
+mod side;
 mod start;
 mod state;
+mod view;
 
 pub use accounts::Accounts;
 pub use identity::{ServerIdentity, VERSION};
 pub use observer::Observer;
 pub use process::{ReadOptions, RunError, run};
 pub use registry::Registry;
+pub use side::{Reloader, Side, SideError};
 pub use start::{Builder, ReloadError, Server, StartError};
 pub use state::{Core, Counters, SetupError};

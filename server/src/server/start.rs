@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::process::ReadOptions;
-use super::{Core, ServerIdentity, SetupError, lifecycle};
+use super::{Core, Reloader, ServerIdentity, SetupError, Side, SideError, lifecycle};
 use crate::front::{ListenError, Listening};
 use crate::log::{Log, LogError};
 use crate::options::{self, Change, Effect, Options};
@@ -19,6 +19,8 @@ pub enum StartError {
     Listen(#[from] ListenError),
     #[error(transparent)]
     Setup(#[from] SetupError),
+    #[error(transparent)]
+    Side(#[from] SideError),
     #[error("no keys for this server: {0}")]
     Keys(#[from] nats_jwt::nkey::NkeyError),
 }
@@ -27,13 +29,37 @@ pub enum StartError {
 #[derive(Default)]
 pub struct Builder {
     options: Options,
-    reload: Option<Reload>,
+    reload: Option<Arc<Reload>>,
 }
 
 /// How to read the options again, and the log that follows them.
 struct Reload {
     read: ReadOptions,
     log: Log,
+}
+
+impl Reload {
+    /// Reads the options again and takes them on as a whole, or not at all. May block for some time.
+    fn run(&self, core: &Core) -> Result<Vec<Change>, ReloadError> {
+        let new = (self.read)().map_err(ReloadError::Read)?;
+        let changes = options::diff(&core.options(), &new);
+        let refused: Vec<String> = changes
+            .iter()
+            .filter(|c| c.effect == Effect::NeedsRestart)
+            .map(ToString::to_string)
+            .collect();
+        if !refused.is_empty() {
+            return Err(ReloadError::NotSupported(refused.join("; ")));
+        }
+        self.log.apply(&new.logging)?;
+        core.apply(new)?;
+        Ok(changes)
+    }
+}
+
+/// The same for whoever asks over the system account.
+fn reloader(reload: Arc<Reload>) -> Reloader {
+    Arc::new(move |core| reload.run(core).map(drop).map_err(|e| e.to_string()))
 }
 
 /// Why a reload changed nothing.
@@ -66,7 +92,7 @@ impl Builder {
 
     /// Where a reload gets its options from.
     pub fn reload_with(mut self, read: ReadOptions, log: Log) -> Self {
-        self.reload = Some(Reload { read, log });
+        self.reload = Some(Arc::new(Reload { read, log }));
         self
     }
 
@@ -79,11 +105,13 @@ impl Builder {
         let identity = ServerIdentity::new(options.server_name.as_deref())?;
         let clients = Listening::open(&options.listen.host, options.listen.port).await?;
         let core = Arc::new(Core::new(options, identity, clients.address)?);
+        let side = Side::start(&core, self.reload.clone().map(reloader)).await?;
         tracing::info!("Listening for client connections on {}", clients.address);
         let accepting = tokio::spawn(clients.serve(core.clone()));
         tracing::info!("Server is ready");
         Ok(Server {
             core,
+            side,
             accepting: Mutex::new(vec![accepting]),
             reload: self.reload,
         })
@@ -93,8 +121,10 @@ impl Builder {
 /// A running server. Dropping it does not stop it; [`Server::shutdown`] does.
 pub struct Server {
     pub core: Arc<Core>,
+    /// The monitoring pages and the system account.
+    pub side: Arc<Side>,
     accepting: Mutex<Vec<JoinHandle<()>>>,
-    reload: Option<Reload>,
+    reload: Option<Arc<Reload>>,
 }
 
 impl Server {
@@ -126,7 +156,12 @@ impl Server {
             .into_iter()
             .map(|a| format!("{scheme}://{a}"))
             .collect::<Vec<_>>();
-        serde_json::json!({ "nats": nats }).to_string()
+        let mut ports = serde_json::json!({ "nats": nats });
+        let pages = self.side.monitor_urls();
+        if !pages.is_empty() {
+            ports["monitoring"] = pages.into();
+        }
+        ports.to_string()
     }
 
     /// Reads the options again and takes them on as a whole, or not at all.
@@ -134,22 +169,12 @@ impl Server {
     /// # Errors
     /// See [`ReloadError`]; nothing has changed then.
     pub async fn reload(&self) -> Result<Vec<Change>, ReloadError> {
-        let reload = self.reload.as_ref().ok_or(ReloadError::NoSource)?;
-        let new = (reload.read)().map_err(ReloadError::Read)?;
-        let changes = options::diff(&self.core.options(), &new);
-        let refused: Vec<String> = changes
-            .iter()
-            .filter(|c| c.effect == Effect::NeedsRestart)
-            .map(ToString::to_string)
-            .collect();
-        if !refused.is_empty() {
-            return Err(ReloadError::NotSupported(refused.join("; ")));
-        }
-        reload.log.apply(&new.logging)?;
+        let reload = self.reload.clone().ok_or(ReloadError::NoSource)?;
         let core = self.core.clone();
         // Passwords may have to be compared with new hashes, which takes its time.
-        let applied = tokio::task::spawn_blocking(move || core.apply(new)).await;
-        applied.map_err(|e| ReloadError::Read(format!("reload was cut off: {e}")))??;
+        let run = tokio::task::spawn_blocking(move || reload.run(&core)).await;
+        let changes = run.map_err(|e| ReloadError::Read(format!("reload was cut off: {e}")))??;
+        self.side.serve_accounts();
         Ok(changes)
     }
 
@@ -157,13 +182,16 @@ impl Server {
     pub async fn shutdown(&self) {
         tracing::info!("Initiating Shutdown...");
         self.stop_accepting().await;
+        self.side.say_goodbye().await;
         lifecycle::close_all(&self.core).await;
+        self.side.stop().await;
         tracing::info!("Server Exiting..");
     }
 
     /// Leaves gently: tells clients to go elsewhere, waits, closes them one by one, then returns.
     pub async fn lame_duck(&self) {
         tracing::info!("Entering lame duck mode, stop accepting new clients");
+        self.side.lame_duck();
         self.stop_accepting().await;
         lifecycle::lame_duck(&self.core).await;
         self.shutdown().await;
@@ -178,7 +206,7 @@ impl Server {
 }
 
 /// The addresses at which a listener on `listen` can be reached.
-fn reachable(listen: SocketAddr) -> Vec<SocketAddr> {
+pub(super) fn reachable(listen: SocketAddr) -> Vec<SocketAddr> {
     if !listen.ip().is_unspecified() {
         return vec![listen];
     }

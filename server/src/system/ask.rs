@@ -48,8 +48,21 @@ pub enum ServerVerb {
 impl ServerVerb {
     /// In the order of [`subjects::SERVER_VERBS`].
     pub const ALL: [Self; 15] = [
-        Self::Idz, Self::Statsz, Self::Varz, Self::Subsz, Self::Connz, Self::Routez, Self::Gatewayz, Self::Leafz,
-        Self::Accountz, Self::Jsz, Self::Healthz, Self::Profilez, Self::Expvarz, Self::Ipqueuesz, Self::Raftz,
+        Self::Idz,
+        Self::Statsz,
+        Self::Varz,
+        Self::Subsz,
+        Self::Connz,
+        Self::Routez,
+        Self::Gatewayz,
+        Self::Leafz,
+        Self::Accountz,
+        Self::Jsz,
+        Self::Healthz,
+        Self::Profilez,
+        Self::Expvarz,
+        Self::Ipqueuesz,
+        Self::Raftz,
     ];
 }
 
@@ -67,21 +80,34 @@ pub enum AccountVerb {
 
 impl AccountVerb {
     /// In the order of [`subjects::ACCOUNT_VERBS`].
-    pub const ALL: [Self; 7] =
-        [Self::Subsz, Self::Connz, Self::Leafz, Self::Jsz, Self::Info, Self::Statz, Self::Conns];
+    pub const ALL: [Self; 7] = [
+        Self::Subsz,
+        Self::Connz,
+        Self::Leafz,
+        Self::Jsz,
+        Self::Info,
+        Self::Statz,
+        Self::Conns,
+    ];
 }
 
 /// The subjects that the system account serves.
-pub(super) fn in_system_account(server_id: &str) -> Vec<(String, Ask)> {
+pub(crate) fn in_system_account(server_id: &str) -> Vec<(String, Ask)> {
     let mut served = vec![
-        (subjects::SERVER_PING.to_owned(), Ask::Server(ServerVerb::Statsz)),
+        (
+            subjects::SERVER_PING.to_owned(),
+            Ask::Server(ServerVerb::Statsz),
+        ),
         (subjects::server_request(server_id, "RELOAD"), Ask::Reload),
         (subjects::server_request(server_id, "KICK"), Ask::Kick),
         (subjects::server_request(server_id, "LDM"), Ask::LameDuck),
         (subjects::account_ping("STATZ"), Ask::AllAccounts),
         (subjects::USER_INFO.to_owned(), Ask::UserInfo),
         (subjects::DEBUG_SUBSCRIBERS.to_owned(), Ask::Subscribers),
-        (subjects::ACCOUNT_SUBSCRIPTION_COUNT.to_owned(), Ask::SubscriberCount),
+        (
+            subjects::ACCOUNT_SUBSCRIPTION_COUNT.to_owned(),
+            Ask::SubscriberCount,
+        ),
     ];
     for (name, verb) in subjects::SERVER_VERBS.iter().zip(ServerVerb::ALL) {
         served.push((subjects::server_ping(name), Ask::Server(verb)));
@@ -94,7 +120,7 @@ pub(super) fn in_system_account(server_id: &str) -> Vec<(String, Ask)> {
 }
 
 /// The subjects that every other account can ask on, about itself.
-pub(super) fn in_every_account() -> Vec<(String, Ask)> {
+pub(crate) fn in_every_account() -> Vec<(String, Ask)> {
     vec![
         (subjects::USER_INFO.to_owned(), Ask::UserInfo),
         (subjects::account_ping("CONNZ"), Ask::OwnConnz),

@@ -8,7 +8,9 @@ use nats_api::monitor::*;
 use nats_api::system::requests::{
     AccountConnectionsRequest, ConnectionRequest, SubscriptionCountRequest,
 };
-use nats_api::system::{EventFilter, Reply, ReplyEncoding, ServerId, ServerInfo, UserInfo, read_request};
+use nats_api::system::{
+    EventFilter, Reply, ReplyEncoding, ServerId, ServerInfo, UserInfo, read_request,
+};
 use nats_api::time::Nanos;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,7 +72,13 @@ type Answered<T> = Result<T, Refusal>;
 
 impl Desk {
     pub fn new(pages: Arc<Pages>, process: Arc<Process>, control: Arc<dyn Control>) -> Self {
-        Self { view: pages.view().clone(), pages, process, control, sequence: AtomicU64::new(0) }
+        Self {
+            view: pages.view().clone(),
+            pages,
+            process,
+            control,
+            sequence: AtomicU64::new(0),
+        }
     }
 
     /// The answer to a request.
@@ -81,10 +89,12 @@ impl Desk {
             Ask::Server(verb) => self.server(verb, request),
             Ask::Account(AccountVerb::Conns) => self.conns(request),
             Ask::Account(verb) => match request.subject.split('.').nth(3) {
-                Some(account) => self.account(verb, &account.to_owned(), request),
+                Some(account) => self.account(verb, account, request),
                 None => Answer::Silence,
             },
-            Ask::AllAccounts => self.reply(request, |o: &mut AccountStatzOptions| self.use_of_accounts(o)),
+            Ask::AllAccounts => self.reply(request, |o: &mut AccountStatzOptions| {
+                self.use_of_accounts(o)
+            }),
             Ask::OwnConnz => self.account(AccountVerb::Connz, &request.account, request),
             Ask::OwnStatz => self.account(AccountVerb::Statz, &request.account, request),
             Ask::UserInfo => self.user_info(request),
@@ -111,7 +121,10 @@ impl Desk {
             tags: options.server_tags.clone(),
             metadata: options.server_metadata.clone(),
             feature_flags: options.feature_flags.clone(),
-            seq: self.sequence.fetch_add(1, Ordering::Relaxed).saturating_add(1),
+            seq: self
+                .sequence
+                .fetch_add(1, Ordering::Relaxed)
+                .saturating_add(1),
             time: self.view.now(),
             ..ServerInfo::default()
         }
@@ -124,11 +137,15 @@ impl Desk {
             ServerVerb::Varz => self.reply(request, |_: &mut Value| Ok(self.pages.varz())),
             ServerVerb::Subsz => self.reply(request, |o| failed(monitor::subsz(view, o))),
             ServerVerb::Connz => self.reply(request, |o| failed(monitor::connz(view, o))),
-            ServerVerb::Routez => self.reply(request, |_: &mut RoutezOptions| Ok(monitor::routez(view))),
-            ServerVerb::Gatewayz => {
-                self.reply(request, |_: &mut GatewayzOptions| Ok(monitor::gatewayz(view)))
+            ServerVerb::Routez => {
+                self.reply(request, |_: &mut RoutezOptions| Ok(monitor::routez(view)))
             }
-            ServerVerb::Leafz => self.reply(request, |_: &mut LeafzOptions| Ok(monitor::leafz(view))),
+            ServerVerb::Gatewayz => self.reply(request, |_: &mut GatewayzOptions| {
+                Ok(monitor::gatewayz(view))
+            }),
+            ServerVerb::Leafz => {
+                self.reply(request, |_: &mut LeafzOptions| Ok(monitor::leafz(view)))
+            }
             ServerVerb::Accountz => self.reply(request, |o| failed(monitor::accountz(view, o))),
             ServerVerb::Jsz => self.reply(request, |o| monitor::jsz(view, o).ok_or(Refusal::Skip)),
             ServerVerb::Healthz => self.reply(request, |o| Ok(monitor::healthz(view, o))),
@@ -155,13 +172,15 @@ impl Desk {
                 o.acc = name();
                 failed(monitor::connz(view, o))
             }),
-            AccountVerb::Leafz => self.reply(request, |_: &mut LeafzOptions| Ok(monitor::leafz(view))),
+            AccountVerb::Leafz => {
+                self.reply(request, |_: &mut LeafzOptions| Ok(monitor::leafz(view)))
+            }
             AccountVerb::Jsz => self.reply(request, |_: &mut JszOptions| {
                 failed::<()>(Err("jetstream not enabled".into()))
             }),
-            AccountVerb::Info => {
-                self.reply(request, |_: &mut Value| failed(monitor::account_detail(view, account)))
-            }
+            AccountVerb::Info => self.reply(request, |_: &mut Value| {
+                failed(monitor::account_detail(view, account))
+            }),
             // The wildcard also catches the request for all accounts, which has an answer of its own.
             AccountVerb::Statz if account == "PING" => Answer::Silence,
             AccountVerb::Statz => self.reply(request, |o: &mut AccountStatzOptions| {
@@ -207,7 +226,12 @@ impl Desk {
             true => wanted == ours,
             false => ours.contains(wanted),
         };
-        let has = |tag: &String| options.server_tags.iter().any(|ours| ours.eq_ignore_ascii_case(tag));
+        let has = |tag: &String| {
+            options
+                .server_tags
+                .iter()
+                .any(|ours| ours.eq_ignore_ascii_case(tag))
+        };
         fits(&filter.server_name, &facts.name)
             && fits(&filter.host, &facts.host)
             && fits(&filter.cluster, &facts.cluster)
@@ -218,7 +242,11 @@ impl Desk {
 
     fn idz(&self) -> Answer {
         let facts = self.view.facts();
-        let id = ServerId { name: facts.name.clone(), host: facts.host.clone(), id: facts.id.clone() };
+        let id = ServerId {
+            name: facts.name.clone(),
+            host: facts.host.clone(),
+            id: facts.id.clone(),
+        };
         Answer::Body(document(&id))
     }
 
@@ -258,7 +286,9 @@ impl Desk {
         let who = client.who();
         let account = who.account.as_deref().unwrap_or_default().to_owned();
         let left = |until: nats_api::time::Timestamp| {
-            Nanos::from(std::time::Duration::from_secs(until.since(self.view.now()).as_secs()))
+            Nanos::from(std::time::Duration::from_secs(
+                until.since(self.view.now()).as_secs(),
+            ))
         };
         let info = UserInfo {
             user: who.user.clone(),
@@ -271,11 +301,18 @@ impl Desk {
         Answer::Page(document(&Reply::data(self.server_info(), info)))
     }
 
-    fn about_client(&self, request: &Request, act: impl FnOnce(u64) -> Result<(), String>) -> Answer {
+    fn about_client(
+        &self,
+        request: &Request,
+        act: impl FnOnce(u64) -> Result<(), String>,
+    ) -> Answer {
         let wanted = match serde_json::from_slice::<ConnectionRequest>(&request.body) {
             Ok(wanted) => wanted,
             Err(error) => {
-                tracing::error!("Error unmarshalling client request on {:?}: {error}", request.subject);
+                tracing::error!(
+                    "Error unmarshalling client request on {:?}: {error}",
+                    request.subject
+                );
                 return Answer::Silence;
             }
         };
@@ -287,7 +324,9 @@ impl Desk {
     }
 
     fn subscribers(&self, request: &Request) -> Answer {
-        let count = |interest: &crate::interest::Interest| Wanted::from_words(&request.body).count(interest);
+        let count = |interest: &crate::interest::Interest| {
+            Wanted::from_words(&request.body).count(interest)
+        };
         match self.view.account(&request.account) {
             Some(account) => Answer::Body(count(&account.interest).to_string().into_bytes()),
             None => Answer::Silence,
@@ -300,7 +339,10 @@ impl Desk {
             tracing::error!("Error unmarshalling account nsubs request message");
             return Answer::Silence;
         };
-        match (self.view.account(&wanted.acc), Wanted::from_request(&wanted)) {
+        match (
+            self.view.account(&wanted.acc),
+            Wanted::from_request(&wanted),
+        ) {
             (Some(account), Some(what)) if account.connections > 0 => {
                 Answer::Body(what.count(&account.interest).to_string().into_bytes())
             }
@@ -311,7 +353,10 @@ impl Desk {
     /// What may be known of the process. The command line is not told: it may hold a password.
     fn expvarz(&self) -> Expvarz {
         let usage = self.process.usage();
-        Expvarz { memstats: json!({ "resident_bytes": usage.resident_bytes }), cmdline: json!([]) }
+        Expvarz {
+            memstats: json!({ "resident_bytes": usage.resident_bytes }),
+            cmdline: json!([]),
+        }
     }
 }
 
@@ -321,7 +366,10 @@ fn profilez(options: &ProfilezOptions) -> Profilez {
         "" => "Profile name not specified".to_owned(),
         name => format!("Profile {name:?} not found"),
     };
-    Profilez { profile: None, error }
+    Profilez {
+        profile: None,
+        error,
+    }
 }
 
 fn failed<T>(made: Result<T, String>) -> Answered<T> {

@@ -17,7 +17,11 @@ pub(super) fn encoded(encoding: ReplyEncoding, body: Vec<u8>) -> (Vec<u8>, Vec<u
         ReplyEncoding::Plain | ReplyEncoding::Identity => (encoding, body),
     };
     let header = encoding.header_value().map_or_else(Vec::new, |value| {
-        format!("NATS/1.0\r\n{}: {value}\r\n\r\n", ReplyEncoding::REPLY_HEADER).into_bytes()
+        format!(
+            "NATS/1.0\r\n{}: {value}\r\n\r\n",
+            ReplyEncoding::REPLY_HEADER
+        )
+        .into_bytes()
     });
     (header, body)
 }
@@ -37,7 +41,9 @@ fn snappy(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len().saturating_add(64));
     out.extend_from_slice(IDENTIFIER);
     for chunk in body.chunks(CHUNK_BYTES) {
-        let len = u32::try_from(chunk.len().saturating_add(4)).unwrap_or(0).to_le_bytes();
+        let len = u32::try_from(chunk.len().saturating_add(4))
+            .unwrap_or(0)
+            .to_le_bytes();
         out.push(STORED);
         out.extend(len.iter().take(3));
         out.extend_from_slice(&masked(crc32c(chunk)).to_le_bytes());
@@ -71,7 +77,9 @@ mod tests {
         let (header, body) = encoded(ReplyEncoding::Gzip, b"hello hello hello".to_vec());
         assert_eq!(header, b"NATS/1.0\r\nContent-Encoding: gzip\r\n\r\n");
         let mut text = String::new();
-        flate2::read::GzDecoder::new(&body[..]).read_to_string(&mut text).unwrap();
+        flate2::read::GzDecoder::new(&body[..])
+            .read_to_string(&mut text)
+            .unwrap();
         assert_eq!(text, "hello hello hello");
     }
 
@@ -90,8 +98,17 @@ mod tests {
 
     #[test]
     fn what_was_not_asked_for_is_left_alone() {
-        assert_eq!(encoded(ReplyEncoding::Plain, b"x".to_vec()), (Vec::new(), b"x".to_vec()));
+        assert_eq!(
+            encoded(ReplyEncoding::Plain, b"x".to_vec()),
+            (Vec::new(), b"x".to_vec())
+        );
         let (header, body) = encoded(ReplyEncoding::Identity, b"x".to_vec());
-        assert_eq!((header.as_slice(), body.as_slice()), (&b"NATS/1.0\r\nContent-Encoding: identity\r\n\r\n"[..], &b"x"[..]));
+        assert_eq!(
+            (header.as_slice(), body.as_slice()),
+            (
+                &b"NATS/1.0\r\nContent-Encoding: identity\r\n\r\n"[..],
+                &b"x"[..]
+            )
+        );
     }
 }

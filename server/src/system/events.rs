@@ -32,13 +32,21 @@ impl Desk {
     /// The event of a client that left or was refused.
     pub(super) fn disconnect_event(&self, client: &dyn ClientView, gone: Gone) -> DisconnectEvent {
         let figures = client.figures();
-        let traffic = |msgs, bytes| DataStats { msgs: count(msgs), bytes: count(bytes), ..DataStats::default() };
+        let traffic = |msgs, bytes| DataStats {
+            msgs: count(msgs),
+            bytes: count(bytes),
+            ..DataStats::default()
+        };
         DisconnectEvent {
             event_type: DISCONNECT_TYPE.into(),
             id: event_id(),
             timestamp: gone.at,
             server: self.server_info(),
-            client: ClientInfo { stop: Some(gone.at), rtt: figures.rtt.into(), ..client_info(client) },
+            client: ClientInfo {
+                stop: Some(gone.at),
+                rtt: figures.rtt.into(),
+                ..client_info(client)
+            },
             sent: traffic(figures.in_msgs, figures.in_bytes),
             received: traffic(figures.out_msgs, figures.out_bytes),
             reason: gone.reason.into(),
@@ -47,7 +55,15 @@ impl Desk {
 
     pub(super) fn account_connections(&self, account: &AccountView) -> AccountConnections {
         let AccountStat {
-            acc, name, conns, leafnodes, total_conns, num_subscriptions, sent, received, slow_consumers,
+            acc,
+            name,
+            conns,
+            leafnodes,
+            total_conns,
+            num_subscriptions,
+            sent,
+            received,
+            slow_consumers,
         } = crate::monitor::account_stat(account);
         AccountConnections {
             event_type: ACCOUNT_CONNECTIONS_TYPE.into(),
@@ -71,7 +87,11 @@ impl Desk {
         let (totals, usage) = (self.view.totals(), self.process.usage());
         let accounts = self.view.accounts();
         let subscriptions = accounts.iter().map(|a| a.interest.len()).sum::<usize>();
-        let traffic = |msgs, bytes| DataStats { msgs: count(msgs), bytes: count(bytes), ..DataStats::default() };
+        let traffic = |msgs, bytes| DataStats {
+            msgs: count(msgs),
+            bytes: count(bytes),
+            ..DataStats::default()
+        };
         let sent = traffic(totals.out_msgs, totals.out_bytes);
         let received = traffic(totals.in_msgs, totals.in_bytes);
         let unless_zero = |n: u64| -> Option<PerKind> { (n > 0).then(|| clients_only(n)) };
@@ -106,10 +126,16 @@ impl Desk {
 
 fn client_info(client: &dyn ClientView) -> ClientInfo {
     let (figures, who) = (client.figures(), client.who());
-    let account = who.account.as_deref().unwrap_or(crate::options::GLOBAL_ACCOUNT);
+    let account = who
+        .account
+        .as_deref()
+        .unwrap_or(crate::options::GLOBAL_ACCOUNT);
     ClientInfo {
         start: Some(figures.start),
-        host: who.remote.map(|a| a.ip().to_canonical().to_string()).unwrap_or_default(),
+        host: who
+            .remote
+            .map(|a| a.ip().to_canonical().to_string())
+            .unwrap_or_default(),
         id: figures.id,
         acc: account.to_owned(),
         user: who.user.clone(),
@@ -129,4 +155,3 @@ fn client_info(client: &dyn ClientView) -> ClientInfo {
 fn event_id() -> String {
     nats_proto::nuid::next().as_str().to_owned()
 }
-

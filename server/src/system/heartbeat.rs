@@ -27,7 +27,11 @@ pub(super) struct Heartbeat {
 
 impl Heartbeat {
     pub fn new(now: Instant) -> Self {
-        Self { statsz_at: after(now, STATSZ_FIRST), statsz_wait: STATSZ_FIRST, accounts: HashMap::new() }
+        Self {
+            statsz_at: after(now, STATSZ_FIRST),
+            statsz_wait: STATSZ_FIRST,
+            accounts: HashMap::new(),
+        }
     }
 
     /// An account's connections were told: again later, unless it has none any more.
@@ -35,13 +39,18 @@ impl Heartbeat {
         if connections == 0 {
             self.accounts.remove(account);
         } else {
-            self.accounts.insert(account.to_owned(), after(now, CONNECTIONS_EVERY));
+            self.accounts
+                .insert(account.to_owned(), after(now, CONNECTIONS_EVERY));
         }
     }
 
     /// How long nothing is due.
     pub fn idle(&self, now: Instant) -> Duration {
-        let next = self.accounts.values().min().map_or(self.statsz_at, |at| self.statsz_at.min(*at));
+        let next = self
+            .accounts
+            .values()
+            .min()
+            .map_or(self.statsz_at, |at| self.statsz_at.min(*at));
         next.saturating_duration_since(now)
     }
 
@@ -53,7 +62,10 @@ impl Heartbeat {
             self.statsz_at = after(now, self.statsz_wait);
         }
         let accounts = self.accounts.iter().filter(|(_, at)| **at <= now);
-        Due { statsz, accounts: accounts.map(|(name, _)| name.clone()).collect() }
+        Due {
+            statsz,
+            accounts: accounts.map(|(name, _)| name.clone()).collect(),
+        }
     }
 }
 
@@ -77,7 +89,10 @@ mod tests {
             assert!(heartbeat.due(now).statsz);
             assert!(!heartbeat.due(now).statsz);
         }
-        assert_eq!(waits, [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+        assert_eq!(
+            waits,
+            [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]
+        );
     }
 
     #[test]
@@ -87,10 +102,16 @@ mod tests {
         heartbeat.told("A", 2, now);
         heartbeat.told("B", 1, now + Duration::from_secs(1));
         heartbeat.told("B", 0, now + Duration::from_secs(2));
-        assert_eq!(heartbeat.due(now + Duration::from_secs(29)).accounts, [""; 0]);
+        assert_eq!(
+            heartbeat.due(now + Duration::from_secs(29)).accounts,
+            [""; 0]
+        );
         assert_eq!(heartbeat.due(now + Duration::from_secs(30)).accounts, ["A"]);
         heartbeat.told("A", 2, now + Duration::from_secs(30));
-        assert_eq!(heartbeat.due(now + Duration::from_secs(59)).accounts, [""; 0]);
+        assert_eq!(
+            heartbeat.due(now + Duration::from_secs(59)).accounts,
+            [""; 0]
+        );
         assert_eq!(heartbeat.due(now + Duration::from_secs(60)).accounts, ["A"]);
     }
 }

@@ -5,5 +5,12 @@ pub trait Outlet: Send + Sync + 'static {
     /// Whether anybody in `account` wants `subject`.
     fn is_wanted(&self, account: &str, subject: &str) -> bool;
     /// Publishes one message into `account`. `header` is a whole header block, or empty.
-    fn publish(&self, account: &str, subject: &str, reply: Option<&str>, header: &[u8], body: &[u8]);
+    fn publish(
+        &self,
+        account: &str,
+        subject: &str,
+        reply: Option<&str>,
+        header: &[u8],
+        body: &[u8],
+    );
 }

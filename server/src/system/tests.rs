@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nats_api::monitor::*;
 use nats_api::system::*;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -22,13 +21,20 @@ impl Control for FakeControl {
     }
 
     fn send_away(&self, client: u64) -> Result<(), String> {
-        if client == 1 { Ok(()) } else { Err("no such client id".into()) }
+        if client == 1 {
+            Ok(())
+        } else {
+            Err("no such client id".into())
+        }
     }
 }
 
 /// Keeps what was published; everything is wanted.
 #[derive(Default)]
-struct FakeOutlet(Mutex<Vec<(String, String, Vec<u8>, Value)>>);
+struct FakeOutlet(Mutex<Vec<Published>>);
+
+/// Account, subject, header block and body.
+type Published = (String, String, Vec<u8>, Value);
 
 impl Outlet for FakeOutlet {
     fn is_wanted(&self, _: &str, _: &str) -> bool {
@@ -37,13 +43,19 @@ impl Outlet for FakeOutlet {
 
     fn publish(&self, account: &str, subject: &str, _: Option<&str>, header: &[u8], body: &[u8]) {
         let body = serde_json::from_slice(body).unwrap_or(Value::Null);
-        self.0.lock().push((account.into(), subject.into(), header.to_vec(), body));
+        self.0
+            .lock()
+            .push((account.into(), subject.into(), header.to_vec(), body));
     }
 }
 
 impl FakeOutlet {
     fn subjects(&self) -> Vec<String> {
-        self.0.lock().iter().map(|(_, subject, _, _)| subject.clone()).collect()
+        self.0
+            .lock()
+            .iter()
+            .map(|(_, subject, _, _)| subject.clone())
+            .collect()
     }
 
     /// Waits until something was published on `subject`.
@@ -53,7 +65,11 @@ impl FakeOutlet {
             if let Some(found) = self.0.lock().iter().find(|(_, s, _, _)| s == subject) {
                 return found.3.clone();
             }
-            assert!(Instant::now() < until, "nothing on {subject}: {:?}", self.subjects());
+            assert!(
+                Instant::now() < until,
+                "nothing on {subject}: {:?}",
+                self.subjects()
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -92,7 +108,10 @@ fn every_verb_of_a_server_answers_with_its_document() {
             ServerVerb::Statsz => assert_eq!(answer["statsz"]["connections"], 3),
             // No groups, no data.
             ServerVerb::Raftz => assert!(answer["data"].is_null(), "{answer}"),
-            _ => assert!(answer["data"].is_object() && answer["server"]["id"] == "ID", "{verb:?}: {answer}"),
+            _ => assert!(
+                answer["data"].is_object() && answer["server"]["id"] == "ID",
+                "{verb:?}: {answer}"
+            ),
         }
     }
 }
@@ -115,7 +134,10 @@ fn a_server_stays_silent_when_the_filter_names_another() {
             assert_eq!(answer != Answer::Silence, answers, "{verb:?} {body}");
         }
         // Asking for the id is asking everybody.
-        assert_ne!(desk.answer(Ask::Server(ServerVerb::Idz), &request("", body)), Answer::Silence);
+        assert_ne!(
+            desk.answer(Ask::Server(ServerVerb::Idz), &request("", body)),
+            Answer::Silence
+        );
     }
 }
 
@@ -124,45 +146,110 @@ fn wrong_requests_are_answered_with_a_class_and_a_reason() {
     let desk = desk(FakeServer::new());
     let connz = Ask::Server(ServerVerb::Connz);
     let table = [
-        (connz, "", "{", 400, "EOF while parsing an object at line 1 column 1"),
-        (connz, "", r#"{"sort":"x"}"#, 500, "invalid sorting option: x"),
-        (connz, "", r#"{"filter_subject":"a"}"#, 500, "filter by subject only valid with account filtering"),
-        (Ask::Server(ServerVerb::Accountz), "", r#"{"account":"nope"}"#, 500, "Account nope does not exist"),
-        (Ask::Account(AccountVerb::Info), "$SYS.REQ.ACCOUNT.nope.INFO", "", 500, "Account nope does not exist"),
-        (Ask::Account(AccountVerb::Jsz), "$SYS.REQ.ACCOUNT.A.JSZ", "", 500, "jetstream not enabled"),
-        (Ask::Kick, "", r#"{"cid":9}"#, 500, "no such client or leafnode id"),
+        (
+            connz,
+            "",
+            "{",
+            400,
+            "EOF while parsing an object at line 1 column 1",
+        ),
+        (
+            connz,
+            "",
+            r#"{"sort":"x"}"#,
+            500,
+            "invalid sorting option: x",
+        ),
+        (
+            connz,
+            "",
+            r#"{"filter_subject":"a"}"#,
+            500,
+            "filter by subject only valid with account filtering",
+        ),
+        (
+            Ask::Server(ServerVerb::Accountz),
+            "",
+            r#"{"account":"nope"}"#,
+            500,
+            "Account nope does not exist",
+        ),
+        (
+            Ask::Account(AccountVerb::Info),
+            "$SYS.REQ.ACCOUNT.nope.INFO",
+            "",
+            500,
+            "Account nope does not exist",
+        ),
+        (
+            Ask::Account(AccountVerb::Jsz),
+            "$SYS.REQ.ACCOUNT.A.JSZ",
+            "",
+            500,
+            "jetstream not enabled",
+        ),
+        (
+            Ask::Kick,
+            "",
+            r#"{"cid":9}"#,
+            500,
+            "no such client or leafnode id",
+        ),
         (Ask::LameDuck, "", r#"{"cid":9}"#, 500, "no such client id"),
         (Ask::Reload, "", "", 500, "line 3: no"),
     ];
     for (ask, subject, body, code, description) in table {
         let answer = said(desk.answer(ask, &request(subject, body)));
         assert_eq!(answer["error"]["code"], code, "{ask:?} {body}: {answer}");
-        assert_eq!(answer["error"]["description"], description, "{ask:?} {body}");
+        assert_eq!(
+            answer["error"]["description"], description,
+            "{ask:?} {body}"
+        );
         assert!(answer.get("data").is_none(), "{answer}");
     }
     assert_eq!(desk.answer(Ask::Kick, &request("", "")), Answer::Silence);
     let kicked = said(desk.answer(Ask::Kick, &request("", r#"{"cid":1}"#)));
-    assert!(kicked["error"].is_null() && kicked["server"].is_object(), "{kicked}");
+    assert!(
+        kicked["error"].is_null() && kicked["server"].is_object(),
+        "{kicked}"
+    );
 }
 
 #[test]
 fn an_account_asks_only_about_itself() {
     let desk = desk(FakeServer::new());
-    let connz = said(desk.answer(Ask::OwnConnz, &request("$SYS.REQ.ACCOUNT.PING.CONNZ", r#"{"acc":"B","auth":true}"#)));
-    let accounts: Vec<_> = connz["data"]["connections"].as_array().unwrap().iter().map(|c| c["account"].clone()).collect();
+    let connz = said(desk.answer(
+        Ask::OwnConnz,
+        &request("$SYS.REQ.ACCOUNT.PING.CONNZ", r#"{"acc":"B","auth":true}"#),
+    ));
+    let accounts: Vec<_> = connz["data"]["connections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["account"].clone())
+        .collect();
     assert_eq!(accounts, ["A", "A"]);
-    let statz = said(desk.answer(Ask::OwnStatz, &request("$SYS.REQ.ACCOUNT.PING.STATZ", r#"{"accounts":["B"]}"#)));
+    let statz = said(desk.answer(
+        Ask::OwnStatz,
+        &request("$SYS.REQ.ACCOUNT.PING.STATZ", r#"{"accounts":["B"]}"#),
+    ));
     assert_eq!(statz["data"]["account_statz"][0]["acc"], "A");
     assert_eq!(statz["data"]["account_statz"].as_array().unwrap().len(), 1);
     let user = said(desk.answer(Ask::UserInfo, &request(subjects::USER_INFO, "")));
-    assert_eq!((&user["data"]["user"], &user["data"]["account"]), (&"alice".into(), &"A".into()));
+    assert_eq!(
+        (&user["data"]["user"], &user["data"]["account"]),
+        (&"alice".into(), &"A".into())
+    );
 }
 
 #[test]
 fn accounts_without_connections_do_not_answer_about_their_use() {
     let desk = desk(FakeServer::new());
     let ask = |acc: &str, verb, body: &str| {
-        said(desk.answer(Ask::Account(verb), &request(&format!("$SYS.REQ.ACCOUNT.{acc}.X"), body)))
+        said(desk.answer(
+            Ask::Account(verb),
+            &request(&format!("$SYS.REQ.ACCOUNT.{acc}.X"), body),
+        ))
     };
     assert!(ask("$SYS", AccountVerb::Statz, "").is_null());
     assert!(ask("PING", AccountVerb::Statz, r#"{"include_unused":true}"#).is_null());
@@ -176,9 +263,24 @@ fn accounts_without_connections_do_not_answer_about_their_use() {
 #[test]
 fn subscribers_are_counted_for_people_and_for_servers() {
     let desk = desk(FakeServer::new());
-    assert_eq!(said(desk.answer(Ask::Subscribers, &request("", "foo.1"))), 2);
-    assert_eq!(said(desk.answer(Ask::SubscriberCount, &request("", r#"{"acc":"A","subject":">"}"#))), 3);
-    assert!(said(desk.answer(Ask::SubscriberCount, &request("", r#"{"acc":"B","subject":">","queue":"!"}"#))).is_null());
+    assert_eq!(
+        said(desk.answer(Ask::Subscribers, &request("", "foo.1"))),
+        2
+    );
+    assert_eq!(
+        said(desk.answer(
+            Ask::SubscriberCount,
+            &request("", r#"{"acc":"A","subject":">"}"#)
+        )),
+        3
+    );
+    assert!(
+        said(desk.answer(
+            Ask::SubscriberCount,
+            &request("", r#"{"acc":"B","subject":">","queue":"!"}"#)
+        ))
+        .is_null()
+    );
     assert!(said(desk.answer(Ask::SubscriberCount, &request("", ""))).is_null());
 }
 
@@ -189,20 +291,46 @@ fn events_come_in_the_order_of_the_reference_and_requests_are_answered() {
     let outlet = Arc::new(FakeOutlet::default());
     let system = SystemAccount::start(desk(server), outlet.clone()).unwrap();
     system.connected(alice.clone());
-    let gone = Gone { at: at(300), reason: "Client Closed" };
+    let gone = Gone {
+        at: at(300),
+        reason: "Client Closed",
+    };
     let nobody: Arc<dyn ClientView> = {
         let mut nobody = client(9, "A", "eve");
         nobody.who = Arc::new(crate::monitor::Who::default());
         Arc::new(nobody)
     };
-    system.refused(nobody.clone(), Gone { at: at(1), reason: "Authentication Failure" });
-    system.disconnected(nobody, Gone { at: at(1), reason: "Authentication Failure" });
+    system.refused(
+        nobody.clone(),
+        Gone {
+            at: at(1),
+            reason: "Authentication Failure",
+        },
+    );
+    system.disconnected(
+        nobody,
+        Gone {
+            at: at(1),
+            reason: "Authentication Failure",
+        },
+    );
     system.disconnected(alice, gone);
-    let asked = Request { encoding: ReplyEncoding::Gzip, ..request("$SYS.REQ.SERVER.PING.VARZ", "") };
-    system.ask(Ask::Server(ServerVerb::Varz), asked, Some("_INBOX.x".into()));
+    let asked = Request {
+        encoding: ReplyEncoding::Gzip,
+        ..request("$SYS.REQ.SERVER.PING.VARZ", "")
+    };
+    system.ask(
+        Ask::Server(ServerVerb::Varz),
+        asked,
+        Some("_INBOX.x".into()),
+    );
     system.lame_duck();
     system.shutdown();
-    let subjects: Vec<_> = outlet.subjects().into_iter().filter(|s| !s.ends_with(".STATSZ")).collect();
+    let subjects: Vec<_> = outlet
+        .subjects()
+        .into_iter()
+        .filter(|s| !s.ends_with(".STATSZ"))
+        .collect();
     assert_eq!(
         subjects,
         [
@@ -220,10 +348,19 @@ fn events_come_in_the_order_of_the_reference_and_requests_are_answered() {
         ]
     );
     let disconnect = outlet.wait_for("$SYS.ACCOUNT.A.DISCONNECT");
-    assert_eq!((&disconnect["reason"], &disconnect["sent"]["msgs"]), (&"Client Closed".into(), &1.into()));
+    assert_eq!(
+        (&disconnect["reason"], &disconnect["sent"]["msgs"]),
+        (&"Client Closed".into(), &1.into())
+    );
     let published = outlet.0.lock();
-    let reply = published.iter().find(|(_, s, _, _)| s == "_INBOX.x").unwrap();
-    assert_eq!((reply.0.as_str(), reply.2.as_slice()), ("A", &b"NATS/1.0\r\nContent-Encoding: gzip\r\n\r\n"[..]));
+    let reply = published
+        .iter()
+        .find(|(_, s, _, _)| s == "_INBOX.x")
+        .unwrap();
+    assert_eq!(
+        (reply.0.as_str(), reply.2.as_slice()),
+        ("A", &b"NATS/1.0\r\nContent-Encoding: gzip\r\n\r\n"[..])
+    );
 }
 
 #[test]
@@ -232,7 +369,14 @@ fn a_heartbeat_comes_soon_after_the_start() {
     let system = SystemAccount::start(desk(FakeServer::new()), outlet.clone()).unwrap();
     let statsz = outlet.wait_for("$SYS.SERVER.ID.STATSZ");
     let statsz: ServerStatsEvent = serde_json::from_value(statsz).unwrap();
-    assert_eq!((statsz.statsz.connections, statsz.statsz.active_accounts, statsz.statsz.active_servers), (3, 2, 1));
+    assert_eq!(
+        (
+            statsz.statsz.connections,
+            statsz.statsz.active_accounts,
+            statsz.statsz.active_servers
+        ),
+        (3, 2, 1)
+    );
     system.shutdown();
 }
 
@@ -240,10 +384,24 @@ fn a_heartbeat_comes_soon_after_the_start() {
 fn a_request_that_is_too_long_is_dropped() {
     let outlet = Arc::new(FakeOutlet::default());
     let system = SystemAccount::start(desk(FakeServer::new()), outlet.clone()).unwrap();
-    let long = Request { body: vec![b' '; 1 << 20], ..Request::default() };
-    system.ask(Ask::Server(ServerVerb::Varz), long, Some("_INBOX.long".into()));
-    system.ask(Ask::Server(ServerVerb::Varz), Request::default(), Some("_INBOX.short".into()));
+    let long = Request {
+        body: vec![b' '; 1 << 20],
+        ..Request::default()
+    };
+    system.ask(
+        Ask::Server(ServerVerb::Varz),
+        long,
+        Some("_INBOX.long".into()),
+    );
+    system.ask(
+        Ask::Server(ServerVerb::Varz),
+        Request::default(),
+        Some("_INBOX.short".into()),
+    );
     system.shutdown();
     let subjects = outlet.subjects();
-    assert!(subjects.contains(&"_INBOX.short".to_owned()) && !subjects.contains(&"_INBOX.long".to_owned()));
+    assert!(
+        subjects.contains(&"_INBOX.short".to_owned())
+            && !subjects.contains(&"_INBOX.long".to_owned())
+    );
 }

@@ -20,7 +20,11 @@ use crate::options::GLOBAL_ACCOUNT;
 
 /// What is to be done, in the order in which it happened.
 enum Job {
-    Answer { ask: Ask, request: Request, reply: Option<String> },
+    Answer {
+        ask: Ask,
+        request: Request,
+        reply: Option<String>,
+    },
     Connected(Arc<dyn ClientView>),
     Disconnected(Arc<dyn ClientView>, Gone),
     Refused(Arc<dyn ClientView>, Gone),
@@ -42,9 +46,18 @@ impl SystemAccount {
     /// When the system gives no thread.
     pub fn start(desk: Desk, outlet: Arc<dyn Outlet>) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(limits::SYSTEM_JOBS_MAX);
-        let worker = Worker { desk, outlet, heartbeat: Heartbeat::new(Instant::now()) };
-        let thread = std::thread::Builder::new().name("system".into()).spawn(move || worker.run(&queue))?;
-        Ok(Self { jobs, thread: Mutex::new(Some(thread)) })
+        let worker = Worker {
+            desk,
+            outlet,
+            heartbeat: Heartbeat::new(Instant::now()),
+        };
+        let thread = std::thread::Builder::new()
+            .name("system".into())
+            .spawn(move || worker.run(&queue))?;
+        Ok(Self {
+            jobs,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// A request came in. It is dropped when too many wait or when it is too long: the asker times out, as with a lost one.
@@ -53,7 +66,11 @@ impl SystemAccount {
             tracing::debug!("request on {:?} is too long", request.subject);
             return;
         }
-        self.push(Job::Answer { ask, request, reply });
+        self.push(Job::Answer {
+            ask,
+            request,
+            reply,
+        });
     }
 
     pub fn connected(&self, client: Arc<dyn ClientView>) {
@@ -117,7 +134,11 @@ impl Worker {
 
     fn work(&mut self, job: Job) {
         match job {
-            Job::Answer { ask, request, reply } => self.reply(ask, &request, reply),
+            Job::Answer {
+                ask,
+                request,
+                reply,
+            } => self.reply(ask, &request, reply),
             Job::Connected(client) => {
                 let account = account_of(client.as_ref());
                 self.tell_connections(&account);
@@ -134,7 +155,9 @@ impl Worker {
             }
             Job::Refused(client, gone) => {
                 let subject = subjects::auth_error_event(&self.desk.view.facts().id);
-                self.tell_system(&subject, |desk| document(&desk.disconnect_event(client.as_ref(), gone)));
+                self.tell_system(&subject, |desk| {
+                    document(&desk.disconnect_event(client.as_ref(), gone))
+                });
             }
             Job::LameDuck => {
                 let subject = subjects::lame_duck_event(&self.desk.view.facts().id);
@@ -157,7 +180,8 @@ impl Worker {
             Answer::Body(body) => (Vec::new(), body),
             Answer::Page(body) => encoded(request.encoding, body),
         };
-        self.outlet.publish(&request.account, &reply, None, &header, &body);
+        self.outlet
+            .publish(&request.account, &reply, None, &header, &body);
     }
 
     fn tell_statsz(&self) {
@@ -178,20 +202,30 @@ impl Worker {
             subjects::account_connections_event_old(name),
             subjects::account_connections_event(name),
         ] {
-            self.tell_system(&subject, |desk| document(&desk.account_connections(&account)));
+            self.tell_system(&subject, |desk| {
+                document(&desk.account_connections(&account))
+            });
         }
     }
 
     /// Publishes in the system account, if anybody there wants it: most events interest nobody.
     fn tell_system(&self, subject: &str, make: impl FnOnce(&Desk) -> Vec<u8>) {
         let options = self.desk.view.options();
-        let Some(system) = options.system_account_name() else { return };
+        let Some(system) = options.system_account_name() else {
+            return;
+        };
         if self.outlet.is_wanted(system, subject) {
-            self.outlet.publish(system, subject, None, &[], &make(&self.desk));
+            self.outlet
+                .publish(system, subject, None, &[], &make(&self.desk));
         }
     }
 }
 
 fn account_of(client: &dyn ClientView) -> String {
-    client.who().account.as_deref().unwrap_or(GLOBAL_ACCOUNT).to_owned()
+    client
+        .who()
+        .account
+        .as_deref()
+        .unwrap_or(GLOBAL_ACCOUNT)
+        .to_owned()
 }

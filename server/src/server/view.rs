@@ -1,0 +1,198 @@
+//! The server and its connections, as the monitoring pages and the system account look at them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use nats_api::monitor::SubDetail;
+use nats_api::monitor::connz::PeerCert;
+use nats_api::time::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::Core;
+use crate::account::Account;
+use crate::auth::CertificateNames;
+use crate::conn::{Shared, TlsFacts};
+use crate::front::Admit as _;
+use crate::front::tls::{Fingerprint, spki_sha256};
+use crate::monitor::{
+    AccountView, ClientView, Figures, ServerFacts, TlsView, Totals, View, Who, sub_detail,
+};
+use crate::options::Options;
+
+impl View for Core {
+    fn options(&self) -> Arc<Options> {
+        self.options()
+    }
+
+    fn facts(&self) -> Arc<ServerFacts> {
+        let info = self.server_info();
+        let not_after = self.door().tls.as_ref().and_then(|tls| tls.not_after());
+        Arc::new(ServerFacts {
+            id: info.server_id.clone(),
+            name: info.server_name.clone(),
+            version: info.version.clone(),
+            git_commit: info.git_commit.clone(),
+            built_with: info.go.clone(),
+            proto: info.proto,
+            host: info.host.clone(),
+            port: info.port,
+            ip: info.ip.clone(),
+            connect_urls: info.connect_urls.clone(),
+            auth_required: info.auth_required,
+            tls_required: info.tls_required,
+            tls_verify: info.tls_verify,
+            tls_cert_not_after: not_after.map(Timestamp::from).unwrap_or_default(),
+            cluster: info.cluster.clone(),
+            started: self.identity.started.into(),
+            config_loaded: self.config_loaded().into(),
+        })
+    }
+
+    fn totals(&self) -> Totals {
+        let traffic = self.traffic.snapshot();
+        let counters = &self.counters;
+        Totals {
+            connections: self.registry.len(),
+            total_connections: self.registry.total(),
+            in_msgs: traffic.in_msgs,
+            in_bytes: traffic.in_bytes,
+            out_msgs: traffic.out_msgs,
+            out_bytes: traffic.out_bytes,
+            slow_consumers: counters.slow_consumers.load(Ordering::Relaxed),
+            stale_connections: counters.stale_connections.load(Ordering::Relaxed),
+            stalled_clients: counters.stalled_clients.load(Ordering::Relaxed),
+        }
+    }
+
+    fn clients(&self) -> Vec<Arc<dyn ClientView>> {
+        self.registry
+            .open()
+            .into_iter()
+            .map(|c| c as Arc<dyn ClientView>)
+            .collect()
+    }
+
+    fn client(&self, id: u64) -> Option<Arc<dyn ClientView>> {
+        self.registry.find(id).map(|c| c as Arc<dyn ClientView>)
+    }
+
+    fn closed_clients(&self) -> Vec<Arc<dyn ClientView>> {
+        self.registry
+            .closed()
+            .into_iter()
+            .map(|c| c as Arc<dyn ClientView>)
+            .collect()
+    }
+
+    fn accounts(&self) -> Vec<AccountView> {
+        self.accounts
+            .all()
+            .iter()
+            .map(|a| account_view(self, a))
+            .collect()
+    }
+
+    fn account(&self, name: &str) -> Option<AccountView> {
+        self.accounts.find(name).map(|a| account_view(self, &a))
+    }
+
+    fn not_ready(&self) -> Option<String> {
+        None
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemTime::now().into()
+    }
+}
+
+fn account_view(core: &Core, account: &Account) -> AccountView {
+    let traffic = account.traffic.snapshot();
+    AccountView {
+        name: account.name.clone(),
+        interest: account.interest.clone(),
+        connections: account.connections(),
+        in_msgs: traffic.in_msgs,
+        in_bytes: traffic.in_bytes,
+        out_msgs: traffic.out_msgs,
+        out_bytes: traffic.out_bytes,
+        slow_consumers: account.slow_consumers.load(Ordering::Relaxed),
+        updated: core.config_loaded().into(),
+    }
+}
+
+impl ClientView for Shared {
+    fn figures(&self) -> Figures {
+        let (rtt, last_activity) = {
+            let state = self.state.lock();
+            (state.rtt, state.last_activity)
+        };
+        let (out_msgs, out_bytes, stalls) = {
+            let queue = self.receiver.outbox.lock();
+            (queue.msgs, queue.bytes, queue.stalls)
+        };
+        Figures {
+            id: self.id(),
+            start: self.start.into(),
+            last_activity: last_activity.unwrap_or(self.start).into(),
+            rtt: rtt.unwrap_or_default(),
+            pending_bytes: self.receiver.outbox.pending(),
+            in_msgs: self.receiver.in_msgs.load(Ordering::Relaxed),
+            in_bytes: self.receiver.in_bytes.load(Ordering::Relaxed),
+            out_msgs,
+            out_bytes,
+            stalls,
+            subscriptions: self.receiver.subs.lock().len(),
+        }
+    }
+
+    fn who(&self) -> Arc<Who> {
+        let state = self.state.lock();
+        let identity = state.identity.as_deref();
+        let permissions = identity.and_then(|i| i.permissions.as_deref());
+        Arc::new(Who {
+            remote: Some(self.remote()),
+            name: state.client.name.clone(),
+            lang: state.client.lang.clone(),
+            version: state.client.version.clone(),
+            user: identity
+                .and_then(|i| i.user())
+                .unwrap_or_default()
+                .to_owned(),
+            account: state.account.as_ref().map(|a| a.name.clone()),
+            tls: state.tls.as_deref().map(tls_view),
+            proxy_key: identity
+                .and_then(|i| i.proxy.as_deref())
+                .unwrap_or_default()
+                .to_owned(),
+            permissions: permissions.map(|p| p.to_document()),
+            ..Who::default()
+        })
+    }
+
+    fn subscriptions(&self) -> Vec<SubDetail> {
+        let subs: Vec<_> = self.receiver.subs.lock().iter().cloned().collect();
+        subs.iter().map(|sub| sub_detail(sub)).collect()
+    }
+
+    fn ended(&self) -> Option<(Timestamp, &'static str)> {
+        self.closed()
+            .map(|(reason, at)| (at.into(), reason.as_str()))
+    }
+}
+
+fn tls_view(facts: &TlsFacts) -> TlsView {
+    let certificate = |der: &rustls_pki_types::CertificateDer<'static>| PeerCert {
+        subject: CertificateNames::of(der)
+            .map(|c| c.subject().to_owned())
+            .unwrap_or_default(),
+        spki_sha256: spki_sha256(der).map(|f| f.to_string()).unwrap_or_default(),
+        cert_sha256: Fingerprint(Sha256::digest(der).into()).to_string(),
+    };
+    TlsView {
+        version: facts.version.to_owned(),
+        cipher: facts.cipher.clone(),
+        first: facts.first,
+        peer_certs: facts.certificates.iter().map(certificate).collect(),
+    }
+}
