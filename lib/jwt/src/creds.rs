@@ -15,6 +15,16 @@
 //! item is which is told by its content, so their order does not matter. Files with a bare seed or a bare JWT are read
 //! too, by [`parse_seed`] and [`parse_jwt`].
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,16 @@
 //! start in random steps. Unique, and not to be guessed by somebody who has seen none of the same generator; no secret
 //! towards somebody who has.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 use std::cell::RefCell;
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -17,6 +27,7 @@ const COUNTER_LEN: usize = LEN - PREFIX_LEN;
 /// The counter moves by at least this much and less than [`STEP_END`], so that neighbours are not to be guessed by adding one.
 const STEP_MIN: u64 = 33;
 const STEP_END: u64 = 333;
+const STEPS: u128 = (STEP_END - STEP_MIN) as u128;
 
 /// A unique name. Prints as its 22 characters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,7 +127,7 @@ impl Generator {
 
     fn reseed(&mut self) {
         let (prefix, start) = (random(), random());
-        self.step = STEP_MIN.saturating_add((start % u128::from(STEP_END - STEP_MIN)) as u64);
+        self.step = STEP_MIN.saturating_add((start % STEPS) as u64);
         write_base62(prefix, |place, digit| {
             if let Some(shown) = self.text.iter_mut().take(PREFIX_LEN).nth(place) {
                 *shown = digit_of(digit);

@@ -7,6 +7,16 @@
 //! Source: haproxy.org `proxy-protocol.txt`, and the reference server for what is supported (TCP over IPv4 and IPv6) and
 //! for the wording of errors.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Most bytes that must be at hand before [`parse`] has its answer: the longest line of version 1.

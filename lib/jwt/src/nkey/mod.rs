@@ -9,6 +9,16 @@
 //! `Debug`. Signing is aws-lc's (which wipes its keys and verifies faster than ed25519-dalek behind the `nkeys` crate),
 //! sealing is the `nkeys` crate's.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 mod curve;
 mod encoding;
 mod pair;

@@ -71,8 +71,7 @@ pub fn status(block: &[u8]) -> Option<u16> {
     if !digits.iter().all(u8::is_ascii_digit) || line.first() != Some(&b' ') {
         return None;
     }
-    let number = |n: u16, d: &u8| n * 10 + u16::from(*d - b'0');
-    Some(digits.iter().fold(0, number))
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// The block without the status and description of its first line; the block itself when it has none.

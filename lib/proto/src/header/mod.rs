@@ -8,6 +8,16 @@
 //! case, blanks around the key, lines ended by a bare LF, folded continuation lines (see [`block::remove_all_spellings`]).
 //! Nothing here panics on any bytes, and nothing here writes a CR or LF that its caller passed in.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 pub mod block;
 mod map;
 

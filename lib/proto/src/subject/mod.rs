@@ -22,6 +22,16 @@
 //! replaced and two subjects could become one, asks [`is_valid_text`] in addition, as the reference does for stored
 //! messages.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 mod owned;
 mod relation;
 

@@ -28,7 +28,7 @@ impl Part {
                 write_number(bucket.unwrap_or(0), out);
             }
             Self::Random { below } => {
-                let scaled = (u64::from(random) * u64::from(*below)) >> 32;
+                let scaled = u64::from(random).wrapping_mul(u64::from(*below)) >> 32;
                 write_number(u32::try_from(scaled).unwrap_or(0), out);
             }
             Self::SplitFromLeft { token, at } => {
@@ -171,7 +171,7 @@ fn write_number(number: u32, out: &mut Vec<u8>) {
     let mut rest = number;
     let mut len = 0usize;
     for slot in digits.iter_mut().rev() {
-        *slot = b'0' + (rest % 10) as u8;
+        *slot = b'0'.wrapping_add((rest % 10) as u8);
         rest /= 10;
         len = len.saturating_add(1);
         if rest == 0 {

@@ -214,7 +214,7 @@ impl Choice {
     }
 
     fn select(&self, random: u32) -> Selection<'_> {
-        let share = (u64::from(random) * 100) >> 32;
+        let share = u64::from(random).wrapping_mul(100) >> 32;
         match self.transforms.iter().find(|(u, _)| share < u64::from(*u)) {
             None if self.rest_is_unchanged => Selection::Unchanged,
             None => Selection::Lost,

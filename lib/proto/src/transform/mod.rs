@@ -11,6 +11,16 @@
 //! complete call is refused (there it is an ordinary token), a strict transform must really use *each* wildcard, and
 //! [`Transform::reverse`] is right for any order of three and more wildcards.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 mod apply;
 mod mappings;
 mod parse;
