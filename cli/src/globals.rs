@@ -14,6 +14,9 @@ use crate::error::{CliError, Result};
 use crate::output::color::Scheme;
 use crate::parse;
 
+/// How long to wait for responses unless told otherwise.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The environment variables that override parts of a context; `nats context info` warns about those that are set.
 pub const OVERRIDES: [&str; 11] = [
     "NATS_URL",
@@ -155,7 +158,7 @@ pub struct GlobalArgs {
     pub no_tlsfirst: bool,
 
     /// Time to wait for responses
-    #[arg(long, value_name = "DURATION", global = true, env = "NATS_TIMEOUT", hide_env_values = true, default_value = "5s", value_parser = parse::duration)]
+    #[arg(long, value_name = "DURATION", global = true, env = "NATS_TIMEOUT", hide_env_values = true, default_value = "5s", value_parser = timeout)]
     pub timeout: Duration,
 
     /// SOCKS5 proxy to connect through
@@ -191,15 +194,8 @@ pub struct GlobalArgs {
     #[arg(long, value_name = "PREFIX", global = true, hide_short_help = true)]
     pub inbox_prefix: Option<String>,
 
-    /// Colour scheme
-    #[arg(
-        long,
-        value_name = "SCHEME",
-        global = true,
-        env = "NATS_COLOR",
-        hide_env_values = true,
-        hide_short_help = true
-    )]
+    /// Colour scheme [env: NATS_COLOR]
+    #[arg(long, value_name = "SCHEME", global = true, hide_short_help = true)]
     pub colors: Option<Scheme>,
 
     /// Configuration context: a name, or a path that ends in .json
@@ -225,9 +221,19 @@ fn default_connection_name() -> String {
     format!("NATS CLI Version {}", env!("CARGO_PKG_VERSION"))
 }
 
+/// An empty variable is as good as none.
+fn timeout(text: &str) -> std::result::Result<Duration, parse::ParseError> {
+    if text.is_empty() {
+        Ok(TIMEOUT)
+    } else {
+        parse::duration(text)
+    }
+}
+
 fn existing_file(text: &str) -> std::result::Result<PathBuf, String> {
     let path = Path::new(text);
-    if path.is_file() {
+    // An empty variable is as good as none.
+    if text.is_empty() || path.is_file() {
         return Ok(path.to_path_buf());
     }
     Err(format!("the file {text:?} does not exist or is no file"))
@@ -261,7 +267,11 @@ impl GlobalArgs {
                 field.clear();
             }
         }
-        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let path = |path: &Option<PathBuf>| {
+            path.as_ref()
+                .map(|path| path.display().to_string())
+                .filter(|path| !path.is_empty())
+        };
         let (cert, key, ca) = (path(&self.tlscert), path(&self.tlskey), path(&self.tlsca));
         for (field, value) in [
             (&mut settings.url, given(&self.servers)),
@@ -322,7 +332,8 @@ pub struct Globals {
 
 impl Globals {
     /// Merges what was typed with the context.
-    pub fn load(args: GlobalArgs) -> Result<Self> {
+    pub fn load(mut args: GlobalArgs) -> Result<Self> {
+        args.colors = args.colors.or(color_of_environment()?);
         let context = chosen_context(&args).map(|context| args.override_settings(context));
         Ok(Self { args, context })
     }
@@ -399,6 +410,20 @@ impl Globals {
             .ignore_auth_error_abort()
             .reconnect_backoff(backoff)
             .on_event(move |event| log_event(event, trace))
+    }
+}
+
+fn color_of_environment() -> Result<Option<Scheme>> {
+    match std::env::var("NATS_COLOR") {
+        Ok(name) if !name.is_empty() => match Scheme::from_name(&name) {
+            Some(scheme) => Ok(Some(scheme)),
+            None => Err(
+                CliError::new(format!("NATS_COLOR: unknown colour scheme {name:?}")).next_step(
+                    "choose one of blue, cyan, double, green, magenta, red, rounded and yellow",
+                ),
+            ),
+        },
+        _ => Ok(None),
     }
 }
 

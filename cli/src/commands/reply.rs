@@ -69,7 +69,7 @@ enum Answer {
 pub async fn run(globals: &Globals, args: Args) -> Result {
     let answer = Answer::of(&args)?;
     // A mistake shows now and not at the first request.
-    headers_from(&args.headers, &Scope::at_count(0))?;
+    headers_from(&args.headers, &Scope::at_count(0).with_request(b""))?;
     let client = globals.connect().await?;
     let mut requests = client.queue_subscribe(&args.subject, &args.queue).await?;
     if let Some(count) = args.count.filter(|count| *count > 0) {

@@ -85,6 +85,7 @@ impl Server {
                 return url;
             }
             assert!(Instant::now() < deadline, "the server wrote no ports file");
+            // Another process writes it: there is nothing to await.
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -148,6 +149,7 @@ impl Running {
                 return (lines, status.code().unwrap_or(-1));
             }
             assert!(Instant::now() < deadline, "the program did not end");
+            // The standard library cannot wait for a process with a deadline.
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -1,4 +1,7 @@
 //! `nats bench`: the registry, and what its commands share with each other but with nothing else.
+//!
+//! Only the commands below call in here; what can be tested without a server lives in [`crate::bench`]. Nothing is printed
+//! while a measurement runs. Start reading in [`run`](self::run), the frame of every benchmark.
 
 mod publish;
 mod run;

@@ -113,13 +113,7 @@ impl Bench<'_> {
                 return Err(CliError::new("interrupted before all messages were processed: there are no figures"));
             }
         };
-        for (bar, done) in &watched {
-            bar.set(done.load(Ordering::Relaxed));
-            bar.finish();
-        }
-        if watched.iter().any(|(bar, _)| bar.is_visible()) {
-            eprintln!();
-        }
+        settle(&watched);
         report.samples = samples;
         if trouble.load(Ordering::Relaxed) {
             log_line!(
@@ -160,6 +154,17 @@ impl Bench<'_> {
             log_line!("Saved metric data in csv file {}", path.display());
         }
         Ok(())
+    }
+}
+
+/// Leaves the bars as they stand at the end.
+fn settle(bars: &[(Progress, Arc<AtomicU64>)]) {
+    for (bar, done) in bars {
+        bar.set(done.load(Ordering::Relaxed));
+        bar.finish();
+    }
+    if bars.iter().any(|(bar, _)| bar.is_visible()) {
+        eprintln!();
     }
 }
 

@@ -1,5 +1,7 @@
-//! `nats context`: the registry. The files are those that the other NATS tools use as well; `nats_client::context` reads
-//! and writes them.
+//! `nats context`: the registry.
+//!
+//! The files are those that the other NATS tools use as well; `nats_client::context` alone reads and writes them. Called by
+//! the root registry only. A secret is never printed here; [`show`] is where a context becomes text.
 
 mod add;
 mod copy;

@@ -26,75 +26,51 @@ pub async fn show(globals: &Globals, context: &Context, connect: bool) -> Result
 }
 
 fn describe(context: &Context, scheme: Scheme, problems: &mut usize) -> Columns {
-    let Settings {
-        description,
-        url,
-        socks_proxy,
-        user,
-        password,
-        token,
-        creds,
-        user_jwt,
-        user_seed,
-        nkey,
-        cert,
-        key,
-        ca,
-        nsc,
-        tls_first,
-        jetstream_api_prefix,
-        jetstream_event_prefix,
-        jetstream_domain,
-        inbox_prefix,
-        color_scheme,
-        windows_cert_store,
-        windows_cert_match,
-        windows_cert_match_by,
-        windows_ca_certs_match,
-    } = &context.settings;
-    let mut columns = Columns::new(
-        format!("NATS Configuration Context {:?}", context.name),
-        scheme,
-    );
-    columns.row_unless_empty("Description", description);
-    columns.row_unless_empty("Server URLs", url);
-    columns.row_unless_empty("SOCKS5 Proxy", socks_proxy);
-    columns.row_unless_empty("Username", user);
-    columns.row_unless_empty("Password", &hidden(password));
-    columns.row_unless_empty("Token", &hidden(token));
+    let s = &context.settings;
+    let heading = format!("NATS Configuration Context {:?}", context.name);
+    let mut columns = Columns::new(heading, scheme);
+    columns.row_unless_empty("Description", &s.description);
+    columns.row_unless_empty("Server URLs", &s.url);
+    columns.row_unless_empty("SOCKS5 Proxy", &s.socks_proxy);
+    columns.row_unless_empty("Username", &s.user);
+    columns.row_unless_empty("Password", &hidden(&s.password));
+    columns.row_unless_empty("Token", &hidden(&s.token));
+    describe_locations(&mut columns, s, problems);
+    columns.row_if(s.tls_first, "TLS First", s.tls_first);
+    columns.row_unless_empty("JS API Prefix", &s.jetstream_api_prefix);
+    columns.row_unless_empty("JS Event Prefix", &s.jetstream_event_prefix);
+    columns.row_unless_empty("JS Domain", &s.jetstream_domain);
+    columns.row_unless_empty("Inbox Prefix", &s.inbox_prefix);
+    if let Some(path) = &context.path {
+        columns.row("Path", path.display().to_string());
+    }
+    columns.row_unless_empty("Color Scheme", &s.color_scheme);
+    columns
+}
+
+/// Everything that says where something is.
+fn describe_locations(columns: &mut Columns, s: &Settings, problems: &mut usize) {
     for (label, location) in [
-        ("Credentials", creds),
-        ("NSC", nsc),
-        ("User JWT", user_jwt),
-        ("User Seed", user_seed),
-        ("NKey", nkey),
-        ("Certificate", cert),
-        ("Key", key),
-        ("CA", ca),
+        ("Credentials", &s.creds),
+        ("NSC", &s.nsc),
+        ("User JWT", &s.user_jwt),
+        ("User Seed", &s.user_seed),
+        ("NKey", &s.nkey),
+        ("Certificate", &s.cert),
+        ("Key", &s.key),
+        ("CA", &s.ca),
     ] {
         if !location.is_empty() {
             columns.row(label, located(label, location, problems));
         }
     }
-    if !windows_cert_store.is_empty() {
-        columns.row("Certificate Store", windows_cert_store);
-        columns.row("Certificate Store Match", windows_cert_match);
-        columns.row("Certificate Store Match By", windows_cert_match_by);
-        columns.row(
-            "Certificate Store CA Match",
-            windows_ca_certs_match.clone().unwrap_or_default(),
-        );
+    if !s.windows_cert_store.is_empty() {
+        columns.row("Certificate Store", &s.windows_cert_store);
+        columns.row("Certificate Store Match", &s.windows_cert_match);
+        columns.row("Certificate Store Match By", &s.windows_cert_match_by);
+        let authorities = s.windows_ca_certs_match.clone().unwrap_or_default();
+        columns.row("Certificate Store CA Match", authorities);
     }
-    columns.row_if(*tls_first, "TLS First", *tls_first);
-    columns.row_unless_empty("JS API Prefix", jetstream_api_prefix);
-    columns.row_unless_empty("JS Event Prefix", jetstream_event_prefix);
-    columns.row_unless_empty("JS Domain", jetstream_domain);
-    columns.row_unless_empty("Inbox Prefix", inbox_prefix);
-    if let Some(path) = &context.path {
-        columns.row("Path", path.display().to_string());
-    }
-    columns.row_unless_empty("Color Scheme", color_scheme);
-    columns
 }
 
 /// Where a secret is, and whether it is there.

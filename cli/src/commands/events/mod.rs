@@ -1,4 +1,7 @@
-//! `nats events`: what to listen to. [`render`] makes text of it.
+//! `nats events`: what to listen to.
+//!
+//! Called by the root registry only. [`render`] makes text of an event and knows no connection; an event that it cannot
+//! read is shown as it came, never left out.
 
 mod render;
 
@@ -116,6 +119,8 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         }
         forward(&client, &subject, sender.clone()).await?;
     }
+    // So that the end of the last subscription is seen.
+    drop(sender);
     client.flush().await?;
     if globals.trace() {
         log_line!(">>> The server knows the subscriptions");
@@ -124,7 +129,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         tokio::select! {
             event = receiver.recv() => match event {
                 Some(event) => show(&event, args.form(), &filter, globals.trace())?,
-                None => return Ok(()),
+                None => return Err(CliError::new("the connection was closed")),
             },
             () = interrupted() => return Ok(()),
         }

@@ -1,4 +1,7 @@
-//! `nats service`: the registry. [`discovery`] asks the services; [`crate::micro`] is one.
+//! `nats service`: the registry.
+//!
+//! [`discovery`] asks the services, [`crate::micro`] is one. Called by the root registry only. Answers of services are
+//! never trusted: what is no document of the expected type is left out.
 
 mod discovery;
 mod info;

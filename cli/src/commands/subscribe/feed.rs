@@ -16,7 +16,8 @@ const BATCHES_WAITING: usize = 16;
 /// Messages of all subscriptions.
 pub struct Feed {
     client: Client,
-    sender: mpsc::Sender<Arrival>,
+    /// Gone once all subscriptions are made, so that the end of the last one is seen.
+    sender: Option<mpsc::Sender<Arrival>>,
     receiver: mpsc::Receiver<Arrival>,
     subjects: Vec<String>,
     ignore: Vec<String>,
@@ -56,7 +57,7 @@ impl Feed {
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
         Self {
             client,
-            sender,
+            sender: Some(sender),
             receiver,
             subjects: Vec::new(),
             ignore: ignore.to_vec(),
@@ -87,9 +88,10 @@ impl Feed {
         Ok(())
     }
 
-    /// Waits until the server knows the subscriptions.
-    pub async fn ready(&self) -> Result {
+    /// Waits until the server knows the subscriptions. There can be no further ones afterwards.
+    pub async fn ready(&mut self) -> Result {
         self.client.flush().await?;
+        self.sender = None;
         Ok(())
     }
 
@@ -103,9 +105,9 @@ impl Feed {
     }
 
     /// The next batch, or that there is none: at `tick`, or at the end.
-    pub async fn next(&mut self, tick: Option<&mut tokio::time::Interval>) -> Next {
+    pub async fn next(&mut self, tick: Option<&mut tokio::time::Interval>) -> Result<Next> {
         if let Ok(arrival) = self.receiver.try_recv() {
-            return self.accept(arrival);
+            return Ok(self.accept(arrival));
         }
         let wait = self.wait.unwrap_or(Duration::MAX);
         let ticking = async {
@@ -116,15 +118,16 @@ impl Feed {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let next = tokio::select! {
             arrival = self.receiver.recv() => match arrival {
                 Some(arrival) => self.accept(arrival),
-                None => Next::End,
+                None => return Err(CliError::new("the connection was closed")),
             },
             () = ticking => Next::Tick,
             () = tokio::time::sleep(wait), if self.wait.is_some() => Next::End,
             () = interrupted() => Next::End,
-        }
+        };
+        Ok(next)
     }
 
     /// True when nothing waits to be shown.
@@ -158,7 +161,9 @@ impl Feed {
     }
 
     fn forward(&self, origin: Origin, mut subscription: Subscription) {
-        let sender = self.sender.clone();
+        let Some(sender) = self.sender.clone() else {
+            return;
+        };
         tokio::spawn(async move {
             loop {
                 let mut messages = Vec::new();

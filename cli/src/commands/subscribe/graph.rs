@@ -41,7 +41,7 @@ pub(super) async fn run(args: &Args, mut feed: Feed) -> Result {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.tick().await;
     loop {
-        match feed.next(Some(&mut second)).await {
+        match feed.next(Some(&mut second)).await? {
             Next::End => return Ok(()),
             Next::Messages(Origin::Replies, _) => {}
             Next::Messages(Origin::Subject(index), messages) => {

@@ -15,7 +15,7 @@ pub(super) async fn run(globals: &Globals, args: &Args, mut feed: Feed) -> Resul
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.tick().await;
     loop {
-        match feed.next(Some(&mut second)).await {
+        match feed.next(Some(&mut second)).await? {
             Next::End => break,
             Next::Tick => draw(globals, args, &rates)?,
             Next::Messages(origin, messages) => {

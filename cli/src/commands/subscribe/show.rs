@@ -19,7 +19,7 @@ pub(super) async fn run(args: &Args, mut feed: Feed, display: &Display) -> Resul
     let mut unanswered = args.match_replies.then(Unanswered::default);
     let mut number = 0;
     loop {
-        match feed.next(None).await {
+        match feed.next(None).await? {
             Next::End => break,
             Next::Tick => {}
             Next::Messages(Origin::Subject(_), messages) => {

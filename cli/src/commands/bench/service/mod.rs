@@ -1,4 +1,6 @@
-//! `nats bench service`.
+//! `nats bench service`: both sides of a request, each a command of its own.
+//!
+//! Called by the registry of `bench` only; both sides use its frame or `crate::micro`, and never each other.
 
 mod request;
 mod serve;
