@@ -15,6 +15,8 @@ use crate::server::{PATIENCE, Server};
 pub const CONNECT: &str =
     r#"CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true}"#;
 
+const PING: &[u8] = b"PING\r\n";
+
 /// One client connection as bytes.
 pub struct Wire {
     stream: Stream,
@@ -185,15 +187,22 @@ impl Wire {
         self.flush();
     }
 
-    /// The next bytes are exactly these.
+    /// The next bytes are exactly these. A PING of the server in between is answered and does not count, unless it is expected.
     #[track_caller]
     pub fn expect(&mut self, wanted: impl AsRef<[u8]>) {
         let wanted = wanted.as_ref();
         let deadline = Instant::now() + self.patience;
         loop {
-            let common = wanted.len().min(self.unread.len());
-            if self.unread[..common] != wanted[..common] || self.closed || Instant::now() > deadline
-            {
+            let common = self.agreement_with(wanted);
+            if common == wanted.len() {
+                self.unread.drain(..common);
+                return;
+            }
+            if common < self.unread.len() && self.answer_ping_at(common) {
+                continue;
+            }
+            let differs = common < self.unread.len() && !self.may_become_ping(common);
+            if differs || self.closed || Instant::now() > deadline {
                 panic!(
                     "expected {:?}\n     got {:?}{}\n     all {}",
                     String::from_utf8_lossy(wanted),
@@ -206,12 +215,40 @@ impl Wire {
                     self.shown_transcript()
                 );
             }
-            if common == wanted.len() {
-                self.unread.drain(..common);
-                return;
-            }
             self.read_some();
         }
+    }
+
+    /// How many of the next bytes are as wanted.
+    fn agreement_with(&self, wanted: &[u8]) -> usize {
+        wanted
+            .iter()
+            .zip(&self.unread)
+            .take_while(|(a, b)| a == b)
+            .count()
+    }
+
+    /// Answers and takes away the PING whose line holds this position, if there is one.
+    fn answer_ping_at(&mut self, position: usize) -> bool {
+        let start = self.line_start(position);
+        if !self.unread[start..].starts_with(PING) {
+            return false;
+        }
+        self.unread.drain(start..start + PING.len());
+        let _ = self.try_send(b"PONG\r\n");
+        true
+    }
+
+    fn may_become_ping(&self, position: usize) -> bool {
+        PING.starts_with(&self.unread[self.line_start(position)..])
+    }
+
+    fn line_start(&self, position: usize) -> usize {
+        let before = &self.unread[..position];
+        before
+            .windows(2)
+            .rposition(|w| w == b"\r\n")
+            .map_or(0, |at| at + 2)
     }
 
     /// The next bytes are a message for this subscription.
@@ -272,9 +309,20 @@ impl Wire {
         );
     }
 
-    /// The next line without its end.
+    /// The next line without its end; a PING of the server is answered and passed over.
     #[track_caller]
     pub fn read_line(&mut self) -> String {
+        loop {
+            let line = self.read_any_line();
+            if line != "PING" {
+                return line;
+            }
+            let _ = self.try_send(b"PONG\r\n");
+        }
+    }
+
+    #[track_caller]
+    fn read_any_line(&mut self) -> String {
         let bytes = self.read_until(|unread| {
             unread
                 .windows(2)
