@@ -1,8 +1,9 @@
 //! The `jetstream` block.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use nats_conf::Value;
+use nats_conf::{Node, Value};
 
 use super::setting::{self, Reading, Setting};
 use super::table::{
@@ -177,18 +178,24 @@ pub(super) static KEYS: &[Key<Options>] = &[
         },
         inner: manual,
     },
-    key!(
-        "store_dir" | "storedir",
-        "folder",
-        "the system's folder for temporary files",
-        Reload::Rule {
+    Key {
+        name: "store_dir",
+        aliases: &["storedir"],
+        kind: "folder",
+        default: "the system's folder for temporary files",
+        reload: Reload::Rule {
             words: "only while JetStream is off",
             permits: |old, new| !old.jetstream.enabled || !new.jetstream.enabled,
             apply: Apply::WhenRead,
         },
-        "Folder for data; JetStream's lives in `jetstream` inside of it.",
-        store_dir = setting::path
-    ),
+        doc: "Folder for data; JetStream's lives in `jetstream` inside of it.",
+        read: |options, setting, reading| {
+            let folder = setting::path(setting, reading).flatten();
+            set_store_dir(options, folder, setting.node, reading);
+        },
+        change: |old, new| change(&old.store_dir, &new.store_dir),
+        inner: Vec::new,
+    },
     key!(
         "default_js_domain",
         "map from accounts to domains",
@@ -611,11 +618,8 @@ fn read_jetstream(options: &mut Options, setting: &Setting<'_>, reading: &mut Re
                 reading,
             );
             options.jetstream = draft.block;
-            if let Some((path, node)) = draft.store_dir {
-                if options.store_dir.is_some() {
-                    reading.error(&node.at, "Duplicate 'store_dir' configuration");
-                }
-                options.store_dir = Some(path);
+            if let Some((folder, node)) = draft.store_dir {
+                set_store_dir(options, Some(folder), node, reading);
             }
         }
         other => reading.bad(
@@ -628,10 +632,23 @@ fn read_jetstream(options: &mut Options, setting: &Setting<'_>, reading: &mut Re
     }
 }
 
+/// Sets the folder for data, which may be configured once only.
+fn set_store_dir(
+    options: &mut Options,
+    folder: Option<PathBuf>,
+    node: &Node,
+    reading: &mut Reading,
+) {
+    if options.store_dir.is_some() {
+        reading.error(&node.at, "Duplicate 'store_dir' configuration");
+    }
+    options.store_dir = folder;
+}
+
 /// The block while it is read.
 struct Draft<'a> {
     block: JetStream,
-    store_dir: Option<(std::path::PathBuf, &'a nats_conf::Node)>,
+    store_dir: Option<(PathBuf, &'a Node)>,
 }
 
 fn sync(setting: &Setting<'_>, reading: &mut Reading) -> Option<SyncPolicy> {

@@ -351,6 +351,14 @@ pub(super) fn signed_duration(setting: &Setting<'_>, reading: &mut Reading) -> O
                 None
             }
         },
+        Value::Integer(_) => {
+            let hint = "quote it: without quotes, m stands for a million";
+            reading.wrong_type(setting, "a duration like \"10s\" or \"1m\"");
+            if let Some(error) = reading.errors.last_mut() {
+                error.text.push_str(&format!(" ({hint})"));
+            }
+            None
+        }
         _ => {
             reading.wrong_type(setting, "a duration like \"10s\"");
             None
