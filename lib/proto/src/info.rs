@@ -2,7 +2,8 @@
 //!
 //! Source: reference server behaviour, inventory sections 1.2 and 1.3.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 fn is_false(b: &bool) -> bool {
     !*b
@@ -75,8 +76,10 @@ pub struct ServerInfo {
 }
 
 /// What a client says about itself. Absent `verbose`, `pedantic` and `echo` mean true.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+///
+/// Read as the reference reads it: names of fields in any case, the last of several counts, `null` leaves a field (or the whole
+/// document) at its default, unknown fields are passed over. Clients rely on it: async-nats sends `null` for what it does not have.
+#[derive(Clone, PartialEq, Serialize)]
 pub struct ConnectOptions {
     pub echo: bool,
     pub verbose: bool,
@@ -148,5 +151,135 @@ impl std::fmt::Debug for ConnectOptions {
             .field("headers", &self.headers)
             .field("no_responders", &self.no_responders)
             .finish_non_exhaustive()
+    }
+}
+
+impl<'de> Deserialize<'de> for ConnectOptions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Lenient)
+    }
+}
+
+struct Lenient;
+
+impl<'de> Visitor<'de> for Lenient {
+    type Value = ConnectOptions;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the JSON object of CONNECT")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<ConnectOptions, E> {
+        Ok(ConnectOptions::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ConnectOptions, A::Error> {
+        let mut options = ConnectOptions::default();
+        while let Some(mut name) = map.next_key::<String>()? {
+            name.make_ascii_lowercase();
+            read_field(&mut options, &name, &mut map)?;
+        }
+        Ok(options)
+    }
+}
+
+fn read_field<'de, A: MapAccess<'de>>(
+    o: &mut ConnectOptions,
+    name: &str,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    match name {
+        "echo" => set(&mut o.echo, map),
+        "verbose" => set(&mut o.verbose, map),
+        "pedantic" => set(&mut o.pedantic, map),
+        "tls_required" => set(&mut o.tls_required, map),
+        "nkey" => set(&mut o.nkey, map),
+        "jwt" => set(&mut o.jwt, map),
+        "sig" => set(&mut o.sig, map),
+        "auth_token" => set(&mut o.auth_token, map),
+        "user" => set(&mut o.user, map),
+        "pass" => set(&mut o.pass, map),
+        "name" => set(&mut o.name, map),
+        "lang" => set(&mut o.lang, map),
+        "version" => set(&mut o.version, map),
+        "protocol" => set(&mut o.protocol, map),
+        "account" => set(&mut o.account, map),
+        "new_account" => set(&mut o.new_account, map),
+        "headers" => set(&mut o.headers, map),
+        "no_responders" => set(&mut o.no_responders, map),
+        "proxy_sig" => set(&mut o.proxy_sig, map),
+        _ => map.next_value::<IgnoredAny>().map(|_| ()),
+    }
+}
+
+fn set<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    field: &mut T,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    if let Some(value) = map.next_value::<Option<T>>()? {
+        *field = value;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<ConnectOptions, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn nulls_and_odd_spellings_and_repetitions_are_read_as_the_reference_reads_them() {
+        let changed = |change: fn(&mut ConnectOptions)| {
+            let mut options = ConnectOptions::default();
+            change(&mut options);
+            options
+        };
+        let cases = [
+            ("null", ConnectOptions::default()),
+            ("{}", ConnectOptions::default()),
+            (r#"{"jwt":null,"verbose":null}"#, ConnectOptions::default()),
+            (r#"{"VERBOSE":false}"#, changed(|o| o.verbose = false)),
+            (
+                r#"{"verbose":true,"verbose":false}"#,
+                changed(|o| o.verbose = false),
+            ),
+            (
+                r#"{"name":"a","x":{"y":[1,null]}}"#,
+                changed(|o| o.name = "a".to_owned()),
+            ),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(read(json).ok(), Some(expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_or_has_a_wrong_type_is_refused() {
+        for json in [
+            "[]",
+            "1",
+            "\"a\"",
+            "true",
+            r#"{"user":1}"#,
+            r#"{"verbose":"no"}"#,
+            r#"{"protocol":1.5}"#,
+        ] {
+            assert!(read(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let options = ConnectOptions {
+            verbose: false,
+            user: "a".to_owned(),
+            protocol: 1,
+            ..ConnectOptions::default()
+        };
+        let json = serde_json::to_string(&options).expect("JSON");
+        assert_eq!(read(&json).ok(), Some(options));
     }
 }
