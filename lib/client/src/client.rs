@@ -282,7 +282,8 @@ impl Client {
     /// Subscribes with a function that runs on the connection task, once per batch of messages.
     ///
     /// No queue stands between the socket and `handler`, so nothing is lost to a slow reader and nothing is faster; the
-    /// connection stands still while `handler` runs, so it must be short and must not wait for this client.
+    /// connection stands still while `handler` runs, so it must be short and must not wait for this client. A panic in it
+    /// closes the client. A clone of the client inside of it keeps the connection alive until the subscription ends.
     ///
     /// ```no_run
     /// # async fn example(client: nats_client::Client) -> Result<(), Box<dyn std::error::Error>> {

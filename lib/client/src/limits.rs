@@ -49,3 +49,5 @@ pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long `close` goes on writing what was published before it.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longer waits are cut to this, so that adding them to the clock cannot overflow.
+pub const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -374,14 +374,14 @@ impl Options {
 
     /// Wait between two rounds through the pool. 2 s by default, plus jitter.
     pub fn reconnect_wait(mut self, wait: Duration) -> Self {
-        self.reconnect_wait = wait;
+        self.reconnect_wait = wait.min(limits::WAIT_MAX);
         self
     }
 
     /// Largest random addition to the wait, so that clients do not come back in step: without and with TLS.
     pub fn reconnect_jitter(mut self, plain: Duration, tls: Duration) -> Self {
-        self.jitter = plain;
-        self.jitter_tls = tls;
+        self.jitter = plain.min(limits::WAIT_MAX);
+        self.jitter_tls = tls.min(limits::WAIT_MAX);
         self
     }
 
@@ -407,9 +407,9 @@ impl Options {
         self
     }
 
-    /// Interval of our pings. 2 minutes by default; at least 1 ms.
+    /// Interval of our pings. 2 minutes by default; at least 1 ms, at most a year.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.ping_interval = interval.max(Duration::from_millis(1));
+        self.ping_interval = interval.clamp(Duration::from_millis(1), limits::WAIT_MAX);
         self
     }
 

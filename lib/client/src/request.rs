@@ -217,6 +217,10 @@ impl RequestManyOptions {
     }
 }
 
+fn after(wait: Duration) -> tokio::time::Instant {
+    tokio::time::Instant::now() + wait.min(crate::limits::WAIT_MAX)
+}
+
 /// The answers to one request, as they come.
 ///
 /// The end (`None`) is one of those in [`RequestManyOptions`]: a deadline is not an error here.
@@ -240,9 +244,7 @@ impl Responses {
             return None;
         }
         let deadline = match self.options.stall {
-            Some(stall) if self.received > 0 => {
-                self.deadline.min(tokio::time::Instant::now() + stall)
-            }
+            Some(stall) if self.received > 0 => self.deadline.min(after(stall)),
             _ => self.deadline,
         };
         let message = match tokio::time::timeout_at(deadline, self.subscription.next()).await {
@@ -313,7 +315,7 @@ impl crate::client::Client {
         payload: impl AsRef<[u8]>,
         options: RequestManyOptions,
     ) -> Result<Responses, RequestError> {
-        let deadline = tokio::time::Instant::now() + options.timeout;
+        let deadline = after(options.timeout);
         let inbox = self.new_inbox();
         let subscription = self.subscribe(&inbox).await?;
         let block = headers.map(crate::client::HeaderBlock::new);

@@ -88,6 +88,8 @@ async fn services_are_found_by_all_by_name_and_by_id() {
     let other = Service::start(&two, ServiceConfig::new("other", "0.1.0"))
         .await
         .unwrap();
+    // Subscriptions of another connection: the server has them with its answer.
+    two.flush().await.unwrap();
     assert_eq!(
         micro::ping(&one, Target::default(), gather)
             .await

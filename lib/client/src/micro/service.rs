@@ -105,7 +105,8 @@ impl Verb {
 }
 
 impl Service {
-    /// Starts a service without endpoints; it can be discovered at once.
+    /// Starts a service without endpoints. It can be discovered as soon as the server has its subscriptions, surely after
+    /// [`Client::flush`].
     ///
     /// # Errors
     /// A bad name or version, or a client that is closed.

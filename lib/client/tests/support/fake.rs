@@ -70,6 +70,11 @@ impl Peer {
             .expect("write to the client");
     }
 
+    /// The socket itself, for servers that do not talk. What was read ahead is lost.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
+    }
+
     /// The next line of the client, without its end. Keep-alive pings are answered by the test.
     pub async fn line(&mut self) -> String {
         let mut line = String::new();
