@@ -24,6 +24,8 @@ pub const SUBSCRIPTION_MESSAGES: usize = 512 * 1024;
 pub const SUBSCRIPTION_BYTES: usize = 64 * 1024 * 1024;
 /// Most messages of one subscription that are collected before they are handed over.
 pub const RUN_MESSAGES: usize = 4096;
+/// Most messages of one batch for a reader.
+pub const BATCH_MESSAGES: usize = 1024;
 
 /// Events kept for a reader of events that lags behind.
 pub const EVENTS: usize = 1024;

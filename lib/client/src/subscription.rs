@@ -79,7 +79,7 @@ impl Subscription {
         }
     }
 
-    /// Waits for messages and moves all that are there into `batch`, at its end. Returns how many; 0 when the
+    /// Waits for messages and moves what is there, at most 1,024, to the end of `batch`. Returns how many; 0 when the
     /// subscription has ended.
     pub async fn next_batch(&mut self, batch: &mut Vec<Message>) -> usize {
         std::future::poll_fn(|cx| {
@@ -90,10 +90,15 @@ impl Subscription {
                     Poll::Pending => return Poll::Pending,
                 }
             }
-            let count = self.batch.len();
-            let bytes: usize = self.batch.iter().map(Message::size).sum();
-            batch.extend(self.batch.drain(..));
-            self.entry.consumed(count as u64, bytes as u64);
+            // A bounded number: messages that are handed on while they are in the cache are cheaper.
+            let count = self.batch.len().min(limits::BATCH_MESSAGES);
+            let mut bytes = 0;
+            batch.reserve(count);
+            for message in self.batch.drain(..count) {
+                bytes += message.size() as u64;
+                batch.push(message);
+            }
+            self.entry.consumed(count as u64, bytes);
             Poll::Ready(count)
         })
         .await
