@@ -124,7 +124,7 @@ fn each_change_has_the_effect_that_its_row_says() {
             applied(Apply::WhenRead),
         ),
         ("", "no_system_account: true", "no_system_account", no),
-        ("", "cluster { port: 6 }", "cluster.listen", no),
+        ("", "cluster { port: 6 }", "cluster.port", no),
         (
             "cluster { port: 6 }",
             "cluster { port: 6, routes: [\"nats://h:1\"] }",
@@ -150,7 +150,7 @@ fn each_change_has_the_effect_that_its_row_says() {
             "jetstream.domain",
             no,
         ),
-        ("", "leafnodes { port: 5 }", "leafnodes", no),
+        ("", "leafnodes { port: 5 }", "leafnodes.port", no),
         (
             "mqtt { ack_wait: 5s }",
             "mqtt { ack_wait: 6s }",

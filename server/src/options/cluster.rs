@@ -8,7 +8,7 @@ use super::authorization::{authorization, has_key};
 use super::limits::write_timeout;
 use super::permissions::permissions;
 use super::setting::{self, Reading, Setting};
-use super::table::{Apply, Key, Reload, change, change_unseen, differences, key, read_map, rows};
+use super::table::{Apply, Key, Reload, change_unseen, differences, key, read_map, rows};
 use super::tls_keys;
 use super::{Listener, Options, Permissions, Secret, ServerUrl, Tls, WriteTimeout};
 
@@ -105,13 +105,7 @@ pub(super) static KEYS: &[Key<Options>] = &[Key {
             old.cluster.clone().unwrap_or_default(),
             new.cluster.clone().unwrap_or_default(),
         );
-        let mut all = change(&old.listen, &new.listen);
-        for difference in &mut all {
-            difference.path = "listen".to_owned();
-            difference.effect = Some(super::table::Effect::NeedsRestart);
-        }
-        all.extend(differences(&old, &new, BLOCK_KEYS));
-        all
+        differences(&old, &new, BLOCK_KEYS)
     },
     inner: || rows(BLOCK_KEYS),
 }];

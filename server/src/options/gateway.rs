@@ -71,9 +71,7 @@ pub(super) static KEYS: &[Key<Options>] = &[Key {
             old.gateway.clone().unwrap_or_default(),
             new.gateway.clone().unwrap_or_default(),
         );
-        let mut all = super::table::change(&old.listen, &new.listen);
-        all.extend(differences(&old, &new, BLOCK_KEYS));
-        all
+        differences(&old, &new, BLOCK_KEYS)
     },
     inner: || rows(BLOCK_KEYS),
 }];

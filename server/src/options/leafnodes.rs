@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::leafnode_keys::BLOCK_KEYS;
 use super::table::Reload;
-use super::table::{Key, change, differences, read_map, rows};
+use super::table::{Key, differences, read_map, rows};
 use super::{Compression, Listener, Options, Secret, ServerUrl, SubjectGrant, Tls, WriteTimeout};
 
 /// Leaf nodes, accepted and solicited.
@@ -175,9 +175,7 @@ pub(super) static KEYS: &[Key<Options>] = &[Key {
             old.leafnodes.clone().unwrap_or_default(),
             new.leafnodes.clone().unwrap_or_default(),
         );
-        let mut all = change(&old.listen, &new.listen);
-        all.extend(differences(&old, &new, BLOCK_KEYS));
-        all
+        differences(&old, &new, BLOCK_KEYS)
     },
     inner: || rows(BLOCK_KEYS),
 }];

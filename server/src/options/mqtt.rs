@@ -77,9 +77,7 @@ pub(super) static KEYS: &[Key<Options>] = &[Key {
             old.mqtt.clone().unwrap_or_default(),
             new.mqtt.clone().unwrap_or_default(),
         );
-        let mut all = super::table::change(&old.listen, &new.listen);
-        all.extend(differences(&old, &new, BLOCK_KEYS));
-        all
+        differences(&old, &new, BLOCK_KEYS)
     },
     inner: || rows(BLOCK_KEYS),
 }];

@@ -76,9 +76,7 @@ pub(super) static KEYS: &[Key<Options>] = &[Key {
             old.websocket.clone().unwrap_or_default(),
             new.websocket.clone().unwrap_or_default(),
         );
-        let mut all = super::table::change(&old.listen, &new.listen);
-        all.extend(differences(&old, &new, BLOCK_KEYS));
-        all
+        differences(&old, &new, BLOCK_KEYS)
     },
     inner: || rows(BLOCK_KEYS),
 }];
