@@ -1,67 +1,78 @@
 //! `nats-server`: flags, then options, then run, then the exit code.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use nats_server::options::Options;
+use nats_conf::System;
+use nats_server::options::{self, Command, CommandError, Startup};
+use nats_server::server::{self, VERSION};
 
 fn main() -> ExitCode {
-    let mut config: Option<PathBuf> = None;
-    let mut changes: Vec<Box<dyn Fn(&mut Options) + Send + Sync>> = Vec::new();
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "-D" => changes.push(Box::new(|o| o.logging.debug = true)),
-            "-p" | "-a" | "-c" | "--ports_file_dir" => {
-                let Some(v) = args.next() else {
-                    return fail("missing value");
-                };
-                match arg.as_str() {
-                    "-p" => changes.push(Box::new(move |o| o.listen.port = v.parse().unwrap_or(0))),
-                    "-a" => changes.push(Box::new(move |o| o.listen.host = v.clone())),
-                    "-c" => config = Some(v.into()),
-                    _ => changes.push(Box::new(move |o| o.ports_file_dir = Some(v.clone().into()))),
-                }
-            }
-            other => return fail(&format!("unknown argument {other}")),
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match options::parse_args(&args, &System) {
+        Ok(Command::Run(startup)) => run(*startup),
+        Ok(Command::Valid(text)) => {
+            eprintln!("{text}");
+            ExitCode::SUCCESS
         }
+        Ok(Command::Print(text)) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Version) => {
+            println!("nats-server: v{VERSION} ({})", server::build_label());
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Usage { error, usage }) => {
+            // The reference ends with 0 here, and scripts have come to know it.
+            eprintln!("{error}");
+            println!("{usage}");
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Signal(signal, target)) => match options::signal::send(signal, &target) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => fail(&CommandError::from(e)),
+        },
+        Err(e) => fail(&e),
     }
-    let read = move || {
-        let mut options = match &config {
-            Some(path) => Options::from_file(path).map_err(|e| e.to_string())?.options,
-            None => Options::default(),
-        };
-        changes.iter().for_each(|c| c(&mut options));
-        if let Some(missing) = options.unavailable().first() {
-            return Err(missing.to_string());
-        }
-        Ok(options)
-    };
-    let options = match read() {
-        Ok(options) => options,
-        Err(e) => return fail(&e),
-    };
+}
+
+fn run(startup: Startup) -> ExitCode {
+    let Startup {
+        options,
+        warnings,
+        flags,
+    } = startup;
+    for warning in &warnings {
+        eprintln!("{warning}");
+    }
     let log = match nats_server::log::install(&options.logging) {
         Ok(log) => log,
-        Err(e) => return fail(&e.to_string()),
+        Err(e) => return fail(&e),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(e) => return fail(&e.to_string()),
+        Err(e) => return fail(&e),
     };
-    match runtime.block_on(nats_server::server::run(options, Box::new(read), log)) {
+    let read_again = move || {
+        let loaded = flags.load(&System).map_err(|e| e.to_string())?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(loaded.options)
+    };
+    match runtime.block_on(server::run(options, Box::new(read_again), log)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            tracing::error!(target: "fatal", "{e}");
+            tracing::error!(target: nats_server::log::FATAL, "{e}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn fail(text: &str) -> ExitCode {
-    eprintln!("nats-server: {text}");
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("nats-server: {error}");
     ExitCode::FAILURE
 }

@@ -37,8 +37,8 @@ pub struct Publish<'a> {
     pub header_len: Option<usize>,
     /// Header block and body, without the closing CRLF.
     pub payload: &'a [u8],
-    /// The frame after the subject, closing CRLF included, when it stands in canonical form (single spaces, no leading
-    /// zeros, CRLF line end), so that a delivery can repeat it verbatim.
+    /// The frame after the subject, closing CRLF included, when it stands in canonical form (single spaces, CRLF
+    /// line end), so that a delivery can repeat it verbatim.
     pub verbatim: Option<&'a [u8]>,
     /// The argument text of the verb, for protocol traces.
     pub args: &'a [u8],
@@ -371,7 +371,7 @@ struct PublishHead<'a> {
     reply: Option<&'a [u8]>,
     header_len: Option<usize>,
     size: usize,
-    /// Single spaces, nothing behind the last size, no leading zeros.
+    /// Single spaces, nothing behind the last size.
     canonical: bool,
 }
 
@@ -404,8 +404,6 @@ fn publish_args(args: &[u8], verb: Verb) -> Result<PublishHead<'_>, ParseError> 
         (Verb::HPub, 4) => (Some(b), Some(c), d),
         _ => return Err(wrong),
     };
-    let padded = |digits: &[u8]| digits.len() > 1 && digits.first() == Some(&b'0');
-    canonical &= !padded(total) && !header.is_some_and(padded);
     let header_len = header.map(|h| size(h, name)).transpose()?;
     let total = size(total, name)?;
     if header_len.is_some_and(|h| h > total) {
@@ -532,7 +530,6 @@ mod tests {
             &b"PUB foo  5\r\nhello\r\n"[..],
             b"PUB foo\t5\r\nhello\r\n",
             b"PUB foo 5 \r\nhello\r\n",
-            b"PUB foo 05\r\nhello\r\n",
             b"PUB foo 5\nhello\r\n",
         ] {
             let p = publish_of(frame);

@@ -173,7 +173,7 @@ fn digit_of(value: u8) -> u8 {
 /// operating system as well, keep names unique.
 fn random() -> u128 {
     let mut bytes = [0u8; 16];
-    if aws_lc_rs::rand::fill(&mut bytes).is_ok() {
+    if getrandom::fill(&mut bytes).is_ok() {
         return u128::from_le_bytes(bytes);
     }
     let half = || u128::from(RandomState::new().build_hasher().finish());

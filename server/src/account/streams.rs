@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use nats_proto::subject;
-use nats_proto::transform::{Transform, TransformError};
+use nats_proto::transform::{Transform, TransformError, numbered_wildcards};
 
 use super::Account;
 use crate::interest::{Shadow, Sub};
@@ -33,8 +33,8 @@ impl StreamImport {
         allow_trace: bool,
     ) -> Result<Self, TransformError> {
         let to = to.filter(|to| *to != remote);
-        let to_local = to.map(|to| Transform::new_strict(remote, to)).transpose()?;
-        let to_remote = to_local.as_ref().and_then(Transform::reverse);
+        let ways = to.map(|to| both_ways(remote, to)).transpose()?;
+        let (to_local, to_remote) = ways.unzip();
         let local = match &to_remote {
             Some(back) => back.source().as_bytes().into(),
             None => remote.as_bytes().into(),
@@ -58,6 +58,17 @@ impl StreamImport {
             Some(back) => Some(back.apply_matched(&overlap, 0)),
         }
     }
+}
+
+/// From an exporter's subject to the importer's, and back. Wildcards of `local` stand for those of `remote`, in order, unless it
+/// names them (`$2.$1`).
+///
+/// # Errors
+/// When there is no way back.
+pub fn both_ways(remote: &str, local: &str) -> Result<(Transform, Transform), TransformError> {
+    let there = Transform::new_strict(remote, &numbered_wildcards(local))?;
+    let back = there.reverse().ok_or(TransformError::BadSubject)?;
+    Ok((there, back))
 }
 
 impl Account {

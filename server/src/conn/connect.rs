@@ -38,12 +38,12 @@ impl Session {
         if self.settings.trace {
             tracing::trace!(target: "protocol", "{} - <<- [CONNECT ***]", self.shared.label());
         }
-        let options: ConnectOptions = match serde_json::from_slice(json) {
+        let options = match serde_json::from_slice::<ConnectOptions>(json) {
             Ok(options) => options,
             Err(e) => {
                 self.host
                     .notice(&self.shared, format_args!("CONNECT is not valid JSON: {e}"));
-                return self.refuse(wire::UNKNOWN_OPERATION, ClosedReason::ProtocolViolation);
+                return self.close(ClosedReason::ProtocolViolation);
             }
         };
         let first = {
@@ -155,6 +155,7 @@ impl Session {
         self.apply_limits(&account.settings().limits);
         self.shared.receiver.set_home(account.interest.clone());
         self.publisher = Publisher::new(self.shared.receiver.clone(), account.clone(), None);
+        self.publisher.set_verbose(self.modes.verbose);
         self.set_permissions(&identity);
         {
             let mut state = self.shared.state.lock();

@@ -195,6 +195,7 @@ impl Session {
                     self.say(wire::PING);
                     if !std::mem::take(&mut self.published) {
                         self.publisher.forget();
+                        self.shared.receiver.outbox.shrink();
                     }
                 }
             }
@@ -234,7 +235,7 @@ impl Session {
     pub fn finish(&mut self, reason: ClosedReason, at: SystemTime) {
         let reason = self.closing().unwrap_or(reason);
         self.phase = Phase::Closing(reason);
-        self.shared.receiver.outbox.close();
+        self.shared.receiver.outbox.discard();
         if !self.shared.set_closed(reason, at) {
             return;
         }
@@ -272,6 +273,13 @@ impl Session {
             match client_op::parse(rest, &self.parse_limits()) {
                 Ok(Step::Op(op, used)) => {
                     at = at.saturating_add(used);
+                    if let ClientOp::Publish(p) = &op
+                        && self.publishes_in_runs()
+                        && self.publisher.gather(&mut cx, p, at)
+                    {
+                        continue;
+                    }
+                    self.publisher.end_run(&mut cx, bytes);
                     self.operate(&mut cx, &op, now);
                 }
                 Ok(Step::Incomplete { known_len: len }) => {
@@ -284,11 +292,18 @@ impl Session {
                 }
             }
         }
+        self.publisher.end_run(&mut cx, bytes);
         if self.closing().is_some() {
             at = bytes.len();
         }
         self.end_batch(cx, now);
         (at, known_len)
+    }
+
+    /// Nothing is said or logged about single messages.
+    #[inline]
+    fn publishes_in_runs(&self) -> bool {
+        !self.modes.verbose && !self.modes.pedantic && !self.settings.trace
     }
 
     fn parse_limits(&self) -> Limits {
@@ -316,9 +331,7 @@ impl Session {
         }
         cx.wake_all(Some(&self.shared.receiver));
         let congested = cx.take_congested();
-        if !self.settings.no_fast_producer_stall {
-            self.pause.begin(congested, now);
-        }
+        self.pause.begin(congested, now);
         cx.give_back();
     }
 
@@ -354,10 +367,9 @@ impl Session {
     #[inline]
     fn publish(&mut self, cx: &mut Cycle, p: &Publish<'_>) {
         if p.header_len.is_some() && !self.modes.headers {
-            return self.refuse(
-                wire::HEADERS_NOT_SUPPORTED,
-                ClosedReason::MessageHeaderViolation,
-            );
+            self.host
+                .notice(&self.shared, format_args!("message headers not supported"));
+            return self.close(ClosedReason::MessageHeaderViolation);
         }
         if self.modes.pedantic && !nats_proto::subject::is_valid_literal(p.subject) {
             self.say(wire::INVALID_PUBLISH_SUBJECT.as_bytes());
@@ -369,16 +381,16 @@ impl Session {
         match self.publisher.publish(cx, &msg) {
             Outcome::Delivered => {}
             Outcome::NoInterest => self.nobody_there(&msg),
-            Outcome::SubjectDenied => {
-                self.say(&wire::publish_violation(p.subject));
+            Outcome::SubjectDenied(destination) => {
+                let subject = destination.as_deref().unwrap_or(p.subject);
+                self.say(&wire::publish_violation(subject));
                 self.host.notice(
                     &self.shared,
                     format_args!(
                         "Publish Violation - Subject {:?}",
-                        String::from_utf8_lossy(p.subject)
+                        String::from_utf8_lossy(subject)
                     ),
                 );
-                return;
             }
             Outcome::ReplyDenied => {
                 let reply = p.reply.unwrap_or_default();
@@ -390,11 +402,7 @@ impl Session {
                         String::from_utf8_lossy(reply)
                     ),
                 );
-                return;
             }
-        }
-        if self.modes.verbose {
-            self.say(wire::OK);
         }
     }
 
@@ -437,7 +445,13 @@ impl Session {
             &self.shared,
             format_args!("{e}: {:?}", String::from_utf8_lossy(shown)),
         );
-        self.refuse(text, reason);
+        match e {
+            // The reference says nothing to a peer whose arguments cannot be read.
+            ParseError::Arguments { .. }
+            | ParseError::Size { .. }
+            | ParseError::HeaderLargerThanTotal { .. } => self.close(reason),
+            _ => self.refuse(text, reason),
+        }
     }
 
     #[cold]

@@ -6,13 +6,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use nats_api::system::ClientInfo;
 use nats_proto::info::ConnectOptions;
 use parking_lot::Mutex;
 
 use super::ClosedReason;
 use crate::account::Account;
 use crate::auth::{Identity, Revalidated};
-use crate::interest::Receiver;
+use crate::interest::{Describe, Receiver};
 
 /// A connection, seen from outside.
 pub struct Shared {
@@ -24,6 +25,8 @@ pub struct Shared {
     pub start: SystemTime,
     /// What the client signs, as sent in INFO; empty when nothing is to be signed.
     pub nonce: String,
+    /// The server it is connected to.
+    server_name: Arc<str>,
     pub state: Mutex<SharedState>,
     commands: Mutex<Vec<Command>>,
     has_commands: AtomicBool,
@@ -90,12 +93,43 @@ pub enum Command {
     Revalidate(Option<Box<Revalidated>>),
 }
 
+impl Describe for Shared {
+    fn client_info(&self, detailed: bool) -> Option<ClientInfo> {
+        let state = self.state.lock();
+        let account = state.account.as_ref().map_or("N/A", |a| &*a.name);
+        let mut info = ClientInfo {
+            acc: account.to_owned(),
+            rtt: state.rtt.unwrap_or_default().into(),
+            ..ClientInfo::default()
+        };
+        if detailed {
+            info.start = Some(self.start.into());
+            info.host = self.remote().ip().to_string();
+            info.id = self.id();
+            info.user = state
+                .identity
+                .as_ref()
+                .and_then(|i| i.user())
+                .unwrap_or_default()
+                .to_owned();
+            info.name.clone_from(&state.client.name);
+            info.lang.clone_from(&state.client.lang);
+            info.ver.clone_from(&state.client.version);
+            info.server = self.server_name.to_string();
+            info.kind = "Client".to_owned();
+            info.client_type = "nats".to_owned();
+        }
+        Some(info)
+    }
+}
+
 impl Shared {
     pub fn new(
         receiver: Arc<Receiver>,
         peer: SocketAddr,
         start: SystemTime,
         nonce: String,
+        server_name: Arc<str>,
     ) -> Self {
         Self {
             receiver,
@@ -103,6 +137,7 @@ impl Shared {
             proxied: OnceLock::new(),
             start,
             nonce,
+            server_name,
             state: Mutex::new(SharedState::default()),
             commands: Mutex::new(Vec::new()),
             has_commands: AtomicBool::new(false),

@@ -24,7 +24,6 @@ pub const INVALID_PUBLISH_SUBJECT: &str = err!("Invalid Publish Subject");
 pub const INVALID_SUBJECT: &str = err!("Invalid Subject");
 pub const BAD_PROTOCOL: &str = err!("invalid client protocol");
 pub const NO_RESPONDERS_NEEDS_HEADERS: &str = err!("no responders requires headers support");
-pub const HEADERS_NOT_SUPPORTED: &str = err!("message headers not supported");
 pub const TLS_REQUIRED: &str = err!("Secure Connection - TLS Required");
 pub const THROTTLED: &str = err!("Connection throttling is active. Please try again later.");
 pub const STALE: &str = err!("Stale Connection");

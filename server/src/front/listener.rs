@@ -72,7 +72,7 @@ impl Listening {
             match self.listener.accept().await {
                 Ok((stream, remote)) => {
                     retry = Duration::from_millis(10);
-                    tokio::spawn(client(server.clone(), stream, remote));
+                    tokio::spawn(receive(server.clone(), stream, remote));
                 }
                 Err(e) => {
                     server.accept_failed(&e, retry);
@@ -84,15 +84,14 @@ impl Listening {
     }
 }
 
-/// One client from its first byte to its last.
-async fn client<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) {
+/// Receives a client and hands it to a task of its own, which is smaller than one that could also receive.
+async fn receive<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) {
     let _ = stream.set_nodelay(true);
     let shared = server.clone().admit(peer);
     let full = server.is_full();
     let info = |hello: &Hello| server.first_info(&shared, hello);
-    // On the heap, so that it is gone when the connection is quiet.
     let door = server.door();
-    let welcomed = match Box::pin(welcome(stream, peer, &door, info)).await {
+    let welcomed = match welcome(stream, peer, &door, info).await {
         Ok(welcomed) => welcomed,
         Err(why) => {
             server.not_welcome(&shared, &why);
@@ -121,9 +120,11 @@ async fn client<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) {
     match welcomed.stream {
         Opened::Plain { stream, early } => {
             session.early(early, Instant::now());
-            shell::run(session, Tcp(stream), host).await;
+            tokio::spawn(shell::run(session, Tcp(stream), host));
         }
-        Opened::Tls(stream) => shell::run(session, Stream(stream), host).await,
+        Opened::Tls(stream) => {
+            tokio::spawn(shell::run(session, Stream(stream), host));
+        }
     }
 }
 

@@ -13,9 +13,15 @@ use super::transport::Transport;
 use crate::conn::{ClosedReason, Flush, Flushed, Host, Session, Turn};
 use crate::limits::{CLOSE_FLUSH_MAX, READS_PER_TURN};
 
-/// Runs a connection to its end and leaves nothing of it behind.
-pub async fn run<T: Transport>(session: Session, transport: T, host: Arc<dyn Host>) {
-    let mut shell = Box::new(Shell {
+/// The task of a connection: runs it to its end and leaves nothing of it behind.
+///
+/// The future holds one pointer: what a quiet connection costs is its box.
+pub fn run<T: Transport>(
+    session: Session,
+    transport: T,
+    host: Arc<dyn Host>,
+) -> impl Future<Output = ()> + Send {
+    let shell = Box::new(Shell {
         session,
         transport,
         host,
@@ -25,10 +31,14 @@ pub async fn run<T: Transport>(session: Session, transport: T, host: Arc<dyn Hos
         check: None,
         close_by: None,
     });
+    drive(shell)
+}
+
+async fn drive<T: Transport>(mut shell: Box<Shell<T>>) {
     let reason = poll_fn(|cx| shell.poll(cx)).await;
     shell.session.finish(reason, SystemTime::now());
     let goodbye = poll_fn(|cx| shell.transport.poll_shutdown(cx));
-    let _ = tokio::time::timeout(CLOSE_FLUSH_MAX, goodbye).await;
+    let _ = Box::pin(tokio::time::timeout(CLOSE_FLUSH_MAX, goodbye)).await;
 }
 
 struct Shell<T> {

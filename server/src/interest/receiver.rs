@@ -1,11 +1,12 @@
 //! The outside of a connection: all that a delivery needs to know of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use std::hash::BuildHasher as _;
 
 use hashbrown::HashTable;
+use nats_api::system::ClientInfo;
 use parking_lot::Mutex;
 
 use super::{Interest, Sub};
@@ -25,6 +26,12 @@ pub trait DeliveryCheck: Send + Sync {
     fn delivered_with_reply(&self, reply: &[u8]);
 }
 
+/// Knows who stands behind a receiver.
+pub trait Describe: Send + Sync {
+    /// The client as services are told of it; `detailed` when the importer shares that.
+    fn client_info(&self, detailed: bool) -> Option<ClientInfo>;
+}
+
 /// A connection as its deliverers see it.
 pub struct Receiver {
     pub id: u64,
@@ -38,6 +45,7 @@ pub struct Receiver {
     pub trace: AtomicBool,
     checked: AtomicBool,
     check: Mutex<Option<Arc<dyn DeliveryCheck>>>,
+    about: OnceLock<Weak<dyn Describe>>,
     /// The interest that its subscriptions stand in.
     home: Mutex<Option<Arc<Interest>>>,
     /// Its subscriptions by id. Written by the connection itself, by auto-unsubscribe and by a reload.
@@ -58,6 +66,7 @@ impl Receiver {
             trace: AtomicBool::new(false),
             checked: AtomicBool::new(false),
             check: Mutex::new(None),
+            about: OnceLock::new(),
             home: Mutex::new(None),
             subs: Mutex::new(SubTable::default()),
             in_msgs: AtomicU64::new(0),
@@ -94,6 +103,15 @@ impl Receiver {
         } else {
             None
         }
+    }
+
+    /// Who knows the client behind it; once.
+    pub fn set_about(&self, about: Weak<dyn Describe>) {
+        let _ = self.about.set(about);
+    }
+
+    pub fn client_info(&self, detailed: bool) -> Option<ClientInfo> {
+        self.about.get()?.upgrade()?.client_info(detailed)
     }
 
     /// The connection was bound to an account.

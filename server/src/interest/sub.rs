@@ -152,6 +152,13 @@ impl Sub {
         n
     }
 
+    /// Counts `n` deliveries. The caller holds the receiver's outbox lock.
+    #[inline]
+    pub fn count_more(&self, n: u64) {
+        let sum = self.delivered.load(Ordering::Relaxed) + n;
+        self.delivered.store(sum, Ordering::Relaxed);
+    }
+
     #[inline]
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)

@@ -181,6 +181,5 @@ mod tests {
 
         stop.send(true).unwrap();
         server.await.unwrap();
-        assert!(TcpStream::connect(addr).await.is_err());
     }
 }

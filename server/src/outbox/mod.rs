@@ -47,8 +47,12 @@ pub struct Queue {
     promised: bool,
     closed: bool,
     overflowed: bool,
+    /// The last batch was large: the next begins with a large chunk.
+    busy: bool,
     /// Set when a producer waited its whole time for this peer in vain; cleared by the next written byte.
     stuck: bool,
+    /// Somebody's batch has this queue on its list of congested ones.
+    noted: bool,
     producers: Vec<Waker>,
     written_total: u64,
     /// Messages and payload bytes delivered so far.
@@ -70,6 +74,8 @@ impl Outbox {
                 closed: false,
                 overflowed: false,
                 stuck: false,
+                noted: false,
+                busy: false,
                 producers: Vec::new(),
                 written_total: 0,
                 msgs: 0,
@@ -86,7 +92,9 @@ impl Outbox {
 
     /// Names the task that owns the socket. Only the first call counts: a task keeps its waker for life.
     pub fn set_owner(&self, waker: &Waker) {
-        let _ = self.waker.set(waker.clone());
+        if self.waker.get().is_none() {
+            let _ = self.waker.set(waker.clone());
+        }
     }
 
     /// Makes the owner's task run.
@@ -115,6 +123,26 @@ impl Outbox {
             Err(Refused::Overflow) => q.promise(),
             Err(Refused::Closed) => false,
         }
+    }
+
+    /// Gives memory back that a quiet connection does not need.
+    pub fn shrink(&self) {
+        let mut q = self.lock();
+        if q.chunks.is_empty() {
+            q.chunks = VecDeque::new();
+        }
+    }
+
+    /// The socket is gone: drops what is queued.
+    pub fn discard(&self) {
+        let mut q = self.lock();
+        q.closed = true;
+        q.wake_producers();
+        for chunk in q.chunks.drain(..) {
+            recycle(chunk);
+        }
+        q.chunks = VecDeque::new();
+        q.queued = 0;
     }
 
     /// Takes no more bytes; those already queued may still be written.
@@ -151,7 +179,7 @@ impl Queue {
             .back()
             .is_some_and(|c| c.capacity() - c.len() >= len);
         if !fits {
-            let chunk = chunk::with_room_for(len, self.chunks.is_empty());
+            let chunk = chunk::with_room_for(len, self.chunks.is_empty() && !self.busy);
             self.chunks.push_back(chunk);
         }
         // Pushed above if it was not there.
@@ -192,6 +220,12 @@ impl Queue {
         }
     }
 
+    /// As [`Self::congested`], and true only once until a producer has looked at it.
+    #[inline]
+    pub fn newly_congested(&mut self) -> bool {
+        self.congested() && !std::mem::replace(&mut self.noted, true)
+    }
+
     /// Three quarters of what may be pending is.
     pub fn far_behind(&self) -> bool {
         self.queued + self.in_flight > self.max_pending / 4 * 3
@@ -199,6 +233,7 @@ impl Queue {
 
     /// Counts a producer that has to wait; false when it need not.
     pub fn note_stall(&mut self) -> bool {
+        self.noted = false;
         let waits = !self.closed && self.congested();
         self.stalls += u64::from(waits);
         waits
@@ -228,6 +263,7 @@ impl Queue {
     /// Hands all queued chunks to the owner and takes back the promise.
     pub fn take(&mut self, into: &mut VecDeque<Vec<u8>>) {
         self.promised = false;
+        self.busy = self.queued > limits::FIRST_CHUNK_BYTES;
         self.in_flight += self.queued;
         self.queued = 0;
         into.append(&mut self.chunks);

@@ -12,6 +12,8 @@ pub struct Known {
     pub verdict: Verdict,
     /// A mapping may change the subject, so that the choice has to be made per message.
     pub mapped: bool,
+    /// Several messages in a row may be delivered receiver by receiver: plain subscriptions only, no receiver twice.
+    pub in_runs: bool,
 }
 
 /// May this connection publish to the subject?
@@ -32,6 +34,7 @@ static NOTHING: Known = Known {
     matched: Matched::None,
     verdict: Verdict::Denied,
     mapped: false,
+    in_runs: false,
 };
 
 struct Slot {
@@ -67,6 +70,23 @@ impl MatchCache {
         match self.slots.get(place.0) {
             Some(Some(slot)) => &slot.known,
             _ => &NOTHING,
+        }
+    }
+
+    /// Does a place found before still hold this subject, as new as `generation`?
+    #[inline]
+    pub fn holds(&self, place: Place, subject: &[u8], generation: u64) -> bool {
+        match self.slots.get(place.0) {
+            Some(Some(slot)) => slot.generation == generation && *slot.subject == *subject,
+            _ => false,
+        }
+    }
+
+    /// The subject and what is remembered of it.
+    pub fn entry(&self, place: Place) -> (&[u8], &Known) {
+        match self.slots.get(place.0) {
+            Some(Some(slot)) => (&slot.subject, &slot.known),
+            _ => (b"", &NOTHING),
         }
     }
 

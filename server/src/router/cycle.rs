@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::run::Run;
 use crate::account::TrafficSnapshot;
 use crate::interest::{Receiver, Sub};
 
@@ -24,6 +25,8 @@ pub struct Cycle {
     pub drop_when_slow: bool,
     /// How many imports the current message has crossed.
     pub hops: usize,
+    /// Messages in a row to one subject that wait to be delivered together.
+    pub run: Run,
 }
 
 thread_local! {
@@ -52,11 +55,10 @@ impl Cycle {
         self.wake.push(receiver.clone());
     }
 
+    /// Called once per batch for a receiver: its queue remembers that it was noted.
     #[inline]
     pub fn note_congested(&mut self, receiver: &Arc<Receiver>) {
-        if !self.congested.iter().any(|r| Arc::ptr_eq(r, receiver)) {
-            self.congested.push(receiver.clone());
-        }
+        self.congested.push(receiver.clone());
     }
 
     pub fn end_sub(&mut self, sub: &Arc<Sub>) {

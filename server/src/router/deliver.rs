@@ -173,7 +173,7 @@ fn append(
     q.bytes += bytes as u64;
     let last = counted.count() == max;
     let owed = q.promise();
-    let congested = q.congested();
+    let congested = q.newly_congested();
     drop(q);
     if owed {
         cx.owe_wake(to);
@@ -191,7 +191,7 @@ fn append(
 }
 
 #[cold]
-fn trace_out(to: &Receiver, verb: &[u8], subject: &[u8], sid: &[u8], tail: &[u8]) {
+pub(super) fn trace_out(to: &Receiver, verb: &[u8], subject: &[u8], sid: &[u8], tail: &[u8]) {
     let line_end = memchr::memchr(b'\r', tail).unwrap_or(tail.len());
     let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
     tracing::trace!(

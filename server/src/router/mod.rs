@@ -7,12 +7,19 @@
 mod cache;
 mod cycle;
 mod deliver;
+mod latency;
 mod message;
 mod publisher;
+mod responses;
+mod run;
 mod service;
+mod service_import;
 
 pub use cycle::Cycle;
 pub use deliver::{Origin, publish_from_inside, to_all};
+pub use latency::Sampling;
 pub use message::Message;
 pub use publisher::{Outcome, Publisher, Rights};
+pub use responses::Responses;
 pub use service::{Handler, Service};
+pub use service_import::{ServiceExport, ServiceImport};

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use nats_proto::client_op::Publish;
+
 use super::cache::{Known, MatchCache, Place, Verdict};
-use super::{Cycle, Message, Origin, to_all};
+use super::{Cycle, Message, Origin, run, to_all};
 use crate::account::{Account, Mapped};
 use crate::interest::Receiver;
 
@@ -17,13 +19,13 @@ pub trait Rights: Send + Sync {
 }
 
 /// What became of a published message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Delivered,
     /// Nobody was there to take it.
     NoInterest,
-    /// The subject is not permitted.
-    SubjectDenied,
+    /// The subject is not permitted; if a mapping chose another one, that is named.
+    SubjectDenied(Option<Vec<u8>>),
     /// The reply subject is reserved.
     ReplyDenied,
 }
@@ -41,6 +43,7 @@ pub struct Publisher {
     account: Arc<Account>,
     rights: Option<Arc<dyn Rights>>,
     cache: MatchCache,
+    verbose: bool,
 }
 
 impl Publisher {
@@ -54,6 +57,7 @@ impl Publisher {
             account,
             rights,
             cache: MatchCache::default(),
+            verbose: true,
         }
     }
 
@@ -67,9 +71,46 @@ impl Publisher {
         self.cache.clear();
     }
 
+    /// Every permitted message is acknowledged, before its deliveries.
+    pub fn set_verbose(&mut self, verbose: bool) {
+        self.verbose = verbose;
+    }
+
+    fn acknowledge(&self) {
+        if self.verbose {
+            let _own_flush_follows = self.receiver.outbox.send(b"+OK\r\n");
+        }
+    }
+
     /// Gives the memory of the cache back (the connection is quiet).
     pub fn forget(&mut self) {
         self.cache.clear();
+    }
+
+    /// Takes a message that repeats the subject of the one before into the run, to be delivered with those that follow.
+    /// `end` is where its frame ends in the read buffer. False: it has to be published by itself, after [`Self::end_run`].
+    #[inline]
+    pub fn gather(&mut self, cx: &mut Cycle, p: &Publish<'_>, end: usize) -> bool {
+        let (Some(place), Some(tail)) = (cx.run.place, p.verbatim) else {
+            return false;
+        };
+        p.header_len.is_none()
+            && p.reply.is_none()
+            && self
+                .cache
+                .holds(place, p.subject, self.account.interest.generation())
+            && cx.run.push(end, tail.len(), p.payload.len())
+    }
+
+    /// Delivers the messages gathered from `batch`.
+    pub fn end_run(&mut self, cx: &mut Cycle, batch: &[u8]) {
+        let Some(place) = cx.run.place.take() else {
+            return;
+        };
+        if !cx.run.is_empty() {
+            let (subject, known) = self.cache.entry(place);
+            run::deliver(cx, &self.receiver, subject, &known.matched, batch);
+        }
     }
 
     /// Routes one message.
@@ -84,20 +125,21 @@ impl Publisher {
             None => self.learn(msg.subject, generation),
         };
         let known = self.cache.at(place);
+        cx.run.place = known.in_runs.then_some(place);
         if known.mapped {
             let (verdict, account) = (known.verdict, self.account.clone());
             return self.publish_mapped(cx, msg, verdict, &account);
         }
         match known.verdict {
             Verdict::Allowed => {}
-            Verdict::Denied => return Outcome::SubjectDenied,
+            Verdict::Denied => return Outcome::SubjectDenied(None),
             Verdict::OnlyReplies => {
                 if !self
                     .rights
                     .as_ref()
                     .is_some_and(|r| r.may_answer(msg.subject))
                 {
-                    return Outcome::SubjectDenied;
+                    return Outcome::SubjectDenied(None);
                 }
             }
         }
@@ -106,6 +148,7 @@ impl Publisher {
         {
             return Outcome::ReplyDenied;
         }
+        self.acknowledge();
         let from = Origin {
             account: &self.account,
             receiver: Some(&self.receiver),
@@ -133,11 +176,12 @@ impl Publisher {
         };
         let answers = |s: &[u8]| self.rights.as_ref().is_some_and(|r| r.may_answer(s));
         if verdict == Verdict::Denied || (verdict == Verdict::OnlyReplies && !answers(subject)) {
-            return Outcome::SubjectDenied;
+            return Outcome::SubjectDenied(Some(subject.to_vec()));
         }
         if is_reserved_reply(msg.reply.unwrap_or_default()) {
             return Outcome::ReplyDenied;
         }
+        self.acknowledge();
         let matched = account.interest.matches(subject);
         let from = Origin {
             account,
@@ -152,12 +196,15 @@ impl Publisher {
     #[cold]
     fn learn(&mut self, subject: &[u8], generation: u64) -> Place {
         let mapped = self.account.has_mapping(subject);
+        let matched = match mapped {
+            true => crate::interest::Matched::None,
+            false => self.account.interest.matches(subject),
+        };
+        let verdict = self.verdict(subject);
         let known = Known {
-            matched: match mapped {
-                true => crate::interest::Matched::None,
-                false => self.account.interest.matches(subject),
-            },
-            verdict: self.verdict(subject),
+            in_runs: verdict == Verdict::Allowed && run::in_runs(&matched),
+            matched,
+            verdict,
             mapped,
         };
         self.cache.store(subject, generation, known)

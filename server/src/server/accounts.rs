@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use nats_proto::transform::{Destination, Mappings};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
+use super::services::Services;
 use crate::account::{Account, Settings, StreamImport};
 use crate::options::{self, GLOBAL_ACCOUNT, ImportKind, Options};
 
 /// Accounts by name. An account keeps its identity over a reload, so that live connections stay in it.
 pub struct Accounts {
     table: RwLock<Table>,
+    services: Mutex<Services>,
     pub global: Arc<Account>,
 }
 
@@ -19,6 +22,7 @@ impl Accounts {
     pub fn new(options: &Options) -> Self {
         let accounts = Self {
             table: RwLock::default(),
+            services: Mutex::default(),
             global: Arc::new(Account::new(GLOBAL_ACCOUNT, Settings::default())),
         };
         accounts.apply(options);
@@ -55,6 +59,12 @@ impl Accounts {
             }
             account.apply(settings);
         }
+        self.services.lock().rebuild(options, &table);
+    }
+
+    /// Ends requests between accounts whose answer is overdue. False when no account offers a service to another.
+    pub fn sweep(&self, now: Instant) -> bool {
+        self.services.lock().sweep(now)
     }
 
     pub fn find(&self, name: &str) -> Option<Arc<Account>> {
@@ -71,7 +81,7 @@ impl Accounts {
     }
 }
 
-type Table = BTreeMap<Arc<str>, Arc<Account>>;
+pub(super) type Table = BTreeMap<Arc<str>, Arc<Account>>;
 
 fn settings_of(a: &options::Account, table: &Table) -> Settings {
     Settings {

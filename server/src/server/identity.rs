@@ -9,6 +9,15 @@ pub const VERSION: &str = "2.15.1";
 /// Protocol version of INFO.
 pub const PROTO: i32 = 1;
 
+/// Our own version and the commit it was built from, for those who look behind the compatible version.
+pub fn build_label() -> String {
+    let own = env!("CARGO_PKG_VERSION");
+    match option_env!("NATS_GIT_COMMIT") {
+        Some(commit) => format!("rust {own}, commit {commit}"),
+        None => format!("rust {own}"),
+    }
+}
+
 /// Made anew at every start.
 pub struct ServerIdentity {
     /// Public server key, `N…`.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Core;
 use crate::conn::{ClosedReason, Command};
@@ -45,5 +45,17 @@ pub async fn lame_duck(core: &Arc<Core>) {
     for client in clients {
         client.close(ClosedReason::ServerShutdown, None);
         tokio::time::sleep(step).await;
+    }
+}
+
+/// How often overdue requests between accounts are looked for; `SWEEP_IDLE` while no account offers a service to another.
+const SWEEP: Duration = Duration::from_millis(25);
+const SWEEP_IDLE: Duration = Duration::from_secs(1);
+
+/// Ends overdue requests between accounts, until the future is dropped.
+pub async fn sweep(core: Arc<Core>) {
+    loop {
+        let busy = core.accounts.sweep(Instant::now());
+        tokio::time::sleep(if busy { SWEEP } else { SWEEP_IDLE }).await;
     }
 }

@@ -11,13 +11,14 @@ mod lifecycle;
 mod observer;
 mod process;
 mod registry;
+mod services;
 mod side;
 mod start;
 mod state;
 mod view;
 
 pub use accounts::Accounts;
-pub use identity::{ServerIdentity, VERSION};
+pub use identity::{ServerIdentity, VERSION, build_label};
 pub use observer::Observer;
 pub use process::{ReadOptions, RunError, run};
 pub use registry::Registry;

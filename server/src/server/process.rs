@@ -153,8 +153,9 @@ impl Files {
         Ok(())
     }
 
+    /// The pid file stays, as the reference leaves it.
     fn remove(&self) {
-        for path in [&self.pid, &self.ports].into_iter().flatten() {
+        if let Some(path) = &self.ports {
             // Gone already is as good.
             let _ = std::fs::remove_file(path);
         }

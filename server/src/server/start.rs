@@ -108,11 +108,12 @@ impl Builder {
         let side = Side::start(&core, self.reload.clone().map(reloader)).await?;
         tracing::info!("Listening for client connections on {}", clients.address);
         let accepting = tokio::spawn(clients.serve(core.clone()));
+        let sweeping = tokio::spawn(lifecycle::sweep(core.clone()));
         tracing::info!("Server is ready");
         Ok(Server {
             core,
             side,
-            accepting: Mutex::new(vec![accepting]),
+            accepting: Mutex::new(vec![accepting, sweeping]),
             reload: self.reload,
         })
     }

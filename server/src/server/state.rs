@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
@@ -280,7 +280,16 @@ impl Admit for Core {
         } else {
             String::new()
         };
-        let shared = Arc::new(Shared::new(receiver, remote, SystemTime::now(), nonce));
+        let name = self.identity.name.as_str().into();
+        let shared = Arc::new(Shared::new(
+            receiver,
+            remote,
+            SystemTime::now(),
+            nonce,
+            name,
+        ));
+        let about: Weak<Shared> = Arc::downgrade(&shared);
+        shared.receiver.set_about(about);
         self.registry.add(shared.clone());
         tracing::debug!("{} - Client connection created", shared.label());
         shared
@@ -322,6 +331,6 @@ impl Admit for Core {
 fn nonce() -> String {
     let mut raw = [0u8; NONCE_BYTES];
     // The system's generator does not fail once the process runs; an all-zero nonce would only be refused by signatures.
-    let _ = aws_lc_rs::rand::fill(&mut raw);
+    let _ = getrandom::fill(&mut raw);
     URL_SAFE_NO_PAD.encode(raw)
 }

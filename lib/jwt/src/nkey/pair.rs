@@ -97,6 +97,7 @@ impl fmt::Debug for KeyPair {
 
 pub(super) fn random_seed() -> Result<Zeroizing<[u8; 32]>, NkeyError> {
     let mut seed = Zeroizing::new([0; 32]);
-    aws_lc_rs::rand::fill(&mut *seed).map_err(|_| NkeyError::NoRandomness)?;
+    // From the system: the first use of the crypto library's generator takes 50 ms.
+    getrandom::fill(&mut *seed).map_err(|_| NkeyError::NoRandomness)?;
     Ok(seed)
 }

@@ -1,0 +1,191 @@
+//! Answers to requests that crossed into this account, on their way back.
+//!
+//! The exporter sees a reply subject of ours, `_R_.<random>`; whoever publishes there reaches the requestor's own reply subject in
+//! its account. States of a request: asked -> answered (once, or until an empty answer) -> gone; or too late -> gone.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use hashbrown::HashMap;
+use nats_api::system::ClientInfo;
+use parking_lot::Mutex;
+
+use super::latency::{Measured, Sample};
+use super::{Cycle, Handler, Message, Origin, Service, to_all};
+use crate::account::Account;
+use crate::interest::Sub;
+use crate::limits::{IMPORT_HOPS_MAX, PENDING_RESPONSES_MAX};
+use crate::options::ResponseType;
+
+/// First token of the reply subjects that exporters see.
+const PREFIX: &str = "_R_.";
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Random characters of a reply subject: nobody guesses another's within its life.
+const RANDOM_CHARS: usize = 14;
+
+/// A request that crossed.
+pub struct Asked {
+    pub importer: Weak<Account>,
+    /// Where the requestor wants its answer.
+    pub reply: Box<[u8]>,
+    pub response: ResponseType,
+    pub threshold: Duration,
+    pub requestor: Option<ClientInfo>,
+    /// Set when this request is measured.
+    pub sample: Option<Sample>,
+}
+
+struct Pending {
+    asked: Asked,
+    /// For measuring, and for the wait for an answer.
+    since: Instant,
+    started: SystemTime,
+}
+
+/// The open requests into one account.
+pub struct Responses {
+    exporter: Weak<Account>,
+    pending: Mutex<HashMap<Box<[u8]>, Pending>>,
+}
+
+impl Responses {
+    pub fn new(exporter: &Arc<Account>) -> Arc<Self> {
+        Arc::new(Self {
+            exporter: Arc::downgrade(exporter),
+            pending: Mutex::default(),
+        })
+    }
+
+    /// The subscription that catches the answers.
+    pub fn subscription(self: &Arc<Self>) -> Arc<Sub> {
+        let target = Handler::target(self.clone());
+        Arc::new(Sub::new(format!("{PREFIX}>").as_bytes(), None, b"", target))
+    }
+
+    /// Notes a request; yields the reply subject for the exporter. `None` when too many are open.
+    pub fn expect(&self, asked: Asked, random: u32) -> Option<Vec<u8>> {
+        let mut pending = self.pending.lock();
+        if pending.len() >= PENDING_RESPONSES_MAX {
+            return None;
+        }
+        let mut subject = PREFIX.as_bytes().to_vec();
+        subject.extend(token(random));
+        let entry = Pending {
+            asked,
+            since: Instant::now(),
+            started: SystemTime::now(),
+        };
+        pending.insert(subject.as_slice().into(), entry);
+        Some(subject)
+    }
+
+    /// Nobody took the request: it is over.
+    pub fn nobody_there(&self, cx: &mut Cycle, reply: &[u8]) {
+        let gone = self.pending.lock().remove(reply);
+        if let Some(gone) = gone {
+            self.measure(cx, gone, Measured::NoResponders);
+        }
+    }
+
+    /// Ends requests whose answer is overdue.
+    pub fn sweep(&self, cx: &mut Cycle, now: Instant) {
+        let overdue: Vec<Pending> = {
+            let mut pending = self.pending.lock();
+            pending
+                .extract_if(|_, p| now.saturating_duration_since(p.since) >= p.asked.threshold)
+                .map(|(_, p)| p)
+                .collect()
+        };
+        for p in overdue {
+            let importer = p.asked.importer.upgrade();
+            let waits = importer.is_some_and(|i| i.interest.has_interest(&p.asked.reply));
+            let outcome = if waits {
+                Measured::TooSlow
+            } else {
+                Measured::RequestorGone
+            };
+            self.measure(cx, p, outcome);
+        }
+    }
+
+    /// Open requests.
+    pub fn len(&self) -> usize {
+        self.pending.lock().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn measure(&self, cx: &mut Cycle, p: Pending, outcome: Measured) {
+        if let (Some(sample), Some(exporter)) = (p.asked.sample, self.exporter.upgrade()) {
+            sample.publish(cx, &exporter, p.asked.requestor, outcome, p.started);
+        }
+    }
+}
+
+impl Service for Responses {
+    fn receive(
+        &self,
+        cx: &mut Cycle,
+        from: &Origin<'_>,
+        _sub: &Arc<Sub>,
+        msg: &Message<'_>,
+    ) -> bool {
+        let mut pending = self.pending.lock();
+        let Some(p) = pending.get_mut(msg.subject) else {
+            return false;
+        };
+        let (Some(importer), true) = (p.asked.importer.upgrade(), cx.hops < IMPORT_HOPS_MAX) else {
+            pending.remove(msg.subject);
+            return false;
+        };
+        let reply = p.asked.reply.clone();
+        let last = p.asked.response == ResponseType::Single || msg.body().is_empty();
+        // Every answer of many begins the wait for the next.
+        let waited = p.since.elapsed();
+        let sample = p.asked.sample.take();
+        let (requestor, started) = (p.asked.requestor.clone(), p.started);
+        if last {
+            pending.remove(msg.subject);
+        } else {
+            p.since = Instant::now();
+        }
+        drop(pending);
+        if let (Some(sample), Some(exporter)) = (sample, self.exporter.upgrade()) {
+            let responder = from
+                .receiver
+                .and_then(|r| r.client_info(true))
+                .map(Box::new);
+            let outcome = Measured::Answered { responder, waited };
+            sample.publish(cx, &exporter, requestor, outcome, started);
+        }
+        cx.hops += 1;
+        let matched = importer.interest.matches(&reply);
+        let inner = Origin {
+            account: &importer,
+            receiver: from.receiver,
+        };
+        let own = std::mem::take(&mut cx.traffic);
+        let delivered = to_all(cx, &inner, &matched, &msg.answer_on(&reply));
+        importer
+            .traffic
+            .add(&std::mem::replace(&mut cx.traffic, own));
+        cx.hops -= 1;
+        if !delivered {
+            self.pending.lock().remove(msg.subject);
+        }
+        delivered
+    }
+}
+
+/// Random characters; `seed` alone would be guessable.
+fn token(seed: u32) -> [u8; RANDOM_CHARS] {
+    let mut raw = [0u8; RANDOM_CHARS];
+    if getrandom::fill(&mut raw).is_err() {
+        for (n, b) in raw.iter_mut().enumerate() {
+            *b = (seed >> (n % 4 * 8)) as u8;
+        }
+    }
+    raw.map(|b| DIGITS[usize::from(b) % DIGITS.len()])
+}
