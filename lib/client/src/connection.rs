@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut, BytesMut};
-use nats_proto::encode;
 use nats_proto::info::ServerInfo;
 use nats_proto::server_op::{self, Delivery, ServerOp, Step};
 use tokio::io::{AsyncReadExt, AsyncWrite};
@@ -292,10 +291,7 @@ impl<'a> Connection<'a> {
 
     fn other(&mut self, op: ServerOp) -> Result<(), Lost> {
         match op {
-            ServerOp::Ping => self
-                .shared
-                .outbox
-                .with(|state| state.buf.extend_from_slice(encode::PONG)),
+            ServerOp::Ping => self.shared.outbox.answer_ping(),
             ServerOp::Pong => self.shared.outbox.pong_arrived(),
             ServerOp::Ok | ServerOp::Message(_) => {}
             ServerOp::Info(range) => {

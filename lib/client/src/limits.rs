@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Connected: above this many unsent bytes publishers wait for the socket.
 pub const WRITE_BUFFER_BYTES: usize = 512 * 1024;
+/// Room for answers to pings above the write buffer's bound.
+pub const PONGS_BYTES: usize = 64 * 1024;
 /// Disconnected: publishing fails above this many pending bytes.
 pub const PENDING_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 /// An empty write buffer larger than this is given back when the connection is idle.

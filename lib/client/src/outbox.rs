@@ -205,7 +205,17 @@ impl Outbox {
         });
     }
 
-    /// Answers the oldest PING.
+    /// Answers a PING of the server. One that pings without reading has no claim to answers: they must not fill our
+    /// memory.
+    pub(crate) fn answer_ping(&self) {
+        self.with(|state| {
+            if state.buf.len() < self.write_limit.saturating_add(limits::PONGS_BYTES) {
+                state.buf.extend_from_slice(encode::PONG);
+            }
+        });
+    }
+
+    /// Answers the oldest PING of ours.
     pub(crate) fn pong_arrived(&self) {
         let waiter = self.state.lock().pongs.pop_front().flatten();
         if let Some(waiter) = waiter {
@@ -401,6 +411,15 @@ mod tests {
         assert_eq!(buffered(&outbox), "PUB a 1\r\n3\r\nPUB a 1\r\n4\r\n");
         assert_eq!(pong.try_recv(), Ok(Err(FlushError::Disconnected)));
         assert_eq!(outbox.phase(), Phase::Disconnected);
+    }
+
+    #[test]
+    fn a_server_that_pings_without_reading_cannot_fill_our_memory() {
+        let outbox = outbox(Phase::Connected);
+        for _ in 0..100_000 {
+            outbox.answer_ping();
+        }
+        assert!(outbox.with(|state| state.buf.len()) <= 64 + limits::PONGS_BYTES + 6);
     }
 
     #[test]

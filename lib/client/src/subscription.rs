@@ -306,6 +306,10 @@ async fn drain(client: &Client, entry: &Entry) -> Result<(), DrainError> {
     let answer = client.flush_within(limits::DRAIN_TIMEOUT).await;
     shared.registry.remove(entry.sid);
     entry.end();
+    if answer.is_err() {
+        // A new connection may have begun with this subscription before it was removed.
+        shared.write_control(|buf| encode::unsubscribe(buf, entry.sid, None));
+    }
     match answer {
         Ok(()) => Ok(()),
         Err(FlushError::Closed) => Err(DrainError::Closed),
