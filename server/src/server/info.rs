@@ -8,6 +8,9 @@ use super::identity::{PROTO, ServerIdentity, VERSION};
 use crate::conn::Shared;
 use crate::options::Options;
 
+/// The level of the JetStream API that clients switch features on. The reference tells it with JetStream off as well.
+const API_LEVEL: i32 = 5;
+
 /// What INFO says to everybody.
 pub fn common(
     identity: &ServerIdentity,
@@ -16,6 +19,7 @@ pub fn common(
     auth_required: bool,
 ) -> ServerInfo {
     let tls = options.tls.as_ref();
+    let (host, port) = advertised(options, listen);
     ServerInfo {
         server_id: identity.id.clone(),
         server_name: identity.name.clone(),
@@ -25,26 +29,29 @@ pub fn common(
             .unwrap_or_default()
             .to_owned(),
         go: concat!("rust ", env!("CARGO_PKG_VERSION")).to_owned(),
-        host: options.listen.host.clone(),
-        port: listen.port(),
+        host,
+        port,
         headers: !options.no_header_support,
         auth_required,
         tls_required: tls.is_some() && !options.allow_non_tls,
         tls_verify: tls.is_some_and(|t| t.verify || t.verify_and_map),
         tls_available: tls.is_some() && options.allow_non_tls,
         max_payload: options.limits.max_payload.map_or(-1, i64::from),
-        connect_urls: connect_urls(options, listen),
+        api_lvl: API_LEVEL,
         xkey: identity.xkey.clone(),
         ..ServerInfo::default()
     }
 }
 
-/// Where else clients may connect: told only when somebody configured it, as this server alone knows no others.
-fn connect_urls(options: &Options, listen: SocketAddr) -> Vec<String> {
-    match &options.client_advertise {
-        Some(advertise) if advertise.contains(':') => vec![advertise.clone()],
-        Some(advertise) => vec![format!("{advertise}:{}", listen.port())],
-        None => Vec::new(),
+/// Host and port that clients are told: where the server listens, unless somebody configured another address.
+fn advertised(options: &Options, listen: SocketAddr) -> (String, u16) {
+    let Some(advertise) = &options.client_advertise else {
+        return (options.listen.host.clone(), listen.port());
+    };
+    let parted = advertise.rsplit_once(':');
+    match parted.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
+        Some((host, port)) => (host.to_owned(), port),
+        None => (advertise.clone(), listen.port()),
     }
 }
 
@@ -59,6 +66,11 @@ pub fn line(common: &ServerInfo, to: &Shared, shown_ip: String, connect_info: bo
         if let Some(account) = to.account() {
             info.remote_account = account.name.to_string();
             info.acc_is_sys = account.is_system();
+            if let Some(max) = account.settings().limits.max_payload.map(i64::from)
+                && (info.max_payload < 0 || max < info.max_payload)
+            {
+                info.max_payload = max;
+            }
         }
     }
     let mut out = b"INFO ".to_vec();
