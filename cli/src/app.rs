@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands;
@@ -25,7 +25,6 @@ use crate::reference;
     max_term_width = 120,
     disable_version_flag = true,
     subcommand_required = true,
-    arg_required_else_help = true,
     after_help = "Examples:\n  \
         nats pub orders.new 'hello'             publish a message\n  \
         nats sub 'orders.>'                     show the messages of a subject\n  \
@@ -65,9 +64,13 @@ fn run(args: Vec<OsString>) -> Result {
     {
         return crate::out!("{}", text?);
     }
-    let matches = match command().try_get_matches_from(args) {
+    if args.len() <= 1 {
+        // As the reference tool: somebody who types nothing but the name wants to know what there is.
+        return crate::outln!("{}", command().render_help());
+    }
+    let matches = match command().try_get_matches_from(&args) {
         Ok(matches) => matches,
-        Err(error) => return usage(error),
+        Err(error) => return usage(error, &args),
     };
     let app = App::from_arg_matches(&matches).map_err(|e| CliError::new(e.to_string()))?;
     let globals = Globals::load(app.globals)?;
@@ -81,24 +84,65 @@ fn run(args: Vec<OsString>) -> Result {
     result
 }
 
-/// Help and version go to standard output and succeed; every mistake goes to standard error and ends with exit code 1, as in the
-/// reference tool.
-fn usage(error: clap::Error) -> Result {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            error.print()?;
-            Ok(())
+/// Help and version go to standard output and succeed; every mistake goes to standard error and ends with exit code 1, as
+/// in the reference tool.
+fn usage(mut error: clap::Error, args: &[OsString]) -> Result {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        error.print()?;
+        return Ok(());
+    }
+    // The usage line that comes with an error names every flag that has a variable set; the plain one is of more use.
+    error.remove(ContextKind::Usage);
+    let mut tree = command();
+    tree.build();
+    let chosen = chosen_command(&mut tree, args.get(1..).unwrap_or_default());
+    let missing = [
+        ErrorKind::MissingSubcommand,
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+    ];
+    let text = if missing.contains(&error.kind()) {
+        format!(
+            "nats: error: a command is missing\n\n{}",
+            chosen.render_help()
+        )
+    } else {
+        let text = error.render().to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        let text = text
+            .split("\n\nFor more information")
+            .next()
+            .unwrap_or(text)
+            .trim_end();
+        let name = chosen.get_bin_name().unwrap_or("nats").to_owned();
+        format!(
+            "nats: error: {text}\n\n{}\n\nFor more information, try '{name} --help'.\n",
+            chosen.render_usage()
+        )
+    };
+    // Nobody to tell when standard error is closed.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+    Err(CliError::exit(1))
+}
+
+/// The innermost command that the arguments name.
+fn chosen_command<'a>(tree: &'a mut Command, args: &[OsString]) -> &'a mut Command {
+    let Some((first, rest)) = args.split_first() else {
+        return tree;
+    };
+    let named = |child: &Command| {
+        let mut names = std::iter::once(child.get_name()).chain(child.get_all_aliases());
+        names.any(|name| first == name)
+    };
+    let position = tree.get_subcommands().position(named);
+    match position {
+        Some(position) => {
+            let mut children: Vec<_> = tree.get_subcommands_mut().collect();
+            chosen_command(children.swap_remove(position), rest)
         }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            error.print()?;
-            Err(CliError::exit(1))
-        }
-        _ => {
-            let text = error.render().to_string();
-            let text = text.strip_prefix("error: ").unwrap_or(&text);
-            let _ = write!(io::stderr().lock(), "nats: error: {text}");
-            Err(CliError::exit(1))
-        }
+        None => chosen_command(tree, rest),
     }
 }
 

@@ -154,13 +154,14 @@ fn wrong_usage_ends_with_exit_code_1_and_help_with_0() {
         &["nope"],
         &["pub", "a", "b", "--nope"],
         &["--timeout", "abc", "rtt"],
-        &[],
+        &["context"],
     ] {
         let outcome = nats(home, args);
         assert_eq!(outcome.code, 1, "{args:?}: {outcome:?}");
     }
     for args in [
-        &["--help"][..],
+        &[][..],
+        &["--help"],
         &["pub", "--help"],
         &["help", "sub"],
         &["--version"],

@@ -159,13 +159,13 @@ impl Report {
             ));
         }
         text.push_str(&format!(
-            "\n  NATS {label} aggregated stats: {}\n",
+            "\n NATS {label} aggregated stats: {}\n",
             total.speed()
         ));
         let (min, mean, max, deviation) = self.rates();
         let number = |value: f64| format::count(value as u64);
         text.push_str(&format!(
-            "  message rates min {} | avg {} | max {} | stddev {} msgs\n",
+            " message rates min {} | avg {} | max {} | stddev {} msgs\n",
             number(min),
             number(mean),
             number(max),
@@ -175,7 +175,7 @@ impl Report {
             let l = &total.latencies;
             let us = |value| format!("{}us", format::decimal_to(value, 2));
             text.push_str(&format!(
-                "  latencies per operation min {} | avg {} | max {} | stddev {} | P50 {} | P90 {} | P99 {} | P99.9 {}\n",
+                " latencies per operation min {} | avg {} | max {} | stddev {} | P50 {} | P90 {} | P99 {} | P99.9: {}\n",
                 us(l.min_us()),
                 us(l.mean_us()),
                 us(l.max_us()),

@@ -18,12 +18,9 @@ use crate::parse;
 ///
 /// Run 'nats bench sub' in one terminal and 'nats bench pub' with the same subject and number of messages in another.
 #[derive(Debug, clap::Args)]
-#[command(
-    arg_required_else_help = true,
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         nats bench sub test.subject --clients 2 --msgs 1000000\n  \
-        nats bench pub test.subject --clients 2 --msgs 1000000 --size 256"
-)]
+        nats bench pub test.subject --clients 2 --msgs 1000000 --size 256")]
 pub struct Args {
     #[command(subcommand)]
     command: Benchmarks,

@@ -37,7 +37,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         .ok_or_else(none_selected)?;
     let context = store.load(&name)?;
     if args.json {
-        return output::json(&context.settings);
+        return output::json(&show::document(&context)?);
     }
     show::show(globals, &context, args.connect).await?;
     let overrides: Vec<_> = OVERRIDES

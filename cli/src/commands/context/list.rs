@@ -1,8 +1,8 @@
 //! `nats context ls`.
 
 use nats_client::context::{Context, Store};
-use serde_json::Value;
 
+use super::show;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::output::{self, Table};
@@ -57,7 +57,10 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         return Ok(());
     }
     if args.json {
-        let documents = contexts.iter().map(document).collect::<Result<Vec<_>>>()?;
+        let documents = contexts
+            .iter()
+            .map(show::document)
+            .collect::<Result<Vec<_>>>()?;
         return output::json(&documents);
     }
     if args.names {
@@ -76,13 +79,4 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         table.row([starred(context), context.settings.description.clone()]);
     }
     outln!("{}", table.render())
-}
-
-/// The settings as they stand in the file, and the name, which the reference tool leaves out.
-fn document(context: &Context) -> Result<Value> {
-    let mut document = serde_json::to_value(&context.settings)?;
-    if let Some(fields) = document.as_object_mut() {
-        fields.insert("name".to_owned(), Value::from(context.name.clone()));
-    }
-    Ok(document)
 }

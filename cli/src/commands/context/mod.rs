@@ -25,7 +25,6 @@ use crate::globals::Globals;
 #[derive(Debug, clap::Args)]
 #[command(
     visible_alias = "ctx",
-    arg_required_else_help = true,
     after_help = "Examples:\n  \
         nats context add dev -s nats://localhost:4222 --description 'Development' --select\n  \
         nats context ls\n  \

@@ -2,6 +2,7 @@
 
 use nats_client::Options;
 use nats_client::context::{Context, Settings};
+use serde_json::Value;
 
 use crate::error::Result;
 use crate::globals::Globals;
@@ -23,6 +24,16 @@ pub async fn show(globals: &Globals, context: &Context, connect: bool) -> Result
     }
     out!("{}\n", columns.render())?;
     Ok(problems)
+}
+
+/// The name, and the settings as they stand in the file.
+pub fn document(context: &Context) -> Result<Value> {
+    let mut document = serde_json::Map::new();
+    document.insert("name".to_owned(), Value::from(context.name.clone()));
+    if let Value::Object(settings) = serde_json::to_value(&context.settings)? {
+        document.extend(settings);
+    }
+    Ok(Value::Object(document))
 }
 
 fn describe(context: &Context, scheme: Scheme, problems: &mut usize) -> Columns {

@@ -75,7 +75,7 @@ async fn ask<T: DeserializeOwned>(
 fn nobody(name: Option<&str>) -> CliError {
     let (message, hint) = match name {
         Some(name) => (
-            format!("no instances of service {name:?} found"),
+            format!("no service instances found for {name:?}"),
             "see which there are: nats service list",
         ),
         None => (

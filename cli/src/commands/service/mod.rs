@@ -18,7 +18,6 @@ use crate::globals::Globals;
 #[derive(Debug, clap::Args)]
 #[command(
     visible_alias = "micro",
-    arg_required_else_help = true,
     after_help = "Examples:\n  \
         nats service serve demo\n  \
         nats service list\n  \

@@ -45,7 +45,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let client = globals.connect().await?;
     let infos = discovery::infos(globals, &client, Some(&args.service), None, true).await?;
     let info = infos.into_iter().next().ok_or_else(|| {
-        CliError::new(format!("no instances of service {:?} found", args.service))
+        CliError::new(format!("no service instances found for {:?}", args.service))
     })?;
     let subject = subject_of(&info, &args.endpoint)?;
     let piped = !std::io::stdin().is_terminal();

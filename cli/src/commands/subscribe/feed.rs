@@ -6,12 +6,16 @@ use nats_client::{Client, Message, PendingLimits, SubscribeOptions, Subscription
 use nats_proto::subject;
 use tokio::sync::mpsc;
 
+use super::Args;
 use crate::error::{CliError, Result};
 use crate::signals::interrupted;
 
 /// Batches that wait between the subscriptions and the display. When the display is slower than that, messages wait in the
 /// client's subscription, whose limits say when they are lost.
 const BATCHES_WAITING: usize = 16;
+
+/// How the reply subjects of messages from JetStream consumers begin.
+const ACK_PREFIX: &str = "$JS.ACK.";
 
 /// Messages of all subscriptions.
 pub struct Feed {
@@ -23,6 +27,7 @@ pub struct Feed {
     ignore: Vec<String>,
     wait: Option<Duration>,
     count: Option<u64>,
+    ack: bool,
     received: u64,
 }
 
@@ -48,21 +53,17 @@ pub enum Next {
 }
 
 impl Feed {
-    pub fn new(
-        client: Client,
-        ignore: &[String],
-        wait: Option<Duration>,
-        count: Option<u64>,
-    ) -> Self {
+    pub fn new(client: Client, args: &Args) -> Self {
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
         Self {
             client,
             sender: Some(sender),
             receiver,
             subjects: Vec::new(),
-            ignore: ignore.to_vec(),
-            wait,
-            count: count.filter(|count| *count > 0),
+            ignore: args.ignore.clone(),
+            wait: args.wait,
+            count: args.count.filter(|count| *count > 0),
+            ack: args.ack,
             received: 0,
         }
     }
@@ -164,16 +165,33 @@ impl Feed {
         let Some(sender) = self.sender.clone() else {
             return;
         };
+        let acknowledging = self.ack.then(|| self.client.clone());
         tokio::spawn(async move {
             loop {
                 let mut messages = Vec::new();
                 if subscription.next_batch(&mut messages).await == 0 {
                     return;
                 }
+                if let Some(client) = &acknowledging {
+                    acknowledge(client, &messages).await;
+                }
                 if sender.send(Arrival { origin, messages }).await.is_err() {
                     return;
                 }
             }
         });
+    }
+}
+
+/// Answers those messages whose reply subject is that of an acknowledgement.
+async fn acknowledge(client: &Client, messages: &[Message]) {
+    for reply in messages
+        .iter()
+        .filter_map(Message::reply)
+        .filter(|reply| reply.starts_with(ACK_PREFIX))
+    {
+        if let Err(error) = client.publish(reply, "").await {
+            log_line!("Acknowledging message via subject {reply} failed: {error}");
+        }
     }
 }

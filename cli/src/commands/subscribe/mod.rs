@@ -106,6 +106,14 @@ pub struct Args {
     #[arg(long)]
     graph: bool,
 
+    /// Acknowledge messages that a JetStream consumer delivers to the subject
+    #[arg(long, overrides_with = "no_ack")]
+    ack: bool,
+
+    /// Acknowledge nothing (default)
+    #[arg(long, overrides_with = "ack", hide = true)]
+    no_ack: bool,
+
     #[command(flatten)]
     jetstream: JetStreamArgs,
 }
@@ -115,10 +123,6 @@ pub struct Args {
 struct JetStreamArgs {
     #[arg(long, hide = true)]
     durable: Option<String>,
-    #[arg(long, hide = true)]
-    ack: bool,
-    #[arg(long, hide = true)]
-    no_ack: bool,
     #[arg(long, hide = true)]
     start_sequence: Option<u64>,
     #[arg(long, hide = true)]
@@ -151,12 +155,17 @@ pub async fn run(globals: &Globals, mut args: Args) -> Result {
         args.subjects.push(client.new_inbox());
     }
     if !args.is_quiet() || args.inbox {
-        log_line!("Subscribing on {}", args.subjects.join(", "));
+        let acknowledging = if args.ack {
+            " with acknowledgement of JetStream messages"
+        } else {
+            ""
+        };
+        log_line!("Subscribing on {}{acknowledging}", args.subjects.join(", "));
         if !args.ignore.is_empty() {
             log_line!("Ignored subjects: {}", args.ignore.join(", "));
         }
     }
-    let mut feed = Feed::new(client, &args.ignore, args.wait, args.count);
+    let mut feed = Feed::new(client, &args);
     // Before the requests, or the first replies would be missed.
     if args.match_replies {
         let inboxes = format!("{}.>", globals.inbox_prefix());
@@ -239,7 +248,6 @@ impl JetStreamArgs {
     fn refuse(&self) -> Result {
         let given = [
             ("--durable", self.durable.is_some()),
-            ("--ack", self.ack),
             ("--start-sequence", self.start_sequence.is_some()),
             ("--all", self.all),
             ("--new", self.new),

@@ -13,10 +13,13 @@ use crate::messaging::{Display, Form, Incoming};
 /// Requests whose reply has not come yet; when there are more the oldest ones are shown without.
 const UNANSWERED_MAX: usize = 10_000;
 
+/// Replies that may come before their request.
+const EARLY_MAX: usize = 1_000;
+
 pub(super) async fn run(args: &Args, mut feed: Feed, display: &Display) -> Result {
     // Not line by line: a subscription may bring a million messages per second.
     let mut out = BufWriter::with_capacity(64 << 10, std::io::stdout());
-    let mut unanswered = args.match_replies.then(Unanswered::default);
+    let mut matcher = args.match_replies.then(Matcher::default);
     let mut number = 0;
     loop {
         match feed.next(None).await? {
@@ -26,25 +29,28 @@ pub(super) async fn run(args: &Args, mut feed: Feed, display: &Display) -> Resul
                 for message in messages {
                     number += 1;
                     let message = incoming(&message);
-                    let shown = match &mut unanswered {
-                        Some(requests) if message.reply.is_some() => requests.keep(message, number),
-                        _ => Some((message, number)),
+                    let shown = match &mut matcher {
+                        Some(matcher) if message.reply.is_some() => {
+                            matcher.request(message, number)
+                        }
+                        _ => Some(Shown {
+                            message,
+                            number,
+                            reply: None,
+                        }),
                     };
-                    if let Some((message, number)) = shown {
-                        display.show(&mut out, &message, None, number).await?;
-                        progress(&display.form, number)?;
+                    if let Some(shown) = shown {
+                        shown.by(display, &mut out).await?;
                     }
                 }
             }
             Next::Messages(Origin::Replies, messages) => {
                 for reply in messages {
-                    let request = unanswered
+                    let shown = matcher
                         .as_mut()
-                        .and_then(|requests| requests.answered_by(reply.subject()));
-                    if let Some((request, number)) = request {
-                        display
-                            .show(&mut out, &request, Some(&incoming(&reply)), number)
-                            .await?;
+                        .and_then(|matcher| matcher.reply(incoming(&reply)));
+                    if let Some(shown) = shown {
+                        shown.by(display, &mut out).await?;
                     }
                 }
             }
@@ -52,12 +58,12 @@ pub(super) async fn run(args: &Args, mut feed: Feed, display: &Display) -> Resul
         if feed.is_idle() {
             out.flush()?;
         }
-        if feed.is_complete() && unanswered.as_ref().is_none_or(Unanswered::is_empty) {
+        if feed.is_complete() && matcher.as_ref().is_none_or(Matcher::is_empty) {
             break;
         }
     }
-    for (request, number) in unanswered.into_iter().flat_map(Unanswered::rest) {
-        display.show(&mut out, &request, None, number).await?;
+    for shown in matcher.into_iter().flat_map(Matcher::rest) {
+        shown.by(display, &mut out).await?;
     }
     out.flush()?;
     Ok(())
@@ -81,30 +87,76 @@ fn incoming(message: &Message) -> Incoming {
     }
 }
 
-/// Requests by the subject on which their reply will come.
-#[derive(Default)]
-struct Unanswered {
-    requests: HashMap<String, (Incoming, u64)>,
-    order: VecDeque<String>,
+/// A message to be printed, with its reply when the two were matched.
+struct Shown {
+    message: Incoming,
+    number: u64,
+    reply: Option<Incoming>,
 }
 
-impl Unanswered {
-    /// Keeps a request; when there are too many, the oldest one comes back to be shown without its reply.
-    fn keep(&mut self, request: Incoming, number: u64) -> Option<(Incoming, u64)> {
-        let reply = request.reply.clone()?;
-        self.order.push_back(reply.clone());
-        self.requests.insert(reply, (request, number));
+impl Shown {
+    async fn by(self, display: &Display, out: &mut impl Write) -> Result {
+        display
+            .show(out, &self.message, self.reply.as_ref(), self.number)
+            .await?;
+        progress(&display.form, self.number)
+    }
+}
+
+/// Pairs requests with their replies. The two come over different subscriptions, so that either may be seen first.
+#[derive(Default)]
+struct Matcher {
+    /// By the subject on which the reply will come.
+    requests: HashMap<String, (Incoming, u64)>,
+    order: VecDeque<String>,
+    /// Replies whose request has not been seen yet; most of them never will be.
+    early: HashMap<String, Incoming>,
+    early_order: VecDeque<String>,
+}
+
+impl Matcher {
+    /// Takes a request. It comes back with its reply when that is there; without, when too many wait and it is the
+    /// oldest one.
+    fn request(&mut self, request: Incoming, number: u64) -> Option<Shown> {
+        let subject = request.reply.clone()?;
+        if let Some(reply) = self.early.remove(&subject) {
+            return Some(Shown {
+                message: request,
+                number,
+                reply: Some(reply),
+            });
+        }
+        self.order.push_back(subject.clone());
+        self.requests.insert(subject, (request, number));
         while self.requests.len() > UNANSWERED_MAX || self.order.len() > 2 * UNANSWERED_MAX {
             let oldest = self.order.pop_front()?;
-            if let Some(request) = self.requests.remove(&oldest) {
-                return Some(request);
+            if let Some((message, number)) = self.requests.remove(&oldest) {
+                return Some(Shown {
+                    message,
+                    number,
+                    reply: None,
+                });
             }
         }
         None
     }
 
-    fn answered_by(&mut self, subject: &str) -> Option<(Incoming, u64)> {
-        self.requests.remove(subject)
+    /// Takes a reply; the request comes back with it when that is there.
+    fn reply(&mut self, reply: Incoming) -> Option<Shown> {
+        if let Some((message, number)) = self.requests.remove(&reply.subject) {
+            return Some(Shown {
+                message,
+                number,
+                reply: Some(reply),
+            });
+        }
+        self.early_order.push_back(reply.subject.clone());
+        self.early.insert(reply.subject.clone(), reply);
+        if self.early_order.len() > EARLY_MAX {
+            let oldest = self.early_order.pop_front()?;
+            self.early.remove(&oldest);
+        }
+        None
     }
 
     fn is_empty(&self) -> bool {
@@ -112,9 +164,16 @@ impl Unanswered {
     }
 
     /// Those that never got a reply, in the order in which they came.
-    fn rest(self) -> Vec<(Incoming, u64)> {
-        let mut rest: Vec<_> = self.requests.into_values().collect();
-        rest.sort_by_key(|(_, number)| *number);
+    fn rest(self) -> Vec<Shown> {
+        let waiting = self.requests.into_values();
+        let mut rest: Vec<_> = waiting
+            .map(|(message, number)| Shown {
+                message,
+                number,
+                reply: None,
+            })
+            .collect();
+        rest.sort_by_key(|shown| shown.number);
         rest
     }
 }
@@ -130,21 +189,28 @@ mod tests {
         }
     }
 
+    fn reply(subject: &str) -> Incoming {
+        Incoming {
+            subject: subject.into(),
+            ..Incoming::default()
+        }
+    }
+
     #[test]
-    fn a_reply_finds_its_request_once() {
-        let mut unanswered = Unanswered::default();
-        assert!(unanswered.keep(request("r1"), 1).is_none());
-        assert!(unanswered.keep(request("r2"), 2).is_none());
+    fn a_reply_finds_its_request_once_whichever_came_first() {
+        let mut matcher = Matcher::default();
+        assert!(matcher.request(request("r1"), 1).is_none());
+        assert!(matcher.request(request("r2"), 2).is_none());
+        let pair = matcher.reply(reply("r2")).unwrap();
+        assert_eq!((pair.number, pair.reply.is_some()), (2, true));
+        assert!(matcher.reply(reply("r3")).is_none());
+        let pair = matcher.request(request("r3"), 3).unwrap();
+        assert_eq!((pair.number, pair.reply.is_some()), (3, true));
         assert_eq!(
-            unanswered.answered_by("r2").map(|(_, number)| number),
-            Some(2)
-        );
-        assert!(unanswered.answered_by("r2").is_none());
-        assert_eq!(
-            unanswered
+            matcher
                 .rest()
                 .into_iter()
-                .map(|(_, number)| number)
+                .map(|shown| shown.number)
                 .collect::<Vec<_>>(),
             [1]
         );
@@ -152,21 +218,31 @@ mod tests {
 
     #[test]
     fn requests_without_replies_do_not_pile_up() {
-        let mut unanswered = Unanswered::default();
+        let mut matcher = Matcher::default();
         let mut returned = Vec::new();
         for number in 0..(UNANSWERED_MAX as u64 + 5) {
-            returned.extend(
-                unanswered
-                    .keep(request(&format!("r{number}")), number)
-                    .map(|(_, number)| number),
-            );
+            let shown = matcher.request(request(&format!("r{number}")), number);
+            returned.extend(shown.map(|shown| shown.number));
         }
         assert_eq!(returned, [0, 1, 2, 3, 4]);
         for number in 0..3 * UNANSWERED_MAX as u64 {
-            let reply = format!("again{number}");
-            unanswered.keep(request(&reply), number);
-            unanswered.answered_by(&reply);
+            let subject = format!("again{number}");
+            matcher.request(request(&subject), number);
+            matcher.reply(reply(&subject));
         }
-        assert!(unanswered.order.len() <= 2 * UNANSWERED_MAX);
+        assert!(matcher.order.len() <= 2 * UNANSWERED_MAX);
+    }
+
+    #[test]
+    fn replies_without_requests_do_not_pile_up() {
+        let mut matcher = Matcher::default();
+        for number in 0..3 * EARLY_MAX {
+            matcher.reply(reply(&format!("r{number}")));
+        }
+        assert_eq!(
+            (matcher.early.len(), matcher.early_order.len()),
+            (EARLY_MAX, EARLY_MAX)
+        );
+        assert!(matcher.request(request("r0"), 1).is_none());
     }
 }

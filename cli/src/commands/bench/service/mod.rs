@@ -10,12 +10,9 @@ use crate::globals::Globals;
 
 /// Measure requests and replies
 #[derive(Debug, clap::Args)]
-#[command(
-    arg_required_else_help = true,
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         nats bench service serve test.service --clients 2\n  \
-        nats bench service request test.service --clients 8 --msgs 100000"
-)]
+        nats bench service request test.service --clients 8 --msgs 100000")]
 pub struct Args {
     #[command(subcommand)]
     command: Sides,
