@@ -408,3 +408,78 @@ fn remote_addresses_get_the_usual_port() {
         .collect();
     assert_eq!(ports, [Some(7422), Some(5)]);
 }
+
+/// Nests a value under the path of a key, in maps alone or with a list around the innermost map.
+fn nested(path: &str, value: &str, in_list: bool) -> String {
+    let names: Vec<&str> = path.split('.').collect();
+    let mut text = format!("{}: {value}", names[names.len() - 1]);
+    for (index, name) in names[..names.len() - 1].iter().enumerate().rev() {
+        let innermost = index + 2 == names.len();
+        text = if in_list && innermost {
+            format!("{name}: [{{ {text} }}]")
+        } else {
+            format!("{name} {{ {text} }}")
+        };
+    }
+    text
+}
+
+#[test]
+fn no_value_of_any_key_makes_reading_panic() {
+    let values = [
+        "x",
+        "''",
+        "0",
+        "-1",
+        "1",
+        "100",
+        "65536",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "1.5",
+        "-1e9",
+        "true",
+        "off",
+        "\"10s\"",
+        "\"-1s\"",
+        "\"9999999h\"",
+        "\"10G\"",
+        "\"99999999999G\"",
+        "\"é\"",
+        "[]",
+        "[1]",
+        "[x, y]",
+        "{}",
+        "{x: 1}",
+        "[{}]",
+        "[{x: {}}]",
+        "\"h:1\"",
+        "\"[::1\"",
+        "\"nats://u:p@[h\"",
+        "\"%zz://\"",
+        "2006-01-02T15:04:05Z",
+        "\"a.*.>\"",
+        "\"URL(\"",
+    ];
+    let page = reference_markdown();
+    let paths = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let mut read = 0;
+    for path in paths {
+        for value in values {
+            for in_list in [false, true] {
+                let text = nested(path, value, in_list);
+                if let Ok(loaded) = Options::from_text(&text) {
+                    let _ = (
+                        loaded.options.unavailable(),
+                        loaded.options.obstacles(),
+                        diff(&loaded.options, &Options::default()),
+                    );
+                    read += 1;
+                }
+            }
+        }
+    }
+    assert!(read > 1000, "only {read} texts were read");
+}

@@ -390,6 +390,23 @@ static CALLOUT_KEYS: &[Key<CalloutDraft>] = &[
     ),
 ];
 
+static PROXY_ENTRY_KEYS: &[Key<String>] = &[Key {
+    name: "key",
+    aliases: &["public_key"],
+    kind: "public key",
+    default: "required",
+    reload: Reload::Inside,
+    doc: "Public key of a proxy.",
+    read: |key, setting, reading| {
+        *key = setting::text(setting, reading).unwrap_or_default();
+        if nats_jwt::nkey::PublicKey::parse(key).is_err() {
+            reading.bad(setting, format!("invalid proxy key {key:?}"));
+        }
+    },
+    change: |_, _| Vec::new(),
+    inner: Vec::new,
+}];
+
 static PROXY_KEYS: &[Key<Vec<String>>] = &[Key {
     name: "trusted",
     aliases: &[],
@@ -399,7 +416,7 @@ static PROXY_KEYS: &[Key<Vec<String>>] = &[Key {
     doc: "Public keys of the proxies, each as `key` or `public_key`.",
     read: |keys, setting, reading| *keys = trusted_proxies(setting, reading),
     change: |_, _| Vec::new(),
-    inner: Vec::new,
+    inner: || rows(PROXY_ENTRY_KEYS),
 }];
 
 fn manual(keys: &'static [Key<Authorization>]) -> Vec<Row> {
@@ -626,28 +643,12 @@ fn public_key(
 }
 
 fn trusted_proxies(setting: &Setting<'_>, reading: &mut Reading) -> Vec<String> {
-    static ENTRY_KEYS: &[Key<String>] = &[Key {
-        name: "key",
-        aliases: &["public_key"],
-        kind: "public key",
-        default: "required",
-        reload: Reload::Inside,
-        doc: "Public key of a proxy.",
-        read: |key, setting, reading| {
-            *key = setting::text(setting, reading).unwrap_or_default();
-            if nats_jwt::nkey::PublicKey::parse(key).is_err() {
-                reading.bad(setting, format!("invalid proxy key {key:?}"));
-            }
-        },
-        change: |_, _| Vec::new(),
-        inner: Vec::new,
-    }];
     let mut keys = Vec::new();
     for node in setting::list(setting, reading).unwrap_or_default() {
         let mut key = String::new();
         if read_map(
             &mut key,
-            ENTRY_KEYS,
+            PROXY_ENTRY_KEYS,
             &Setting {
                 name: setting.name,
                 node,

@@ -8,7 +8,9 @@ use super::authorization::{authorization, has_key};
 use super::limits::write_timeout;
 use super::permissions::permissions;
 use super::setting::{self, Reading, Setting};
-use super::table::{Apply, Key, Reload, change_unseen, differences, key, read_map, rows};
+use super::table::{
+    Apply, Key, Reload, change_unseen, differences, key, read_map, rows, with_rows,
+};
 use super::tls_keys;
 use super::{Listener, Options, Permissions, Secret, ServerUrl, Tls, WriteTimeout};
 
@@ -258,17 +260,20 @@ static BLOCK_KEYS: &[Key<Cluster>] = &[
         "Accounts with a connection of their own.",
         pinned_accounts = setting::texts
     ),
-    key!(
-        "compression",
-        "mode or {mode, rtt_thresholds}",
-        "accept",
-        Reload::Inside,
-        "off, accept, on, s2_fast, s2_better, s2_best, s2_auto (by round-trip time).",
-        compression = |setting: &Setting<'_>, reading: &mut Reading| compression(
-            setting,
-            reading,
-            CompressionMode::S2Fast
-        )
+    with_rows(
+        key!(
+            "compression",
+            "mode or {mode, rtt_thresholds}",
+            "accept",
+            Reload::Inside,
+            "off, accept, on, s2_fast, s2_better, s2_best, s2_auto (by round-trip time).",
+            compression = |setting: &Setting<'_>, reading: &mut Reading| compression(
+                setting,
+                reading,
+                CompressionMode::S2Fast
+            )
+        ),
+        || rows(COMPRESSION_KEYS),
     ),
     key!(
         "ping_interval",

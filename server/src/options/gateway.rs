@@ -6,7 +6,9 @@ use super::authorization::{authorization, has_key};
 use super::cluster::{deadline, url, urls};
 use super::limits::write_timeout;
 use super::setting::{self, Reading, Setting};
-use super::table::{Apply, Key, Reload, change_unseen, differences, key, read_map, rows};
+use super::table::{
+    Apply, Key, Reload, change_unseen, differences, key, read_map, rows, with_rows,
+};
 use super::tls_keys;
 use super::{Listener, Options, Secret, ServerUrl, Tls, WriteTimeout};
 
@@ -182,28 +184,31 @@ static BLOCK_KEYS: &[Key<Gateway>] = &[
         "Refuse clusters that are not in `gateways`.",
         reject_unknown_cluster = setting::truth
     ),
-    key!(
-        "gateways",
-        "list of {name, url, urls, tls}",
-        "none",
-        Reload::Rule {
-            words: "only `tls`",
-            permits: |old, new| {
-                let rest = |gateway: &Gateway| {
-                    let remotes = gateway.gateways.iter();
-                    remotes
-                        .map(|remote| RemoteGateway {
-                            tls: None,
-                            ..remote.clone()
-                        })
-                        .collect::<Vec<_>>()
-                };
-                rest(old) == rest(new)
+    with_rows(
+        key!(
+            "gateways",
+            "list of {name, url, urls, tls}",
+            "none",
+            Reload::Rule {
+                words: "only `tls`",
+                permits: |old, new| {
+                    let rest = |gateway: &Gateway| {
+                        let remotes = gateway.gateways.iter();
+                        remotes
+                            .map(|remote| RemoteGateway {
+                                tls: None,
+                                ..remote.clone()
+                            })
+                            .collect::<Vec<_>>()
+                    };
+                    rest(old) == rest(new)
+                },
+                apply: Apply::Tls,
             },
-            apply: Apply::Tls,
-        },
-        "The other clusters.",
-        gateways = remotes
+            "The other clusters.",
+            gateways = remotes
+        ),
+        || rows(REMOTE_KEYS),
     ),
     key!(
         "write_deadline",

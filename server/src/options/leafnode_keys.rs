@@ -13,7 +13,7 @@ use super::leafnodes::{
 use super::limits::write_timeout;
 use super::permissions::grants;
 use super::setting::{self, Reading, Setting};
-use super::table::{Apply, Key, Reload, change_unseen, key, read_map, rows};
+use super::table::{Apply, Key, Reload, change_unseen, key, read_map, rows, with_rows};
 use super::{GLOBAL_ACCOUNT, Secret, ServerUrl, tls_keys};
 
 /// Oldest release that a minimum may name: older ones do not say their version.
@@ -221,13 +221,16 @@ static AUTHORIZATION_KEYS: &[Key<LeafAuthorization>] = &[
         "Account that leaf nodes are bound to.",
         account = setting::optional_text
     ),
-    key!(
-        "users",
-        "list of {user, pass, account, proxy_required}",
-        "none",
-        Reload::Inside,
-        "Users with accounts.",
-        users = leaf_users
+    with_rows(
+        key!(
+            "users",
+            "list of {user, pass, account, proxy_required}",
+            "none",
+            Reload::Inside,
+            "Users with accounts.",
+            users = leaf_users
+        ),
+        || rows(USER_KEYS),
     ),
     key!(
         "timeout",
@@ -394,13 +397,16 @@ static REMOTE_KEYS: &[Key<RemoteLeaf>] = &[
         "Do not mask WebSocket frames.",
         ws_no_masking = setting::truth
     ),
-    key!(
-        "jetstream_cluster_migrate" | "js_cluster_migrate",
-        "boolean or {leader_migrate_delay}",
-        "false",
-        Reload::Inside,
-        "Move JetStream leaders away when the connection is lost.",
-        jetstream_cluster_migrate = migrate
+    with_rows(
+        key!(
+            "jetstream_cluster_migrate" | "js_cluster_migrate",
+            "boolean or {leader_migrate_delay}",
+            "false",
+            Reload::Inside,
+            "Move JetStream leaders away when the connection is lost.",
+            jetstream_cluster_migrate = migrate
+        ),
+        || rows(MIGRATE_KEYS),
     ),
     key!(
         "isolate_leafnode_interest" | "isolate",
@@ -442,13 +448,16 @@ static REMOTE_KEYS: &[Key<RemoteLeaf>] = &[
         "How long a connection attempt may take.",
         dial_timeout = deadline
     ),
-    key!(
-        "proxy",
-        "{url, username, password, timeout}",
-        "none",
-        Reload::Inside,
-        "HTTP proxy for WebSocket connections.",
-        proxy = proxy
+    with_rows(
+        key!(
+            "proxy",
+            "{url, username, password, timeout}",
+            "none",
+            Reload::Inside,
+            "HTTP proxy for WebSocket connections.",
+            proxy = proxy
+        ),
+        || rows(PROXY_KEYS),
     ),
     key!(
         "ignore_discovered_servers",
