@@ -16,7 +16,7 @@ use super::timers::{Due, Timers};
 use super::{ClosedReason, wire};
 use crate::account::TrafficSnapshot;
 use crate::auth::SlowCheck;
-use crate::router::{Cycle, Message, Outcome, Publisher};
+use crate::router::{Cycle, Message, Outcome, Publisher, trace};
 
 /// How far a connection has come.
 pub(super) enum Phase {
@@ -378,7 +378,14 @@ impl Session {
             self.trace_publish(p);
         }
         let msg = Message::published(p);
-        match self.publisher.publish(cx, &msg) {
+        let outcome = match msg.header_len {
+            0 => self.publisher.publish(cx, &msg),
+            _ if !trace::maybe(msg.header(), self.publisher.account()) => {
+                self.publisher.publish(cx, &msg)
+            }
+            _ => self.publisher.publish_traced(cx, &msg),
+        };
+        match outcome {
             Outcome::Delivered => {}
             Outcome::NoInterest => self.nobody_there(&msg),
             Outcome::SubjectDenied(destination) => {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use nats_api::system::ClientInfo;
+use nats_api::system::{ClientInfo, ServerInfo};
 use nats_proto::info::ConnectOptions;
 use parking_lot::Mutex;
 
@@ -26,7 +26,7 @@ pub struct Shared {
     /// What the client signs, as sent in INFO; empty when nothing is to be signed.
     pub nonce: String,
     /// The server it is connected to.
-    server_name: Arc<str>,
+    server: Arc<ServerInfo>,
     pub state: Mutex<SharedState>,
     commands: Mutex<Vec<Command>>,
     has_commands: AtomicBool,
@@ -115,11 +115,22 @@ impl Describe for Shared {
             info.name.clone_from(&state.client.name);
             info.lang.clone_from(&state.client.lang);
             info.ver.clone_from(&state.client.version);
-            info.server = self.server_name.to_string();
+            info.server = self.server.name.clone();
             info.kind = "Client".to_owned();
             info.client_type = "nats".to_owned();
         }
         Some(info)
+    }
+
+    fn server_info(&self) -> ServerInfo {
+        ServerInfo {
+            time: SystemTime::now().into(),
+            ..ServerInfo::clone(&self.server)
+        }
+    }
+
+    fn account_name(&self) -> Option<Arc<str>> {
+        self.state.lock().account.as_ref().map(|a| a.name.clone())
     }
 }
 
@@ -129,7 +140,7 @@ impl Shared {
         peer: SocketAddr,
         start: SystemTime,
         nonce: String,
-        server_name: Arc<str>,
+        server: Arc<ServerInfo>,
     ) -> Self {
         Self {
             receiver,
@@ -137,7 +148,7 @@ impl Shared {
             proxied: OnceLock::new(),
             start,
             nonce,
-            server_name,
+            server,
             state: Mutex::new(SharedState::default()),
             commands: Mutex::new(Vec::new()),
             has_commands: AtomicBool::new(false),

@@ -29,11 +29,24 @@ pub trait Admit: Host {
 
 /// A port that cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("Error listening on port: {address}, {source:?}")]
+#[error(
+    "Error listening on port: {address}, \"listen tcp {address}: bind: {}\"",
+    reason(source)
+)]
 pub struct ListenError {
     pub address: String,
     #[source]
     pub source: io::Error,
+}
+
+/// The system's words without its number.
+fn reason(source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => "address already in use".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "cannot assign requested address".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => source.to_string(),
+    }
 }
 
 /// An open port.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::hash::BuildHasher as _;
 
 use hashbrown::HashTable;
-use nats_api::system::ClientInfo;
+use nats_api::system::{ClientInfo, ServerInfo};
 use parking_lot::Mutex;
 
 use super::{Interest, Sub};
@@ -30,6 +30,9 @@ pub trait DeliveryCheck: Send + Sync {
 pub trait Describe: Send + Sync {
     /// The client as services are told of it; `detailed` when the importer shares that.
     fn client_info(&self, detailed: bool) -> Option<ClientInfo>;
+    /// The server, as events name it.
+    fn server_info(&self) -> ServerInfo;
+    fn account_name(&self) -> Option<Arc<str>>;
 }
 
 /// A connection as its deliverers see it.
@@ -112,6 +115,15 @@ impl Receiver {
 
     pub fn client_info(&self, detailed: bool) -> Option<ClientInfo> {
         self.about.get()?.upgrade()?.client_info(detailed)
+    }
+
+    pub fn server_info(&self) -> ServerInfo {
+        let about = self.about.get().and_then(Weak::upgrade);
+        about.map(|a| a.server_info()).unwrap_or_default()
+    }
+
+    pub fn account_name(&self) -> Option<Arc<str>> {
+        self.about.get()?.upgrade()?.account_name()
     }
 
     /// The connection was bound to an account.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::run::Run;
+use super::trace::Trace;
 use crate::account::TrafficSnapshot;
 use crate::interest::{Receiver, Sub};
 
@@ -25,6 +26,8 @@ pub struct Cycle {
     pub drop_when_slow: bool,
     /// How many imports the current message has crossed.
     pub hops: usize,
+    /// The trace of the message at hand, if it has one.
+    pub trace: Option<Box<Trace>>,
     /// Messages in a row to one subject that wait to be delivered together.
     pub run: Run,
 }
@@ -40,6 +43,18 @@ impl Cycle {
         let mut cx = SPARE.take().unwrap_or_default();
         cx.drop_when_slow = drop_when_slow;
         cx
+    }
+
+    /// Notes a delivery of the message at hand, or why there was none. True when it was only to be traced: nothing goes out then.
+    #[inline]
+    pub fn trace_egress(&mut self, to: &Receiver, sub: &Sub, error: &str) -> bool {
+        match &mut self.trace {
+            None => false,
+            Some(trace) => {
+                trace.egress(to, sub, error);
+                trace.only
+            }
+        }
     }
 
     /// Keeps the memory of an emptied cycle for the next one.

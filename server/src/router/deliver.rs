@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Cycle, Handler, Message};
+use super::{Cycle, Handler, Message, trace};
 use crate::account::{Account, TrafficSnapshot};
 use crate::interest::{Matched, QueueGroup, Receiver, Sub, Target};
 use crate::outbox::Refused;
@@ -84,12 +84,14 @@ fn to_receiver(
     msg: &Message<'_>,
 ) -> bool {
     if from.receiver.is_some_and(|own| Arc::ptr_eq(own, to)) && !to.echo() {
+        cx.trace_egress(to, sub, trace::NO_ECHO);
         return false;
     }
     let check = to.check();
     if let Some(check) = &check
         && check.denies(msg.subject, sub.queue.as_deref())
     {
+        cx.trace_egress(to, sub, trace::DELIVERY_DENIED);
         return false;
     }
     if sub.shadow.is_some() {
@@ -114,7 +116,21 @@ fn to_shadow(cx: &mut Cycle, sub: &Arc<Sub>, to: &Arc<Receiver>, msg: &Message<'
         subject = Some(transform.apply_matched(from, cx.random()));
     }
     let subject = subject.as_deref().unwrap_or(msg.subject);
-    append(cx, sub, &shadow.origin, to, subject, msg)
+    let mut stopped = None;
+    if let Some(trace) = &mut cx.trace {
+        trace.stream_export(to.account_name().as_deref().unwrap_or_default(), subject);
+        if !shadow.allow_trace {
+            if trace.only {
+                return true;
+            }
+            stopped = cx.trace.take();
+        }
+    }
+    let delivered = append(cx, sub, &shadow.origin, to, subject, msg);
+    if stopped.is_some() {
+        cx.trace = stopped;
+    }
+    delivered
 }
 
 /// Copies the frame into the receiver's outbox. `counted` is the subscription whose limit counts.
@@ -138,16 +154,31 @@ fn append(
     let sid = sub.sid.as_bytes();
     let mut q = to.outbox.lock();
     if counted.is_closed() || sub.is_closed() {
+        drop(q);
+        cx.trace_egress(to, counted, trace::SUB_CLOSED);
         return false;
     }
     let max = counted.max();
     if max > 0 && counted.delivered() >= max {
         drop(q);
+        cx.trace_egress(to, counted, trace::AUTO_UNSUBSCRIBED);
         cx.end_sub(counted);
         return false;
     }
     if cx.drop_when_slow && q.far_behind() {
+        drop(q);
+        cx.trace_egress(to, counted, trace::FAR_BEHIND);
         return false;
+    }
+    if cx.trace.is_some() {
+        let error = if q.is_closed() {
+            trace::CLIENT_CLOSED
+        } else {
+            ""
+        };
+        if cx.trace_egress(to, counted, error) {
+            return !q.is_closed();
+        }
     }
     let len = verb.len() + subject.len() + 1 + sid.len() + tail.len();
     match q.frame(len) {

@@ -14,6 +14,7 @@ mod responses;
 mod run;
 mod service;
 mod service_import;
+pub mod trace;
 
 pub use cycle::Cycle;
 pub use deliver::{Origin, publish_from_inside, to_all};

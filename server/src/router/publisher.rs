@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nats_proto::client_op::Publish;
 
 use super::cache::{Known, MatchCache, Place, Verdict};
+use super::trace::{Start, Trace};
 use super::{Cycle, Message, Origin, run, to_all};
 use crate::account::{Account, Mapped};
 use crate::interest::Receiver;
@@ -113,6 +114,34 @@ impl Publisher {
         }
     }
 
+    /// Routes one message whose header block may ask for a trace.
+    #[cold]
+    pub fn publish_traced(&mut self, cx: &mut Cycle, msg: &Message<'_>) -> Outcome {
+        let account = self.account.clone();
+        let trace = match Trace::start(&self.receiver, &account, msg, cx.random()) {
+            Start::No => return self.publish(cx, msg),
+            Start::Skip => return Outcome::Delivered,
+            Start::Trace(trace) => trace,
+        };
+        // The sender tells itself what it could not publish itself.
+        if self.verdict(trace.destination()) != Verdict::Allowed {
+            return Outcome::SubjectDenied(Some(trace.destination().to_vec()));
+        }
+        cx.trace = Some(trace);
+        let outcome = self.publish(cx, msg);
+        if let Some(mut trace) = cx.trace.take() {
+            if let Outcome::SubjectDenied(destination) = &outcome {
+                let subject = destination.as_deref().unwrap_or(msg.subject);
+                trace.refused(&format!(
+                    "Permissions Violation for Publish to \"{}\"",
+                    String::from_utf8_lossy(subject)
+                ));
+            }
+            trace.publish(cx, &account);
+        }
+        outcome
+    }
+
     /// Routes one message.
     #[inline]
     pub fn publish(&mut self, cx: &mut Cycle, msg: &Message<'_>) -> Outcome {
@@ -182,6 +211,9 @@ impl Publisher {
             return Outcome::ReplyDenied;
         }
         self.acknowledge();
+        if let (Mapped::To(to), Some(trace)) = (&chosen, &mut cx.trace) {
+            trace.mapped(to);
+        }
         let matched = account.interest.matches(subject);
         let from = Origin {
             account,

@@ -175,6 +175,17 @@ impl ServiceImport {
             account: exporter,
             receiver: from.receiver,
         };
+        // A trace goes on into the exporter's account only if that allows it.
+        let mut stopped = None;
+        if let Some(trace) = &mut cx.trace {
+            trace.service_import(&exporter.name, msg.subject, subject);
+            if !self.export.allow_trace {
+                if trace.only {
+                    return false;
+                }
+                stopped = cx.trace.take();
+            }
+        }
         let matched = exporter.interest.matches(subject);
         let request = Message::new(subject, reply.as_deref(), header_len, &payload);
         let own = std::mem::take(&mut cx.traffic);
@@ -182,6 +193,9 @@ impl ServiceImport {
         exporter
             .traffic
             .add(&std::mem::replace(&mut cx.traffic, own));
+        if stopped.is_some() {
+            cx.trace = stopped;
+        }
         if !delivered && let Some(reply) = &reply {
             self.responses.nobody_there(cx, reply);
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use super::{Server, StartError};
 use crate::log::Log;
@@ -44,9 +45,13 @@ pub async fn run(options: Options, read_again: ReadOptions, log: Log) -> Result<
             .await?,
     );
     files.write(&server)?;
-    let mut lame_duck = None;
+    let mut lame_duck: Option<JoinHandle<()>> = None;
     loop {
-        match signals.next().await {
+        let told = tokio::select! {
+            told = signals.next() => told,
+            () = finished(&mut lame_duck) => break,
+        };
+        match told {
             Told::Stop => break,
             // Already leaving, gently.
             Told::Terminate if lame_duck.is_some() => {}
@@ -62,16 +67,18 @@ pub async fn run(options: Options, read_again: ReadOptions, log: Log) -> Result<
             }
             Told::LameDuck => {}
         }
-        if lame_duck
-            .as_ref()
-            .is_some_and(tokio::task::JoinHandle::is_finished)
-        {
-            break;
-        }
     }
     server.shutdown().await;
     files.remove();
     Ok(())
+}
+
+/// Ends when the task does; never when there is none.
+async fn finished(task: &mut Option<JoinHandle<()>>) {
+    match task {
+        Some(task) => drop(task.await),
+        None => std::future::pending().await,
+    }
 }
 
 async fn reload(server: &Server) {

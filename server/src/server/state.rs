@@ -9,13 +9,14 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nats_api::system::ServerInfo as EventServerInfo;
 use nats_proto::info::ServerInfo;
 use parking_lot::Mutex;
 
-use super::{Accounts, Observer, Registry, ServerIdentity, info};
+use super::{Accounts, Observer, Registry, ServerIdentity, VERSION, info};
 use crate::account::{Account, Traffic};
 use crate::auth::{AuthSetupError, Authenticator};
-use crate::conn::{AuthFailure, ClosedReason, Command, Host, Settings, Shared};
+use crate::conn::{AuthFailure, ClosedReason, Command, Host, Settings, Shared, wire};
 use crate::front::tls::{TlsPolicy, TlsSetupError};
 use crate::front::{Admit, Door, Hello, NotWelcome};
 use crate::interest::{Receiver, ReceiverKind};
@@ -37,6 +38,8 @@ pub struct Core {
     settings: ArcSwap<Settings>,
     authenticator: ArcSwap<Authenticator>,
     info: ArcSwap<ServerInfo>,
+    /// This server as traces and services name it, without time and sequence.
+    document: ArcSwap<EventServerInfo>,
     door: ArcSwap<Door>,
     pub(super) lame_duck: AtomicBool,
     config_loaded: Mutex<SystemTime>,
@@ -85,6 +88,7 @@ impl Core {
             settings: ArcSwap::from_pointee(settings_of(&options)),
             authenticator: ArcSwap::from_pointee(authenticator),
             info: ArcSwap::from_pointee(info),
+            document: ArcSwap::from_pointee(document_of(&identity, &options)),
             door: ArcSwap::from_pointee(door),
             lame_duck: AtomicBool::new(false),
             config_loaded: Mutex::new(identity.started),
@@ -120,6 +124,8 @@ impl Core {
         self.settings.store(Arc::new(settings_of(&options)));
         self.authenticator.store(Arc::new(authenticator));
         self.info.store(Arc::new(info));
+        self.document
+            .store(Arc::new(document_of(&self.identity, &options)));
         self.door.store(Arc::new(door));
         self.options.store(Arc::new(options));
         *self.config_loaded.lock() = SystemTime::now();
@@ -130,7 +136,22 @@ impl Core {
                 .map(|identity| authenticator.still_valid(&identity));
             client.command(Command::Revalidate(verdict.map(Box::new)));
         }
+        self.close_surplus();
         Ok(())
+    }
+
+    /// Closes the newest connections when there are more than allowed.
+    fn close_surplus(&self) {
+        let max = self.options.load().limits.max_connections as usize;
+        let mut open = self.registry.open();
+        let surplus = open.len().saturating_sub(max);
+        open.sort_unstable_by_key(|c| std::cmp::Reverse(c.id()));
+        for client in open.into_iter().take(surplus) {
+            client.close(
+                ClosedReason::MaxConnectionsExceeded,
+                Some(wire::MAX_CONNECTIONS),
+            );
+        }
     }
 
     /// INFO as it stands.
@@ -161,6 +182,19 @@ impl Core {
     /// Names who is told of connections; once, before clients are accepted.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         let _ = self.observer.set(observer);
+    }
+}
+
+fn document_of(identity: &ServerIdentity, o: &Options) -> EventServerInfo {
+    EventServerInfo {
+        name: identity.name.clone(),
+        host: o.listen.host.clone(),
+        id: identity.id.clone(),
+        ver: VERSION.to_owned(),
+        tags: o.server_tags.clone(),
+        metadata: o.server_metadata.clone(),
+        feature_flags: o.feature_flags.clone(),
+        ..EventServerInfo::default()
     }
 }
 
@@ -280,13 +314,13 @@ impl Admit for Core {
         } else {
             String::new()
         };
-        let name = self.identity.name.as_str().into();
+        let server = self.document.load_full();
         let shared = Arc::new(Shared::new(
             receiver,
             remote,
             SystemTime::now(),
             nonce,
-            name,
+            server,
         ));
         let about: Weak<Shared> = Arc::downgrade(&shared);
         shared.receiver.set_about(about);
