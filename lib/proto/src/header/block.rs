@@ -269,6 +269,13 @@ fn find_crlf(block: &[u8], from: usize) -> Option<usize> {
 
 /// Takes off whatever some reader might take for blank: white space of any script and control characters.
 fn trim_blanks(key: &[u8]) -> &[u8] {
+    // Nearly every key starts and ends with a letter.
+    if let [first, .., last] = key
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return key;
+    }
     match std::str::from_utf8(key) {
         Ok(text) => text
             .trim_matches(|c: char| c.is_whitespace() || c.is_control())
