@@ -8,7 +8,19 @@ use std::path::Path;
 
 use nats_conf::{Map, Outside, Value, parse_text};
 
-struct Files<'a>(HashMap<&'a str, &'a str>);
+/// The files of an input by name.
+pub(crate) struct Files<'a>(HashMap<&'a str, &'a str>);
+
+impl<'a> Files<'a> {
+    /// The first file, and all of them; the first is `main.conf`.
+    pub(crate) fn of(text: &'a str) -> (&'a str, Self) {
+        let mut parts = text.split("\n=== ");
+        let main = parts.next().unwrap_or_default();
+        let mut files: HashMap<_, _> = parts.filter_map(|part| part.split_once('\n')).collect();
+        files.insert("main.conf", main);
+        (main, Self(files))
+    }
+}
 
 impl Outside for Files<'_> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -34,10 +46,7 @@ pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let mut parts = text.split("\n=== ");
-    let main = parts.next().unwrap_or_default();
-    let files = parts.filter_map(|part| part.split_once('\n'));
-    let files = Files(files.collect());
+    let (main, files) = Files::of(text);
     let first = parse_text(main, "main.conf", &files);
     let second = parse_text(main, "main.conf", &files);
     match (first, second) {

@@ -14,6 +14,7 @@ pub mod config;
 pub mod headers;
 pub mod nkeys_and_creds;
 pub mod proxy;
+pub mod server_options;
 pub mod server_parser;
 pub mod subjects_and_transforms;
 pub mod sublist;
@@ -28,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("headers", headers::check),
     ("nkeys_and_creds", nkeys_and_creds::check),
     ("proxy", proxy::check),
+    ("server_options", server_options::check),
     ("server_parser", server_parser::check),
     ("subjects_and_transforms", subjects_and_transforms::check),
     ("sublist", sublist::check),

@@ -3,7 +3,6 @@
 //! The input is a program: each byte is an operation or a piece of a subject.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nats_proto::subject;
@@ -27,6 +26,7 @@ impl Hook for Nobody {
 pub fn check(data: &[u8]) {
     let mut bytes = data.iter().copied();
     let interest = Interest::default();
+    let nobody: Arc<dyn Hook> = Arc::new(Nobody);
     let mut model: Vec<Arc<Sub>> = Vec::new();
     for number in 0..OPERATIONS_MAX {
         let Some(operation) = bytes.next() else { break };
@@ -37,10 +37,9 @@ pub fn check(data: &[u8]) {
                     continue;
                 }
                 let queue = QUEUES[usize::from(operation >> 3) % QUEUES.len()];
-                let sid = number.to_string();
-                let target = Target::Hook(Arc::new(Nobody));
+                let target = Target::Hook(nobody.clone());
                 let queue = queue.map(str::as_bytes);
-                let sub = Arc::new(Sub::new(&subject, queue, sid.as_bytes(), target));
+                let sub = Arc::new(Sub::new(&subject, queue, &[b'0' + number as u8], target));
                 let before = interest.generation();
                 interest.insert(sub.clone());
                 assert_ne!(before, interest.generation());
@@ -76,25 +75,29 @@ fn compare(interest: &Interest, model: &[Arc<Sub>], literal: &[u8]) {
         let _ = interest.matches(literal);
         return;
     }
-    let mut expected: BTreeMap<Option<Vec<u8>>, Vec<Vec<u8>>> = BTreeMap::new();
-    for sub in model {
-        if subject::matches(literal, &sub.subject) {
-            let queue = sub.queue.as_deref().map(<[u8]>::to_vec);
-            expected.entry(queue).or_default().push(sid(sub));
-        }
-    }
-    expected.values_mut().for_each(|list| list.sort());
+    let mut expected: Vec<_> = model
+        .iter()
+        .filter(|sub| naive_matches(literal, &sub.subject))
+        .map(|sub| (sub.queue.as_deref(), sub.sid.as_bytes()))
+        .collect();
+    expected.sort_unstable();
     let matched = interest.matches(literal);
-    let mut found: BTreeMap<Option<Vec<u8>>, Vec<Vec<u8>>> = BTreeMap::new();
-    if !matched.plain().is_empty() {
-        found.insert(None, matched.plain().iter().map(sid).collect());
+    let mut found: Vec<_> = matched
+        .plain()
+        .iter()
+        .map(|sub| (None, sub.sid.as_bytes()))
+        .collect();
+    for (number, group) in matched.queues().iter().enumerate() {
+        assert!(!group.subs.is_empty(), "a group of nobody");
+        let earlier = matched.queues().iter().take(number);
+        assert!(
+            earlier.into_iter().all(|g| g.name != group.name),
+            "one group in two parts"
+        );
+        let members = group.subs.iter().map(|sub| sub.sid.as_bytes());
+        found.extend(members.map(|sid| (Some(&*group.name), sid)));
     }
-    for group in matched.queues() {
-        let names = group.subs.iter().map(sid).collect();
-        let twice = found.insert(Some(group.name.to_vec()), names);
-        assert!(twice.is_none(), "one group in two parts");
-    }
-    found.values_mut().for_each(|list| list.sort());
+    found.sort_unstable();
     assert_eq!(
         found,
         expected,
@@ -105,8 +108,17 @@ fn compare(interest: &Interest, model: &[Arc<Sub>], literal: &[u8]) {
     assert_eq!(matched.is_none(), expected.is_empty());
 }
 
-fn sid(sub: &Arc<Sub>) -> Vec<u8> {
-    sub.sid.as_bytes().to_vec()
+/// The definition of matching, token by token.
+fn naive_matches(literal: &[u8], pattern: &[u8]) -> bool {
+    let mut literal = literal.split(|&b| b == b'.');
+    for want in pattern.split(|&b| b == b'.') {
+        match (literal.next(), want) {
+            (Some(_), b">") => return true,
+            (Some(have), want) if want == b"*" || have == want => {}
+            _ => return false,
+        }
+    }
+    literal.next().is_none()
 }
 
 fn pick(byte: u8, len: usize) -> Option<usize> {
@@ -115,16 +127,16 @@ fn pick(byte: u8, len: usize) -> Option<usize> {
 
 /// One to four tokens; the upper bits of a byte say whether another follows.
 fn read_subject(bytes: &mut impl Iterator<Item = u8>) -> Vec<u8> {
-    let mut subject = String::new();
+    let mut subject = Vec::with_capacity(16);
     for number in 0..4 {
         let byte = bytes.next().unwrap_or(0);
         if number > 0 {
-            subject.push('.');
+            subject.push(b'.');
         }
-        subject.push_str(TOKENS[usize::from(byte & 0x0f) % TOKENS.len()]);
+        subject.extend_from_slice(TOKENS[usize::from(byte & 0x0f) % TOKENS.len()].as_bytes());
         if byte < 0x60 {
             break;
         }
     }
-    subject.into_bytes()
+    subject
 }
