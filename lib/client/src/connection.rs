@@ -321,7 +321,9 @@ impl<'a> Connection<'a> {
             state.headers_supported = info.headers;
         });
         if !self.shared.options.ignore_discovered {
-            let urls = self.pool.merge_discovered(&info.connect_urls);
+            let urls = self
+                .pool
+                .merge_discovered(&info.connect_urls, self.stream.is_tls());
             if !urls.is_empty() {
                 self.shared.events.emit(Event::DiscoveredServers { urls });
             }

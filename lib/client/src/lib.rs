@@ -15,13 +15,17 @@
 //!
 //! # The house
 //!
-//! What lives here: connecting ([`Options`]), the handle ([`Client`]), subscriptions, requests, events, statistics.
+//! What lives here: connecting ([`Options`]), the handle ([`Client`]), subscriptions, requests, events, statistics;
+//! named connection settings ([`context`]), requests to servers ([`system`]), micro services ([`micro`]).
 //! Who may call: programs and tests. The server never does. What never happens here: a panic caused by a peer's bytes,
 //! memory without bound, a secret in a text.
 //!
 //! One task per connection owns the socket (`connection`, `reconnect`). Publishers write into a shared buffer
 //! (`outbox`), received messages go through `registry` to the readers. Locks: `outbox` before `registry`; neither is
 //! held across I/O or `.await`.
+//!
+//! How bytes move and why: `docs/decisions/020-client-connection.md`. Tests in `tests/` run against a scripted server, and
+//! against the server binary that `NATS_SERVER_BIN` names.
 //!
 //! Where to start reading: `client`, then `outbox`, `connection`, `registry`.
 

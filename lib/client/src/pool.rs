@@ -78,14 +78,21 @@ impl Pool {
 
     /// Takes over what the cluster announces about itself. Returns the addresses that are new. Discovered servers
     /// that are no longer announced go, except the one we are connected to, which is the current one.
-    pub(crate) fn merge_discovered(&mut self, connect_urls: &[String]) -> Vec<String> {
+    ///
+    /// Over a secured connection (`secured`) only servers that are secured too are taken: an announcement must not lead
+    /// our credentials into clear text.
+    pub(crate) fn merge_discovered(
+        &mut self,
+        connect_urls: &[String],
+        secured: bool,
+    ) -> Vec<String> {
         let Some(current) = self.current() else {
             return Vec::new();
         };
         if connect_urls.is_empty() {
             return Vec::new();
         }
-        let tls = current.url.tls;
+        let tls = current.url.tls || secured;
         let tls_name = match current.url.host.parse::<std::net::IpAddr>() {
             Ok(_) => current.tls_name.clone(),
             Err(_) => Some(current.url.host.clone()),
@@ -172,7 +179,10 @@ mod tests {
     fn discovered_servers_come_and_go_and_named_ones_stay() {
         let mut pool = pool("tls://me:pw@a.example,b.example");
         assert_eq!(
-            pool.merge_discovered(&texts(&["10.0.0.1:4222", "b.example:4222", "[::1]:1"])),
+            pool.merge_discovered(
+                &texts(&["10.0.0.1:4222", "b.example:4222", "[::1]:1"]),
+                false
+            ),
             ["10.0.0.1:4222", "[::1]:1"]
         );
         assert_eq!(
@@ -187,18 +197,28 @@ mod tests {
         let discovered = pool.servers.get(2).unwrap();
         assert_eq!(discovered.tls_name.as_deref(), Some("a.example"));
         assert!(discovered.url.user_info.is_some());
-        assert!(pool.merge_discovered(&texts(&["10.0.0.1:4222"])).is_empty());
+        assert!(
+            pool.merge_discovered(&texts(&["10.0.0.1:4222"]), false)
+                .is_empty()
+        );
         assert_eq!(pool.len(), 3);
         // An INFO without addresses says nothing about the cluster.
-        assert!(pool.merge_discovered(&[]).is_empty());
+        assert!(pool.merge_discovered(&[], false).is_empty());
         assert_eq!(pool.len(), 3);
+    }
+
+    #[test]
+    fn an_announcement_over_tls_names_servers_with_tls() {
+        let mut pool = pool("a");
+        pool.merge_discovered(&texts(&["b:1"]), true);
+        assert_eq!(pool.shown(), ["nats://a:4222", "tls://b:1"]);
     }
 
     #[test]
     fn an_announcement_cannot_grow_the_pool_without_bound() {
         let mut pool = pool("a");
         let urls: Vec<_> = (0..5000).map(|i| format!("h{i}:1")).collect();
-        pool.merge_discovered(&urls);
+        pool.merge_discovered(&urls, false);
         assert_eq!(pool.len(), limits::POOL_SERVERS);
     }
 }

@@ -177,7 +177,7 @@ fn failed(shared: &Shared, pool: &mut Pool, error: &ConnectError) -> Result<(), 
 
 /// Clients that lost the same server must not come back in step.
 fn jitter(shared: &Shared, pool: &Pool) -> Duration {
-    let tls = pool.current().is_some_and(|server| server.url.tls);
+    let tls = shared.options.tls.is_wanted() || pool.current().is_some_and(|s| s.url.tls);
     let max = if tls {
         shared.options.jitter_tls
     } else {
