@@ -136,7 +136,7 @@ async fn receive<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) 
             tokio::spawn(shell::run(session, Tcp(stream), host));
         }
         Opened::Tls(stream) => {
-            tokio::spawn(shell::run(session, Stream(stream), host));
+            tokio::spawn(shell::run(session, Stream::new(stream), host));
         }
     }
 }

@@ -120,7 +120,11 @@ impl<T: Transport> Shell<T> {
             .flush
             .run(&receiver, now, |bufs| transport.poll_write(cx, bufs))
         {
-            Flushed::Done => None,
+            // Bytes inside of the transport have no deadline of their own: the next message or PING behind them gets one.
+            Flushed::Done => match self.transport.poll_flush(cx) {
+                Poll::Ready(Err(_)) => Some(ClosedReason::WriteError),
+                Poll::Ready(Ok(())) | Poll::Pending => None,
+            },
             Flushed::Failed(_) => Some(ClosedReason::WriteError),
             Flushed::Blocked => {
                 let allowed = self.host.settings().write_deadline;

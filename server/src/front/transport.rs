@@ -12,6 +12,9 @@ pub trait Transport: Send + Unpin {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
     fn poll_write(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>])
     -> Poll<io::Result<usize>>;
+    /// Moves on what the transport took but holds back. To be asked again after every wake, even when there is nothing to write:
+    /// what it held back when its socket was full leaves no other way.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// Says good-bye in the way of the transport.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
@@ -65,18 +68,35 @@ impl Transport for Tcp {
         }
     }
 
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 
 /// Any other byte stream: TLS, and pipes in tests.
-pub struct Stream<S>(pub S);
+pub struct Stream<S> {
+    stream: S,
+    /// It took bytes that have not left it yet.
+    holds_back: bool,
+}
+
+impl<S> Stream<S> {
+    pub fn new(stream: S) -> Self {
+        Self {
+            stream,
+            holds_back: false,
+        }
+    }
+}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for Stream<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(buf);
-        std::task::ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf))?;
+        std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
         Poll::Ready(Ok(buf.filled().len()))
     }
 
@@ -85,15 +105,23 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for Stream<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let n = std::task::ready!(Pin::new(&mut self.0).poll_write_vectored(cx, bufs))?;
-        // What the stream took has to leave it, or the last bytes of a batch would stay inside.
-        match Pin::new(&mut self.0).poll_flush(cx) {
+        let n = std::task::ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+        self.holds_back = true;
+        match self.poll_flush(cx) {
             Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(n)),
         }
     }
 
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.holds_back {
+            std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.holds_back = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -1,6 +1,7 @@
 //! Certificates made at run time, and TLS clients over pipes in memory.
 
 mod policy;
+mod transport;
 mod welcome;
 
 use std::path::PathBuf;
