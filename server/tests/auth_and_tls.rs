@@ -533,21 +533,25 @@ async fn guesses_at_hashed_passwords_do_not_stop_those_who_are_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_makes_the_user() {
     let pki = Pki::new();
-    let mut options = Options::default();
-    options.accounts = vec![Account {
+    let acme = Account {
         name: "ACME".into(),
         users: vec![User {
             permissions: Some(publish(&["ok"])),
             ..user("bob@acme", "")
         }],
         ..Account::default()
-    }];
-    options.tls = Some(Tls {
+    };
+    let tls = Tls {
         verify: true,
         verify_and_map: true,
         ca_file: Some(pki.file("ca.pem")),
         ..pki.block()
-    });
+    };
+    let options = Options {
+        accounts: vec![acme],
+        tls: Some(tls),
+        ..Options::default()
+    };
     let server = start(options).await;
     let bob = pki.client(Some(&pki.issue("bob", "bob@acme")));
     let mut wire = Wire::open_tls(&server, &bob).await.expect("shaken");
