@@ -56,7 +56,7 @@ pub fn account_detail(view: &dyn View, name: &str) -> Result<AccountInfo, String
             .iter()
             .map(|m| (m.subject.clone(), destinations(m)))
             .collect(),
-        exports: configured.map(exports).unwrap_or_default(),
+        exports: exports(configured, name == system),
         imports: imports(configured, name, system),
         name_tag: name.to_owned(),
         sublist_stats: Some(SublistStats {
@@ -123,8 +123,30 @@ fn destinations(mapping: &options::Mapping) -> Vec<MapDest> {
     mapping.destinations.iter().map(to).collect()
 }
 
-fn exports(account: &options::Account) -> Vec<AccountExport> {
-    account.exports.iter().map(export).collect()
+/// The account's own exports; the system account also offers its services.
+fn exports(configured: Option<&options::Account>, is_system: bool) -> Vec<AccountExport> {
+    let mut list: Vec<AccountExport> = configured
+        .map(|account| account.exports.iter().map(export).collect())
+        .unwrap_or_default();
+    if is_system {
+        let services = [
+            (subjects::account_request("*", "CONNZ"), "Stream"),
+            (subjects::account_request("*", "STATZ"), "Stream"),
+            (subjects::DEBUG_SUBSCRIBERS.to_owned(), "Singleton"),
+            (subjects::user_info_of("*"), "Singleton"),
+        ];
+        list.extend(
+            services
+                .into_iter()
+                .map(|(subject, response_type)| AccountExport {
+                    subject,
+                    export_type: "service".into(),
+                    response_type: response_type.into(),
+                    ..AccountExport::default()
+                }),
+        );
+    }
+    list
 }
 
 fn export(export: &options::Export) -> AccountExport {

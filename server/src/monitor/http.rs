@@ -81,6 +81,7 @@ where
 {
     let service = service_fn(move |request| respond(pages.clone(), request));
     let served = hyper::server::conn::http1::Builder::new()
+        .title_case_headers(true)
         .timer(TokioTimer::new())
         .header_read_timeout(limits::MONITOR_HEADER_TIMEOUT)
         .max_buf_size(limits::MONITOR_HEADER_BYTES_MAX)

@@ -171,7 +171,9 @@ impl ClientView for Shared {
     }
 
     fn subscriptions(&self) -> Vec<SubDetail> {
-        let subs: Vec<_> = self.receiver.subs.lock().iter().cloned().collect();
+        let mut subs: Vec<_> = self.receiver.subs.lock().iter().cloned().collect();
+        // The table has no order. Ids are mostly rising numbers, so that shorter ones are older.
+        subs.sort_by_cached_key(|sub| (sub.sid.as_bytes().len(), sub.sid.as_bytes().to_vec()));
         subs.iter().map(|sub| sub_detail(sub)).collect()
     }
 

@@ -98,7 +98,7 @@ impl Desk {
             Ask::OwnConnz => self.account(AccountVerb::Connz, &request.account, request),
             Ask::OwnStatz => self.account(AccountVerb::Statz, &request.account, request),
             Ask::UserInfo => self.user_info(request),
-            Ask::Reload => self.reply(request, |_: &mut Value| self.done(self.control.reload())),
+            Ask::Reload => self.act(request, || self.control.reload()),
             Ask::Kick => self.about_client(request, |id| match self.control.kick(id) {
                 true => Ok(()),
                 false => Err("no such client or leafnode id".into()),
@@ -154,7 +154,7 @@ impl Desk {
             ServerVerb::Ipqueuesz => {
                 self.reply(request, |_: &mut IpqueueszOptions| Ok(monitor::ipqueuesz()))
             }
-            ServerVerb::Raftz => self.reply(request, |_: &mut RaftzOptions| Ok(())),
+            ServerVerb::Raftz => self.reply(request, |_: &mut RaftzOptions| Ok(Raftz::new())),
         }
     }
 
@@ -204,13 +204,33 @@ impl Desk {
         O: DeserializeOwned + Default,
         T: Serialize,
     {
+        self.reply_if_any(request, |options| make(options).map(Some))
+    }
+
+    /// The same for what may have no data to show: then the envelope holds nothing but this server.
+    fn reply_if_any<O, T>(
+        &self,
+        request: &Request,
+        make: impl FnOnce(&mut O) -> Answered<Option<T>>,
+    ) -> Answer
+    where
+        O: DeserializeOwned + Default,
+        T: Serialize,
+    {
         let made = match read_request::<O>(&request.body) {
             Ok((_, filter)) if !self.is_meant(&filter) => return Answer::Silence,
             Ok((mut options, _)) => make(&mut options),
             Err(error) => Err(Refusal::Error(ApiError::plain(400, error.to_string()))),
         };
         match made {
-            Ok(data) => Answer::Page(document(&Reply::data(self.server_info(), data))),
+            Ok(data) => {
+                let server = self.server_info();
+                Answer::Page(document(&Reply {
+                    server,
+                    data,
+                    error: None,
+                }))
+            }
             Err(Refusal::Skip) => Answer::Silence,
             Err(Refusal::Error(error)) => {
                 Answer::Body(document(&Reply::<()>::error(self.server_info(), error)))
@@ -316,11 +336,12 @@ impl Desk {
                 return Answer::Silence;
             }
         };
-        self.reply(request, |_: &mut Value| self.done(act(wanted.cid)))
+        self.act(request, || act(wanted.cid))
     }
 
-    fn done(&self, done: Result<(), String>) -> Answered<()> {
-        failed(done)
+    /// Does something, and says that it was done or why not.
+    fn act(&self, request: &Request, act: impl FnOnce() -> Result<(), String>) -> Answer {
+        self.reply_if_any(request, |_: &mut Value| failed(act()).map(|()| None::<()>))
     }
 
     fn subscribers(&self, request: &Request) -> Answer {

@@ -106,8 +106,6 @@ fn every_verb_of_a_server_answers_with_its_document() {
         match verb {
             ServerVerb::Idz => assert_eq!(answer["id"], "ID"),
             ServerVerb::Statsz => assert_eq!(answer["statsz"]["connections"], 3),
-            // No groups, no data.
-            ServerVerb::Raftz => assert!(answer["data"].is_null(), "{answer}"),
             _ => assert!(
                 answer["data"].is_object() && answer["server"]["id"] == "ID",
                 "{verb:?}: {answer}"
@@ -209,8 +207,9 @@ fn wrong_requests_are_answered_with_a_class_and_a_reason() {
     }
     assert_eq!(desk.answer(Ask::Kick, &request("", "")), Answer::Silence);
     let kicked = said(desk.answer(Ask::Kick, &request("", r#"{"cid":1}"#)));
-    assert!(
-        kicked["error"].is_null() && kicked["server"].is_object(),
+    assert_eq!(
+        kicked.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["server"],
         "{kicked}"
     );
 }
