@@ -101,7 +101,7 @@ fn an_edited_context_is_checked_before_it_is_saved() {
     };
     let good = edit("sed -i s/Before/After/");
     assert!(good.stdout.contains("Description: After"), "{good:?}");
-    let broken = edit("sed -i s/{/broken/");
+    let broken = edit("sed -i s/^url:/broken/");
     assert_eq!(broken.code, 1, "{broken:?}");
     assert!(nats(home, &["ctx", "info", "dev"]).stdout.contains("After"));
     assert_eq!(edit("false").code, 1);

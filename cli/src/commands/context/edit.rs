@@ -4,7 +4,7 @@ use std::io::Write;
 
 use nats_client::context::{Context, Store};
 
-use super::show;
+use super::{sheet, show};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::parse;
@@ -25,17 +25,18 @@ pub struct Args {
 pub async fn run(globals: &Globals, args: Args) -> Result {
     let store = Store::open_default()?;
     let context = store.load(&args.name)?;
-    let before = serde_json::to_string_pretty(&context.settings)?;
+    let before = sheet::write(&args.name, &context.settings)?;
     let after = edit(&before)?;
     if after.trim() == before.trim() {
         log_line!("Nothing was changed");
         return Ok(());
     }
-    let settings = serde_json::from_str(&after).map_err(|e| {
-        CliError::new(format!("the edited context is not valid: {e}")).next_step(format!(
-            "context {:?} was left as it was; edit it again",
-            args.name
-        ))
+    let settings = sheet::read(&after).map_err(|e| {
+        e.context("the edited context is not valid")
+            .next_step(format!(
+                "context {:?} was left as it was; edit it again",
+                args.name
+            ))
     })?;
     let mut context = Context {
         name: args.name.clone(),
@@ -61,7 +62,7 @@ fn edit(text: &str) -> Result<String> {
     // A private file that is removed again: a context may hold secrets.
     let mut file = tempfile::Builder::new()
         .prefix("nats-context-")
-        .suffix(".json")
+        .suffix(".yaml")
         .tempfile()?;
     writeln!(file, "{text}")?;
     file.flush()?;

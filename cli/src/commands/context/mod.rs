@@ -11,6 +11,7 @@ mod list;
 mod previous;
 mod remove;
 mod select;
+mod sheet;
 mod show;
 mod unselect;
 mod validate;
