@@ -20,7 +20,7 @@ use crate::front::ListenError;
 use crate::front::tls::{TlsPolicy, TlsSetupError};
 use crate::interest::Sub;
 use crate::monitor::{self, Pages};
-use crate::options::{Options, Tls};
+use crate::options::Tls;
 use crate::router::{Cycle, Handler, Message, Origin, Service, publish_from_inside};
 use crate::system::process::Process;
 use crate::system::{self, Ask, Control, Desk, Gone, Outlet, Request, SystemAccount};
@@ -67,7 +67,7 @@ impl Side {
         let pages = Arc::new(Pages::new(core.clone(), process.clone()));
         let (stop, stopped) = watch::channel(false);
         let (mut tasks, mut monitors) = (Vec::new(), Vec::new());
-        for listener in listeners(&options).await? {
+        for listener in listeners(core).await? {
             let scheme = if listener.tls.is_some() {
                 "https"
             } else {
@@ -182,7 +182,8 @@ impl Side {
 }
 
 /// The listening sockets that the options ask for.
-async fn listeners(options: &Options) -> Result<Vec<monitor::Listener>, SideError> {
+async fn listeners(core: &Arc<Core>) -> Result<Vec<monitor::Listener>, SideError> {
+    let options = core.options();
     let settings = &options.monitoring;
     let host = settings.host.as_ref().unwrap_or(&options.listen.host);
     let mut listeners = Vec::new();
@@ -196,22 +197,51 @@ async fn listeners(options: &Options) -> Result<Vec<monitor::Listener>, SideErro
     }
     if let Some(port) = settings.https_port {
         let tls = options.tls.as_ref().ok_or(SideError::NoTls)?;
-        // Browsers and scrapers have no client certificates; the pages do not ask for one.
-        let open_to_all = Tls {
-            verify: false,
-            verify_and_map: false,
-            ..tls.clone()
-        };
-        let config = TlsPolicy::load(&open_to_all, false)?.config();
+        let tls_timeout = tls.timeout;
+        let source = https_source(core, tls)?;
         let tcp = open("https", host, port).await?;
-        let source: monitor::TlsSource = Arc::new(move || config.clone());
         listeners.push(monitor::Listener {
             tcp,
             tls: Some(source),
-            tls_timeout: tls.timeout,
+            tls_timeout,
         });
     }
     Ok(listeners)
+}
+
+/// The TLS settings of the pages: those of the configuration as it stands, so that a reload brings new certificates here, too.
+fn https_source(core: &Arc<Core>, tls: &Tls) -> Result<monitor::TlsSource, TlsSetupError> {
+    let known = Mutex::new((core.options(), pages_config(tls)?));
+    let core = Arc::downgrade(core);
+    Ok(Arc::new(move || {
+        let (options, config) = known.lock().clone();
+        let Some(now) = core.upgrade().map(|core| core.options()) else {
+            return config;
+        };
+        if Arc::ptr_eq(&now, &options) {
+            return config;
+        }
+        let config = match now.tls.as_ref().map(pages_config) {
+            Some(Ok(new)) => new,
+            Some(Err(error)) => {
+                tracing::error!("Monitoring over HTTPS keeps its old certificate: {error}");
+                config
+            }
+            None => config,
+        };
+        *known.lock() = (now, config.clone());
+        config
+    }))
+}
+
+/// Browsers and scrapers have no client certificates; the pages do not ask for one.
+fn pages_config(tls: &Tls) -> Result<Arc<rustls::ServerConfig>, TlsSetupError> {
+    let open_to_all = Tls {
+        verify: false,
+        verify_and_map: false,
+        ..tls.clone()
+    };
+    Ok(TlsPolicy::load(&open_to_all, false)?.config())
 }
 
 async fn open(scheme: &str, host: &str, port: u16) -> Result<TcpListener, ListenError> {
