@@ -44,7 +44,7 @@ fn a_subscriber_with_too_much_pending_is_closed_without_a_word() {
 
 #[test]
 fn healthy_subscribers_get_everything_while_one_is_stuck() {
-    let server = Server::start("max_pending: 2MB\nwrite_deadline: \"500ms\"");
+    let server = Server::start("max_pending: 32MB\nwrite_deadline: \"500ms\"");
     let mut stuck = Wire::open(&server);
     stuck.subscribe("flood", "1");
     let mut healthy = Wire::open(&server);
