@@ -210,10 +210,10 @@ fn what_cannot_change_is_refused_and_nothing_else_is_applied() {
         .start();
     let mut a = open(&server, "a");
     let line = server.reload_refused("server_name: other\nauthorization { user: b, password: b }");
-    assert!(
-        line.contains("config reload not supported for ServerName"),
-        "{line}"
-    );
+    // The reference names its own variable, ours the key as it stands in the file.
+    let named = ["ServerName", "server_name"]
+        .map(|name| format!("config reload not supported for {name}: old="));
+    assert!(named.iter().any(|text| line.contains(text)), "{line}");
     a.expect_nothing();
     open(&server, "a");
     is_refused(&server, r#""user":"b","pass":"b""#);

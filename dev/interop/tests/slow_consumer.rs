@@ -44,24 +44,24 @@ fn a_subscriber_with_too_much_pending_is_closed_without_a_word() {
 
 #[test]
 fn healthy_subscribers_get_everything_while_one_is_stuck() {
-    let server = Server::start("max_pending: 32MB\nwrite_deadline: \"500ms\"");
+    let server = Server::start("max_pending: 32MB\nwrite_deadline: \"2s\"");
     let mut stuck = Wire::open(&server);
     stuck.subscribe("flood", "1");
     let mut healthy = Wire::open(&server);
     healthy.subscribe("flood", "1");
     let address = server.addr();
-    let payload = "y".repeat(10_000);
+    let payload = "y".repeat(5_000);
     let sent = payload.clone();
     let publisher = std::thread::spawn(move || {
         let mut publisher = Wire::dial(address);
         publisher.read_info();
         publisher.login("");
-        for _ in 0..2000 {
+        for _ in 0..1000 {
             publisher.publish("flood", &sent);
         }
         publisher.flush();
     });
-    for _ in 0..2000 {
+    for _ in 0..1000 {
         healthy.expect_msg("flood", "1", &payload);
     }
     publisher.join().expect("the publisher ends");
