@@ -228,7 +228,7 @@ impl Publisher {
     #[cold]
     fn learn(&mut self, subject: &[u8], generation: u64) -> Place {
         let mapped = self.account.has_mapping(subject);
-        let matched = match mapped {
+        let matched = match mapped || has_empty_token(subject) {
             true => crate::interest::Matched::None,
             false => self.account.interest.matches(subject),
         };
@@ -255,6 +255,11 @@ impl Publisher {
             Some(_) => Verdict::Denied,
         }
     }
+}
+
+/// Such a subject reaches nobody, not even those who listen to everything.
+fn has_empty_token(subject: &[u8]) -> bool {
+    subject.split(|b| *b == b'.').any(<[u8]>::is_empty)
 }
 
 fn is_reserved_reply(reply: &[u8]) -> bool {
