@@ -36,6 +36,7 @@ pub mod request;
 mod rtt;
 mod service;
 mod subscribe;
+mod up;
 
 registry! {
     /// All commands, in the order of `nats --help`.
@@ -50,5 +51,6 @@ registry! {
         Rtt(rtt),
         Service(service),
         Subscribe(subscribe),
+        Up(up),
     }
 }

@@ -1,0 +1,221 @@
+//! `nats up`: a server in this process, ready for use from other terminals.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use nats_client::context::{Context, Store};
+use nats_server::options::{Logging, Options};
+use nats_server::server::StartError;
+use nats_server::{Server, log};
+
+use crate::error::{CliError, Result};
+use crate::globals::Globals;
+use crate::signals;
+
+/// Start a local server and select it
+///
+/// The server runs in this process until Ctrl-C. A context for it is saved and selected, so that `nats` in other
+/// terminals needs no flags; the context selected before is selected again at the end.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+        nats up\n  \
+        nats up --port 4333 --name test\n  \
+        nats up --config ./nats-server.conf")]
+pub struct Args {
+    /// Configuration file of the server
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Address to listen on; 127.0.0.1 unless the configuration says otherwise
+    #[arg(long)]
+    host: Option<String>,
+
+    /// Port to listen on; 4222 unless the configuration says otherwise, 0 for any free one
+    #[arg(short, long)]
+    port: Option<u16>,
+
+    /// Name of the server
+    #[arg(long)]
+    name: Option<String>,
+
+    /// Name of the context to save and select
+    #[arg(long, default_value = "local", value_name = "NAME")]
+    context_name: String,
+
+    /// File for the server's log; beside the contexts when not given
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+pub async fn run(_globals: &Globals, args: Args) -> Result {
+    let store = Store::open_default().map_err(|e| CliError::new(e.to_string()))?;
+    let options = options(&args, &store)?;
+    let log_file = options.logging.logfile.clone().unwrap_or_default();
+    log::install(&options.logging).map_err(|e| {
+        CliError::new(e.to_string()).next_step("name a file that can be written with --log")
+    })?;
+    let (host, port) = (options.listen.host.clone(), options.listen.port);
+    let server = Server::builder()
+        .options(options)
+        .start()
+        .await
+        .map_err(|e| start_error(&e, &host, port))?;
+    let selection = Selection::begin(&store, &args.context_name, &server.client_url())?;
+    welcome(&server, &args.context_name, &log_file)?;
+    signals::interrupted().await;
+    eprintln!("\nStopping ...");
+    server.shutdown().await;
+    selection.end(&store)
+}
+
+fn options(args: &Args, store: &Store) -> Result<Options> {
+    let mut options = match &args.config {
+        Some(file) => {
+            let loaded = Options::from_file(file).map_err(|e| {
+                CliError::new(format!("the configuration is refused\n{e}"))
+                    .next_step("correct the lines above; `nats server config check` looks at the file without starting anything")
+            })?;
+            for warning in &loaded.warnings {
+                eprintln!("warning: {warning}");
+            }
+            if let Some(missing) = loaded.options.unavailable().first() {
+                return Err(CliError::new(missing.to_string()));
+            }
+            loaded.options
+        }
+        None => {
+            let mut options = Options::default();
+            "127.0.0.1".clone_into(&mut options.listen.host);
+            options
+        }
+    };
+    if let Some(host) = &args.host {
+        options.listen.host.clone_from(host);
+    }
+    if let Some(port) = args.port {
+        options.listen.port = port;
+    }
+    if args.name.is_some() {
+        options.server_name.clone_from(&args.name);
+    }
+    if options.logging.logfile.is_none() || args.log.is_some() {
+        options.logging = Logging {
+            logfile: Some(log_file(args, store)?),
+            ..options.logging
+        };
+    }
+    Ok(options)
+}
+
+fn log_file(args: &Args, store: &Store) -> Result<PathBuf> {
+    if let Some(path) = &args.log {
+        return Ok(path.clone());
+    }
+    let folder = store.folder();
+    let folder = folder.parent().unwrap_or(&folder).to_owned();
+    std::fs::create_dir_all(&folder).map_err(|e| {
+        CliError::new(format!("cannot create {}: {e}", folder.display()))
+            .next_step("name a log file with --log")
+    })?;
+    Ok(folder.join(format!("{}.log", args.context_name)))
+}
+
+fn start_error(error: &StartError, host: &str, port: u16) -> CliError {
+    let taken =
+        matches!(error, StartError::Listen(e) if e.source.kind() == std::io::ErrorKind::AddrInUse);
+    if taken {
+        return CliError::new(format!("port {port} of {host} is taken")).next_step(
+            "another server is running there: use it, stop it, or choose another port with --port",
+        );
+    }
+    CliError::new(error.to_string())
+}
+
+fn welcome(server: &Server, context: &str, log_file: &std::path::Path) -> Result {
+    let text = format!(
+        "NATS server {} is ready\n\n  \
+           URL      {}\n  \
+           Context  {context} (selected: other terminals need no flags)\n  \
+           Log      {}\n\n\
+         Try in another terminal:\n\n  \
+           nats sub 'greet.>'\n  \
+           nats pub greet.world hello\n\n  \
+           nats reply time 'it is {{{{Time}}}}'\n  \
+           nats request time ''\n\n\
+         Ctrl-C stops the server.\n",
+        server.core.identity.name,
+        server.client_url(),
+        log_file.display(),
+    );
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(CliError::from)
+}
+
+/// The selected context while the server runs, and the one to return to.
+struct Selection {
+    name: String,
+    before: Option<String>,
+}
+
+impl Selection {
+    fn begin(store: &Store, name: &str, url: &str) -> Result<Self> {
+        let failed = |e: nats_client::context::ContextError| CliError::new(e.to_string());
+        let mut context = Context::new(name);
+        context.settings.description = "local server started by nats up".to_owned();
+        context.settings.url = url.to_owned();
+        store.save(&mut context).map_err(failed)?;
+        let before = store.select(name).map_err(failed)?;
+        Ok(Self {
+            name: name.to_owned(),
+            before: before.filter(|b| b != name),
+        })
+    }
+
+    /// Selects what was selected before, unless the user chose something else in the meantime.
+    fn end(self, store: &Store) -> Result {
+        if store.selected().as_deref() != Some(&self.name) {
+            return Ok(());
+        }
+        match &self.before {
+            Some(before) if store.exists(before) => {
+                store
+                    .select(before)
+                    .map_err(|e| CliError::new(e.to_string()))?;
+            }
+            _ => {
+                store.unselect().map_err(|e| CliError::new(e.to_string()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_selection_before_comes_back_unless_the_user_chose_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path());
+        for name in ["mine", "other"] {
+            store.save(&mut Context::new(name)).unwrap();
+        }
+        store.select("mine").unwrap();
+        let selection = Selection::begin(&store, "local", "nats://127.0.0.1:1").unwrap();
+        assert_eq!(store.selected().as_deref(), Some("local"));
+        assert_eq!(
+            store.load("local").unwrap().settings.url,
+            "nats://127.0.0.1:1"
+        );
+        selection.end(&store).unwrap();
+        assert_eq!(store.selected().as_deref(), Some("mine"));
+
+        let selection = Selection::begin(&store, "local", "nats://127.0.0.1:1").unwrap();
+        store.select("other").unwrap();
+        selection.end(&store).unwrap();
+        assert_eq!(store.selected().as_deref(), Some("other"));
+    }
+}
