@@ -233,6 +233,9 @@ impl Session {
         let subs: Vec<_> = self.shared.receiver.subs.lock().iter().cloned().collect();
         for sub in subs {
             if self.may_subscribe(&sub.subject, sub.queue.as_deref()) {
+                // The imports may be others now.
+                sub.remove_shadows();
+                self.publisher.account().add_shadows(&sub);
                 self.guard_deliveries(&sub.subject, sub.queue.as_deref());
                 continue;
             }

@@ -26,7 +26,7 @@ pub struct Flush {
     taken: VecDeque<Vec<u8>>,
     /// Bytes of the first chunk that are written.
     offset: usize,
-    /// Since when bytes wait for the socket.
+    /// Since when the socket takes nothing.
     blocked_since: Option<Instant>,
 }
 
@@ -50,10 +50,11 @@ impl Flush {
                 Poll::Ready(Ok(0)) => return Flushed::Failed(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
                     self.advance(n);
+                    // A peer that takes something is slow, not stuck.
+                    self.blocked_since = None;
                     let mut q = receiver.outbox.lock();
                     q.written(n);
                     if self.taken.is_empty() {
-                        self.blocked_since = None;
                         q.take(&mut self.taken);
                     }
                 }
@@ -67,7 +68,7 @@ impl Flush {
         }
     }
 
-    /// When the write deadline will have passed, while bytes wait.
+    /// When the write deadline will have passed, while the socket takes nothing.
     pub fn deadline(&self, allowed: Duration) -> Option<Instant> {
         self.blocked_since
             .and_then(|since| since.checked_add(allowed))

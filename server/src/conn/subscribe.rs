@@ -14,8 +14,12 @@ const SYSTEM_QUEUE: &[u8] = b"_sys_";
 impl Session {
     pub(super) fn subscribe(&mut self, subject: &[u8], queue: Option<&[u8]>, sid: &[u8]) {
         if self.settings.trace {
-            let text = String::from_utf8_lossy;
-            tracing::trace!(target: "protocol", "{} - <<- [SUB {} {} {}]", self.shared.label(), text(subject), text(queue.unwrap_or_default()), text(sid));
+            let words: Vec<_> = [Some(subject), queue, Some(sid)]
+                .into_iter()
+                .flatten()
+                .map(String::from_utf8_lossy)
+                .collect();
+            tracing::trace!(target: "protocol", "{} - <<- [SUB {}]", self.shared.label(), words.join(" "));
         }
         if !self.may_subscribe(subject, queue) {
             self.say(&wire::subscribe_violation(subject, queue));
@@ -64,7 +68,8 @@ impl Session {
 
     pub(super) fn unsubscribe(&mut self, sid: &[u8], max: Option<u64>) {
         if self.settings.trace {
-            tracing::trace!(target: "protocol", "{} - <<- [UNSUB {} {}]", self.shared.label(), String::from_utf8_lossy(sid), max.unwrap_or(0));
+            let max = max.map(|n| format!(" {n}")).unwrap_or_default();
+            tracing::trace!(target: "protocol", "{} - <<- [UNSUB {}{max}]", self.shared.label(), String::from_utf8_lossy(sid));
         }
         let sub = self.shared.receiver.subs.lock().find(sid).cloned();
         if let Some(sub) = sub {

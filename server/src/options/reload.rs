@@ -30,10 +30,38 @@ impl fmt::Display for Change {
         match effect {
             Effect::NeedsRestart => write!(
                 f,
-                "config reload not supported for {key}: old={old}, new={new}"
+                "config reload not supported for {}: old={}, new={}",
+                field(key),
+                plain(old),
+                plain(new)
             ),
-            Effect::Applied(_) => write!(f, "Reloaded: {key} = {new}"),
+            Effect::Applied(_) => write!(f, "Reloaded: {key} = {}", plain(new)),
         }
+    }
+}
+
+/// A key in the spelling that the reference logs and tools look for: `server_name` is `ServerName`.
+fn field(key: &str) -> String {
+    let capital = |word: &str| {
+        let mut chars = word.chars();
+        let first = chars.next().map(|c| c.to_ascii_uppercase());
+        first.into_iter().chain(chars).collect::<String>()
+    };
+    let part = |part: &str| part.split('_').map(capital).collect::<String>();
+    key.split('.').map(part).collect::<Vec<_>>().join(".")
+}
+
+/// A value without the marks of "perhaps absent" and of text.
+fn plain(value: &str) -> &str {
+    let inner = value
+        .strip_prefix("Some(")
+        .and_then(|v| v.strip_suffix(')'));
+    match inner.unwrap_or(value) {
+        "None" => "",
+        v => v
+            .strip_prefix('"')
+            .and_then(|v| v.strip_suffix('"'))
+            .unwrap_or(v),
     }
 }
 

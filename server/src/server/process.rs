@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use super::{Server, StartError};
+use super::{Server, StartError, VERSION, build_label};
 use crate::log::Log;
 use crate::options::Options;
 
@@ -37,6 +37,7 @@ pub type ReadOptions = Box<dyn Fn() -> Result<Options, String> + Send + Sync>;
 pub async fn run(options: Options, read_again: ReadOptions, log: Log) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
     let files = Files::of(&options);
+    announce(&options);
     let server = Arc::new(
         Server::builder()
             .options(options)
@@ -71,6 +72,16 @@ pub async fn run(options: Options, read_again: ReadOptions, log: Log) -> Result<
     server.shutdown().await;
     files.remove();
     Ok(())
+}
+
+/// The first lines of the log: who starts here, and with what.
+fn announce(options: &Options) {
+    tracing::info!("Starting nats-server");
+    tracing::info!("  Version:  {VERSION} ({})", build_label());
+    if let Some(path) = &options.source.config_file {
+        let digest = &options.source.config_digest;
+        tracing::info!("Using configuration file: {} ({digest})", path.display());
+    }
 }
 
 /// Ends when the task does; never when there is none.

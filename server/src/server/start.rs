@@ -103,6 +103,8 @@ impl Builder {
     pub async fn start(self) -> Result<Server, StartError> {
         let options = self.options;
         let identity = ServerIdentity::new(options.server_name.as_deref())?;
+        tracing::info!("  Name:     {}", identity.name);
+        tracing::info!("  ID:       {}", identity.id);
         let clients = Listening::open(&options.listen.host, options.listen.port).await?;
         let core = Arc::new(Core::new(options, identity, clients.address)?);
         let side = Side::start(&core, self.reload.clone().map(reloader)).await?;

@@ -20,7 +20,7 @@ use crate::conn::{AuthFailure, ClosedReason, Command, Host, Settings, Shared, wi
 use crate::front::tls::{TlsPolicy, TlsSetupError};
 use crate::front::{Admit, Door, Hello, NotWelcome};
 use crate::interest::{Receiver, ReceiverKind};
-use crate::options::Options;
+use crate::options::{DEFAULT_SYSTEM_ACCOUNT, Options};
 
 /// Random bytes in a nonce; 15 characters as text.
 const NONCE_BYTES: usize = 11;
@@ -53,6 +53,20 @@ pub enum SetupError {
     Auth(#[from] AuthSetupError),
     #[error(transparent)]
     Tls(#[from] TlsSetupError),
+    #[error("error resolving system account: account missing: {0:?} is not among the accounts")]
+    SystemAccount(String),
+}
+
+/// A system account that is named has to be configured.
+fn check_system_account(o: &Options) -> Result<(), SetupError> {
+    match &o.system_account {
+        Some(name)
+            if name != DEFAULT_SYSTEM_ACCOUNT && !o.accounts.iter().any(|a| a.name == *name) =>
+        {
+            Err(SetupError::SystemAccount(name.clone()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Figures of the whole server that belong to no account.
@@ -71,6 +85,7 @@ impl Core {
         identity: ServerIdentity,
         listen: SocketAddr,
     ) -> Result<Self, SetupError> {
+        check_system_account(&options)?;
         let authenticator = Authenticator::new(&options)?;
         let door = door_of(&options)?;
         let info = info::common(
@@ -109,6 +124,7 @@ impl Core {
     /// # Errors
     /// Nothing is changed when the new options cannot work.
     pub fn apply(&self, options: Options) -> Result<(), SetupError> {
+        check_system_account(&options)?;
         let authenticator = Authenticator::new(&options)?;
         let door = door_of(&options)?;
         let mut info = info::common(
