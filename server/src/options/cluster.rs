@@ -117,7 +117,7 @@ static BLOCK_KEYS: &[Key<Cluster>] = &[
         "name",
         "text",
         "a made-up one",
-        Reload::No,
+        Reload::Inside,
         "Name of the cluster, without spaces.",
         name = |setting: &Setting<'_>, reading: &mut Reading| setting::spaceless(
             setting,

@@ -732,18 +732,20 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A whole number: decimal, or with one of the prefixes 0x, 0o, 0b.
+/// A whole number: decimal, or with one of the prefixes 0x, 0o, 0b, or octal with a leading zero, as Go reads it.
 fn whole_number(text: &str) -> Result<i64, &'static str> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let lower = digits.to_ascii_lowercase();
-    let (radix, digits) = [("0x", 16), ("0o", 8), ("0b", 2)]
+    let (radix, digits) = [("0x", 16), ("0o", 8), ("0b", 2), ("0_", 8), ("0", 8)]
         .iter()
         .find_map(|(prefix, radix)| lower.strip_prefix(prefix).map(|digits| (*radix, digits)))
         .unwrap_or((10, lower.as_str()));
     let digits = digits.replace('_', "");
+    // What is left of a single zero behind its prefix.
+    let digits = if lower == "0" { "0".to_owned() } else { digits };
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
         return Err("parse error");
     }
@@ -835,6 +837,8 @@ mod tests {
             assert_eq!(applied(words).unwrap().listen.port, 5, "{words:?}");
         }
         assert_eq!(applied(&["-p", "-1"]).unwrap().listen.port, 0);
+        assert_eq!(applied(&["-p", "0"]).unwrap().listen.port, 4222);
+        assert_eq!(applied(&["-p", "010"]).unwrap().listen.port, 8);
         assert!(applied(&["-D"]).unwrap().logging.debug);
         assert!(!applied(&["-T=false"]).unwrap().logging.logtime);
     }

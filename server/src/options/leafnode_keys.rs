@@ -61,17 +61,7 @@ pub(super) static BLOCK_KEYS: &[Key<LeafNodes>] = &[
         aliases: &[],
         kind: "map",
         default: "that of clients",
-        reload: Reload::Rule {
-            words: "only users",
-            permits: |old, new| {
-                let rest = |block: &LeafNodes| LeafAuthorization {
-                    users: Vec::new(),
-                    ..block.authorization.clone()
-                };
-                rest(old) == rest(new)
-            },
-            apply: Apply::LeafNodes,
-        },
+        reload: Reload::No,
         doc: "Who may connect as a leaf node.",
         read: read_authorization,
         change: |old, new| change_unseen(&old.authorization, &new.authorization),
