@@ -177,6 +177,7 @@ async fn a_publisher_waits_for_a_server_that_does_not_read() {
         loop {
             match client.try_publish("a", [b'x'; 900]) {
                 Err(error) => {
+                    // The kernel may still take some; it tells nobody when it is full for good.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     if client.try_publish("a", [b'x'; 900]).is_err() {
                         return error;
@@ -190,6 +191,7 @@ async fn a_publisher_waits_for_a_server_that_does_not_read() {
     assert_eq!(blocked, PublishError::WouldBlock);
     let waiting = client.clone();
     let publish = tokio::spawn(async move { waiting.publish("b", "").await });
+    // That nothing happens shows only in time that passes.
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(!publish.is_finished());
     let sent = client.statistics().out_msgs as usize;

@@ -70,6 +70,7 @@ impl FakeOutlet {
                 "nothing on {subject}: {:?}",
                 self.subjects()
             );
+            // The pause between two looks at the condition.
             std::thread::sleep(Duration::from_millis(2));
         }
     }

@@ -7,6 +7,8 @@ use super::source::code_only;
 const FILE_LINES_MAX: usize = 800;
 /// A function longer than this wants splitting.
 const FUNCTION_LINES_MAX: usize = 70;
+/// A test is mostly a table, and a table may be long.
+const TEST_LINES_MAX: usize = 150;
 /// A door sign shorter than this says nothing.
 const DOOR_SIGN_LINES_MIN: usize = 3;
 
@@ -105,18 +107,22 @@ fn file_length(path: &str, text: &str) -> Option<Finding> {
 /// Counts braces from each `fn` to the end of its body.
 fn function_length(path: &str, code: &str) -> Vec<Finding> {
     let lines: Vec<&str> = code.lines().collect();
+    let tests_begin = tests_begin(path, code).unwrap_or(usize::MAX);
     let mut findings = Vec::new();
     for (first, line) in lines.iter().enumerate() {
+        let max = if first < tests_begin {
+            FUNCTION_LINES_MAX
+        } else {
+            TEST_LINES_MAX
+        };
         let Some(name) = function_name(line) else {
             continue;
         };
         let Some(count) = body_lines(&lines[first..], line.find("fn ").unwrap_or(0)) else {
             continue;
         };
-        if count > FUNCTION_LINES_MAX {
-            let what = format!(
-                "`{name}` has {count} lines, at most {FUNCTION_LINES_MAX}; split the function"
-            );
+        if count > max {
+            let what = format!("`{name}` has {count} lines, at most {max}; split the function");
             findings.push(finding(path, first + 1, "function-length", what));
         }
     }
@@ -211,15 +217,18 @@ fn path_begins(line: &str, path: &str) -> bool {
     })
 }
 
+/// The line with which tests begin: all of a file of tests, or what follows `#[cfg(test)]`.
+fn tests_begin(path: &str, code: &str) -> Option<usize> {
+    if path.contains("/tests/") || path.ends_with("/tests.rs") {
+        return Some(0);
+    }
+    code.lines()
+        .position(|l| l.trim_start().starts_with("#[cfg(test)]"))
+}
+
 /// A pause in a test wants a remark on the same line or right above: what is it waiting for that cannot be awaited?
 fn sleeping_tests(path: &str, text: &str, code: &str) -> Vec<Finding> {
-    let tests_begin = if path.contains("/tests/") {
-        Some(0)
-    } else {
-        code.lines()
-            .position(|l| l.trim_start().starts_with("#[cfg(test)]"))
-    };
-    let Some(tests_begin) = tests_begin else {
+    let Some(tests_begin) = tests_begin(path, code) else {
         return Vec::new();
     };
     let lines: Vec<&str> = text.lines().collect();
@@ -300,6 +309,7 @@ mod tests {
         let body = "    x();\n".repeat(70);
         let long = format!("\npub(crate) async fn f<T>(\n    a: [u8; 3],\n) -> T {{\n{body}}}\n");
         assert_eq!(rules_of("a/x.rs", &long), [("function-length", 2)]);
+        assert_eq!(rules_of("a/tests/x.rs", &long), []);
         let fits = format!("fn f() {{\n{}}}\n", "    x();\n".repeat(68));
         assert_eq!(rules_of("a/x.rs", &fits), []);
     }

@@ -78,6 +78,7 @@ impl RealServer {
                 }
                 panic!("the server ended with {status}: {said}");
             }
+            // The pause between two looks for the ports file.
             std::thread::sleep(Duration::from_millis(5));
         }
         panic!("the server wrote no ports file");

@@ -292,6 +292,7 @@ async fn a_slow_drip_gains_no_time() {
         let mut byte = 0x16;
         while client.write_all(&[byte]).await.is_ok() {
             byte = 0x03;
+            // A slow drip is what is tested.
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
@@ -440,6 +441,7 @@ async fn without_a_header_a_client_is_itself_and_a_silent_one_is_sent_away() {
     let (mut client, server) = knock(proxied());
     line(&mut client).await;
     client.write_all(b"P").await.expect("written");
+    // The gap between the two letters is what is tested.
     tokio::time::sleep(Duration::from_secs(1)).await;
     client.write_all(b"ING\r\n").await.expect("written");
     assert_eq!(
