@@ -59,7 +59,14 @@ impl Reload {
 
 /// The same for whoever asks over the system account.
 fn reloader(reload: Arc<Reload>) -> Reloader {
-    Arc::new(move |core| reload.run(core).map(drop).map_err(|e| e.to_string()))
+    Arc::new(move |core| {
+        let changes = reload.run(core).map_err(|e| e.to_string())?;
+        for change in &changes {
+            tracing::info!("{change}");
+        }
+        tracing::info!("Reloaded server configuration");
+        Ok(())
+    })
 }
 
 /// Why a reload changed nothing.
