@@ -112,7 +112,6 @@ fn log_file(args: &Args, store: &Store) -> Result<PathBuf> {
         return Ok(path.clone());
     }
     let folder = store.folder();
-    let folder = folder.parent().unwrap_or(&folder).to_owned();
     std::fs::create_dir_all(&folder).map_err(|e| {
         CliError::new(format!("cannot create {}: {e}", folder.display()))
             .next_step("name a log file with --log")
