@@ -7,7 +7,8 @@ use crate::cursor::{Cursor, Mark};
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Errors};
 use crate::limits::{
-    ERRORS_MAX, FILE_BYTES_MAX, INCLUDE_DEPTH_MAX, NESTING_MAX, VALUES_MAX, VARIABLE_DEPTH_MAX,
+    ERRORS_MAX, FILE_BYTES_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX, NESTING_MAX, VALUES_MAX,
+    VARIABLE_DEPTH_MAX,
 };
 use crate::outside::Outside;
 use crate::scalar::{self, Scalar};
@@ -61,6 +62,7 @@ fn parse(
         outside,
         errors: Vec::new(),
         values: 0,
+        includes: 0,
         variables: Vec::new(),
     };
     let mut parser = Parser::new(&mut shared, bytes, name, folder.to_path_buf(), 0);
@@ -77,6 +79,8 @@ struct Shared<'o> {
     errors: Vec<Error>,
     /// Values made so far.
     values: usize,
+    /// Files included so far.
+    includes: usize,
     /// Environment variables being read, to find cycles.
     variables: Vec<String>,
 }
@@ -406,6 +410,15 @@ impl<'s, 'o, 't> Parser<'s, 'o, 't> {
             let kind = ErrorKind::Limit {
                 what: "depth of includes",
                 limit: INCLUDE_DEPTH_MAX,
+            };
+            return Err(self.cursor.error_at(statement, kind));
+        }
+        // Files that include each other more than once would double the work with every level.
+        self.shared.includes = self.shared.includes.saturating_add(1);
+        if self.shared.includes > INCLUDES_MAX {
+            let kind = ErrorKind::Limit {
+                what: "number of includes",
+                limit: INCLUDES_MAX,
             };
             return Err(self.cursor.error_at(statement, kind));
         }

@@ -360,6 +360,10 @@ fn nesting_includes_and_copies_are_bounded() {
             .to_string()
             .contains("depth of includes")
     );
+    // Found by fuzzing: twice per level are four thousand million files.
+    let twice = Given::default().file("two.conf", "a: 1\ninclude two.conf\ninclude two.conf\n");
+    let errors = parse_file(Path::new("two.conf"), &twice).unwrap_err();
+    assert!(errors.to_string().contains("of includes"), "{errors}");
     let mut bomb = "a0: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
     for step in 1..12 {
         let previous = format!("$a{} ", step - 1);

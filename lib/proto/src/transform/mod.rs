@@ -230,7 +230,12 @@ impl Transform {
         let mut destination = Vec::new();
         for (index, token) in self.source.tokens().enumerate() {
             if token != [subject::ANY_TOKEN] {
-                destination.push(String::from_utf8(token.to_vec()).ok()?);
+                let token = std::str::from_utf8(token).ok()?;
+                // In a destination it would mean something else.
+                if parse::is_call(token) {
+                    return None;
+                }
+                destination.push(token.to_owned());
                 continue;
             }
             let place = placed.iter().position(|&token| token == index)?;

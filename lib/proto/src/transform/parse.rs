@@ -53,6 +53,11 @@ pub(super) fn is_placeholder(token: &str) -> bool {
     matches!(call(token), Ok(Some(Call::Wildcard(1..))))
 }
 
+/// Whether `token` in a destination is more than itself, or nothing valid.
+pub(super) fn is_call(token: &str) -> bool {
+    !matches!(call(token), Ok(None))
+}
+
 /// The indices of the source's `*` tokens.
 fn wildcard_places(source: &Subject) -> Vec<usize> {
     let tokens = source.tokens().enumerate();

@@ -293,6 +293,15 @@ fn any_permutation_of_wildcards_is_reversed() {
     );
 }
 
+/// Found by fuzzing: as a destination such a source would compute something.
+#[test]
+fn a_source_that_looks_like_a_function_is_not_reversed() {
+    for source in ["a.{{partition(81)}}", "a.$1", "a.{{x"] {
+        let transform = Transform::new(source, "b").expect("a subject like any other");
+        assert_eq!(transform.reverse(), None, "{source}");
+    }
+}
+
 #[test]
 fn wildcards_become_placeholders_and_back() {
     assert_eq!(numbered_wildcards("foo.*.*.>"), "foo.$1.$2.>");
