@@ -88,6 +88,7 @@ impl Core {
         check_system_account(&options)?;
         let authenticator = Authenticator::new(&options)?;
         let door = door_of(&options)?;
+        warn_of(&authenticator, &door);
         let info = info::common(
             &identity,
             &options,
@@ -127,6 +128,7 @@ impl Core {
         check_system_account(&options)?;
         let authenticator = Authenticator::new(&options)?;
         let door = door_of(&options)?;
+        warn_of(&authenticator, &door);
         let mut info = info::common(
             &self.identity,
             &options,
@@ -211,6 +213,17 @@ fn document_of(identity: &ServerIdentity, o: &Options) -> EventServerInfo {
         metadata: o.server_metadata.clone(),
         feature_flags: o.feature_flags.clone(),
         ..EventServerInfo::default()
+    }
+}
+
+/// What is accepted and still worth a look: plain passwords, suites that are not offered, a certificate that has expired.
+fn warn_of(authenticator: &Authenticator, door: &Door) {
+    let of_tls = door
+        .tls
+        .iter()
+        .flat_map(|tls| tls.warnings(SystemTime::now()));
+    for warning in authenticator.warnings().into_iter().chain(of_tls) {
+        tracing::warn!("{warning}");
     }
 }
 
