@@ -35,9 +35,6 @@ impl Session {
     }
 
     pub(super) fn connect(&mut self, json: &[u8], now: Instant) {
-        if self.settings.trace {
-            tracing::trace!(target: "protocol", "{} - <<- [CONNECT ***]", self.shared.label());
-        }
         let options = match serde_json::from_slice::<ConnectOptions>(json) {
             Ok(options) => options,
             Err(e) => {
@@ -46,6 +43,9 @@ impl Session {
                 return self.close(ClosedReason::ProtocolViolation);
             }
         };
+        if self.settings.trace {
+            self.trace_connect(&options);
+        }
         let first = {
             let mut state = self.shared.state.lock();
             let first = !state.client.connected;
@@ -70,6 +70,24 @@ impl Session {
             .set_modes(self.modes.headers, options.echo);
         self.authenticate(&options, now);
         self.greeting_checks(&options);
+    }
+
+    /// What the client says of itself, without what would let others say the same.
+    #[cold]
+    fn trace_connect(&self, options: &ConnectOptions) {
+        let mut shown = options.clone();
+        let secrets = [
+            &mut shown.pass,
+            &mut shown.auth_token,
+            &mut shown.jwt,
+            &mut shown.sig,
+            &mut shown.proxy_sig,
+        ];
+        for secret in secrets.into_iter().filter(|s| !s.is_empty()) {
+            "[REDACTED]".clone_into(secret);
+        }
+        let json = serde_json::to_string(&shown).unwrap_or_default();
+        tracing::trace!(target: "protocol", "{} - <<- [CONNECT {json}]", self.shared.label());
     }
 
     fn jitter(&self) -> u32 {
