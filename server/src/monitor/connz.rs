@@ -8,7 +8,7 @@ use nats_api::monitor::{ConnInfo, ConnSort, ConnState, Connz, ConnzOptions, DEFA
 use nats_api::time::{Timestamp, round_trip, uptime};
 use nats_proto::subject;
 
-use super::view::{ClientView, Figures, View};
+use super::view::{ClientView, Figures, View, Who};
 use super::{count, page_of};
 use crate::options::GLOBAL_ACCOUNT;
 
@@ -219,17 +219,22 @@ fn describe(
             .collect();
     }
     if options.auth {
-        let account = who.account.as_deref().unwrap_or_default();
-        info.authorized_user = who.user.clone();
-        if account != GLOBAL_ACCOUNT {
-            info.account = account.to_owned();
-        }
-        info.jwt = who.jwt.clone();
-        info.issuer_key = who.issuer_key.clone();
-        if ended.is_none() || account != GLOBAL_ACCOUNT {
-            info.name_tag = account.to_owned();
-        }
-        info.tags = who.tags.clone();
+        add_identity(&mut info, &who, ended.is_some());
     }
     info
+}
+
+/// Who the connection is, for those who asked.
+fn add_identity(info: &mut ConnInfo, who: &Who, is_closed: bool) {
+    let account = who.account.as_deref().unwrap_or_default();
+    info.authorized_user = who.user.clone();
+    if account != GLOBAL_ACCOUNT {
+        info.account = account.to_owned();
+    }
+    info.jwt = who.jwt.clone();
+    info.issuer_key = who.issuer_key.clone();
+    if !is_closed || account != GLOBAL_ACCOUNT {
+        info.name_tag = account.to_owned();
+    }
+    info.tags = who.tags.clone();
 }

@@ -166,10 +166,7 @@ impl Pages {
                 };
                 Page::json(&accstatz(view, &options))
             }
-            Kind::Jsz => match jsz(view, &jsz_options(q)?) {
-                Some(page) => Page::json(&page),
-                None => return Err("filtered response: not leader".into()),
-            },
+            Kind::Jsz => Page::json(&self.jsz(&jsz_options(q)?)?),
             Kind::Healthz => self.healthz(&healthz_options(q)?),
             Kind::Ipqueuesz => {
                 q.bool("all")?;
@@ -182,6 +179,10 @@ impl Pages {
                 "Debug variables are not served on the monitoring port\n",
             ),
         })
+    }
+
+    fn jsz(&self, options: &JszOptions) -> Result<Jsz, String> {
+        jsz(self.view.as_ref(), options).ok_or_else(|| "filtered response: not leader".into())
     }
 
     fn healthz(&self, options: &HealthzOptions) -> Page {
