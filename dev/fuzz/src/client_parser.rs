@@ -6,6 +6,7 @@ use nats_proto::client_op::{ClientOp, Limits, ParseError, Step, parse};
 const LIMITS: Limits = Limits {
     max_control_line: 128,
     max_payload: Some(64),
+    headers: true,
 };
 
 /// What was read, written down one after the other so that it outlives the buffer.

@@ -26,6 +26,8 @@ pub struct Limits {
     pub max_control_line: usize,
     /// Largest payload (headers included), in bytes; `None` is unlimited.
     pub max_payload: Option<usize>,
+    /// The peer may send headers: an HPUB of one that may not is refused when its line is complete.
+    pub headers: bool,
 }
 
 /// A message as it was published. All slices borrow from the input.
@@ -97,6 +99,8 @@ pub enum ParseError {
     Size { verb: &'static str },
     #[error("{verb}: header size larger than total size")]
     HeaderLargerThanTotal { verb: &'static str },
+    #[error("message headers not supported")]
+    HeadersNotSupported,
     #[error("payload is not followed by CRLF")]
     PayloadEnd,
 }
@@ -325,6 +329,9 @@ fn publish<'a>(
     if memchr(b'\r', line.args).is_some() {
         return Err(ParseError::UnknownOperation);
     }
+    if matches!(verb, Verb::HPub) && !limits.headers {
+        return Err(ParseError::HeadersNotSupported);
+    }
     let head = publish_args(line.args, verb)?;
     if let Some(max) = limits.max_payload
         && head.size > max
@@ -478,6 +485,7 @@ mod tests {
     const LIMITS: Limits = Limits {
         max_control_line: 64,
         max_payload: Some(1024),
+        headers: true,
     };
 
     fn op(bytes: &[u8]) -> (ClientOp<'_>, usize) {

@@ -310,6 +310,7 @@ impl Session {
         Limits {
             max_control_line: self.settings.max_control_line,
             max_payload: self.max_payload,
+            headers: self.modes.headers,
         }
     }
 
@@ -366,11 +367,6 @@ impl Session {
 
     #[inline]
     fn publish(&mut self, cx: &mut Cycle, p: &Publish<'_>) {
-        if p.header_len.is_some() && !self.modes.headers {
-            self.host
-                .notice(&self.shared, format_args!("message headers not supported"));
-            return self.close(ClosedReason::MessageHeaderViolation);
-        }
         if self.modes.pedantic && !nats_proto::subject::is_valid_literal(p.subject) {
             self.say(wire::INVALID_PUBLISH_SUBJECT.as_bytes());
         }
@@ -442,6 +438,10 @@ impl Session {
             ParseError::ControlLineTooLong => {
                 (wire::CONTROL_LINE, ClosedReason::MaxControlLineExceeded)
             }
+            ParseError::HeadersNotSupported => (
+                wire::UNKNOWN_OPERATION,
+                ClosedReason::MessageHeaderViolation,
+            ),
             ParseError::PayloadTooLarge { .. } => {
                 (wire::MAX_PAYLOAD, ClosedReason::MaxPayloadExceeded)
             }
@@ -456,6 +456,7 @@ impl Session {
             // The reference says nothing to a peer whose arguments cannot be read.
             ParseError::Arguments { .. }
             | ParseError::Size { .. }
+            | ParseError::HeadersNotSupported
             | ParseError::HeaderLargerThanTotal { .. } => self.close(reason),
             _ => self.refuse(text, reason),
         }

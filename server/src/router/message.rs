@@ -145,6 +145,7 @@ mod tests {
         let limits = Limits {
             max_control_line: 1024,
             max_payload: None,
+            headers: true,
         };
         match parse(frame, &limits) {
             Ok(Step::Op(ClientOp::Publish(p), _)) => Message::published(&p),
