@@ -174,10 +174,7 @@ impl Pages {
             }
             Kind::Raftz => Page::refused(404, "No Raft nodes registered"),
             Kind::Stacksz => Page::refused(404, "Stacks are not available on this server\n"),
-            Kind::DebugVars => Page::refused(
-                404,
-                "Debug variables are not served on the monitoring port\n",
-            ),
+            Kind::DebugVars => Page::refused(404, "Debug variables are not served here\n"),
         })
     }
 
