@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use nats_proto::client_op::{self, ClientOp, Limits, ParseError, Publish, Step};
 
@@ -176,6 +176,11 @@ impl Session {
         }
     }
 
+    /// How long the socket may take nothing.
+    pub fn write_deadline(&self) -> Duration {
+        self.settings.write_deadline
+    }
+
     pub fn next_deadline(&self) -> Option<Instant> {
         self.timers.next()
     }
@@ -204,7 +209,7 @@ impl Session {
 
     /// Does what others asked of this connection.
     pub fn run_commands(&mut self, now: Instant) {
-        if self.shared.receiver.outbox.lock().overflowed() {
+        if self.shared.receiver.outbox.has_overflowed() {
             self.close(ClosedReason::SlowConsumerPendingBytes);
         }
         for command in self.shared.take_commands() {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -85,7 +86,7 @@ impl Listening {
             match self.listener.accept().await {
                 Ok((stream, remote)) => {
                     retry = Duration::from_millis(10);
-                    tokio::spawn(receive(server.clone(), stream, remote));
+                    tokio::spawn(client(server.clone(), stream, remote));
                 }
                 Err(e) => {
                     server.accept_failed(&e, retry);
@@ -97,8 +98,17 @@ impl Listening {
     }
 }
 
-/// Receives a client and hands it to a task of its own, which is smaller than one that could also receive.
-async fn receive<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) {
+/// One client from its first byte to its last. Both parts are on the heap: the first is gone when the connection is quiet.
+async fn client<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) {
+    if let Some(life) = Box::pin(receive(server, stream, peer)).await {
+        life.await;
+    }
+}
+
+type Life = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Receives a client; `None` if it does not get as far as the protocol.
+async fn receive<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) -> Option<Life> {
     let _ = stream.set_nodelay(true);
     let shared = server.clone().admit(peer);
     let full = server.is_full();
@@ -111,7 +121,7 @@ async fn receive<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) 
             if shared.set_closed(reason_of(&why), SystemTime::now()) {
                 server.disconnected(&shared, reason_of(&why));
             }
-            return;
+            return None;
         }
     };
     if welcomed.client != peer {
@@ -126,18 +136,16 @@ async fn receive<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) 
         })
     });
     let host: Arc<dyn Host> = server;
-    let mut session = Session::new(host.clone(), shared, Instant::now());
+    let mut session = Session::new(host, shared, Instant::now());
     if full {
         session.too_many();
     }
     match welcomed.stream {
         Opened::Plain { stream, early } => {
             session.early(early, Instant::now());
-            tokio::spawn(shell::run(session, Tcp(stream), host));
+            Some(Box::pin(shell::run(session, Tcp(stream))))
         }
-        Opened::Tls(stream) => {
-            tokio::spawn(shell::run(session, Stream::new(stream), host));
-        }
+        Opened::Tls(stream) => Some(Box::pin(shell::run(session, Stream::new(stream)))),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,21 +9,16 @@ use tokio::time::Sleep;
 
 use super::slow_checks::RunningCheck;
 use super::transport::Transport;
-use crate::conn::{ClosedReason, Flush, Flushed, Host, Session, Turn};
+use crate::conn::{ClosedReason, Flush, Flushed, Session, Turn};
 use crate::limits::{CLOSE_FLUSH_MAX, READS_PER_TURN};
 
 /// The task of a connection: runs it to its end and leaves nothing of it behind.
 ///
 /// The future holds one pointer: what a quiet connection costs is its box.
-pub fn run<T: Transport>(
-    session: Session,
-    transport: T,
-    host: Arc<dyn Host>,
-) -> impl Future<Output = ()> + Send {
+pub fn run<T: Transport>(session: Session, transport: T) -> impl Future<Output = ()> + Send {
     let shell = Box::new(Shell {
         session,
         transport,
-        host,
         flush: Flush::default(),
         timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         timer_at: None,
@@ -44,7 +38,6 @@ async fn drive<T: Transport>(mut shell: Box<Shell<T>>) {
 struct Shell<T> {
     session: Session,
     transport: T,
-    host: Arc<dyn Host>,
     flush: Flush,
     timer: Pin<Box<Sleep>>,
     /// What the timer is set to; `None` when it has fired.
@@ -127,7 +120,7 @@ impl<T: Transport> Shell<T> {
             },
             Flushed::Failed(_) => Some(ClosedReason::WriteError),
             Flushed::Blocked => {
-                let allowed = self.host.settings().write_deadline;
+                let allowed = self.session.write_deadline();
                 let late = self.flush.deadline(allowed).is_some_and(|d| d <= now);
                 late.then_some(ClosedReason::SlowConsumerWriteDeadline)
             }
@@ -150,7 +143,7 @@ impl<T: Transport> Shell<T> {
 
     /// Sets the timer to the next thing to do.
     fn arm(&mut self, cx: &mut Context<'_>, resume_at: Option<Instant>) -> Poll<ClosedReason> {
-        let write_by = self.flush.deadline(self.host.settings().write_deadline);
+        let write_by = self.flush.deadline(self.session.write_deadline());
         let next = [
             self.session.next_deadline(),
             write_by,

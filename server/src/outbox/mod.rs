@@ -11,6 +11,7 @@ mod chunk;
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -32,6 +33,8 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Outbox {
     queue: Mutex<Queue>,
+    /// The peer read too slowly; asked in every turn of the owner, so beside the lock.
+    overflowed: AtomicBool,
     waker: OnceLock<Waker>,
 }
 
@@ -82,6 +85,7 @@ impl Outbox {
                 bytes: 0,
                 stalls: 0,
             }),
+            overflowed: AtomicBool::new(false),
             waker: OnceLock::new(),
         }
     }
@@ -120,7 +124,10 @@ impl Outbox {
                 out.extend_from_slice(bytes);
                 q.promise()
             }
-            Err(Refused::Overflow) => q.promise(),
+            Err(Refused::Overflow) => {
+                self.note_overflow();
+                q.promise()
+            }
             Err(Refused::Closed) => false,
         }
     }
@@ -150,6 +157,16 @@ impl Outbox {
         let mut q = self.lock();
         q.closed = true;
         q.wake_producers();
+    }
+
+    /// Somebody met the limit: the owner has to close.
+    pub fn has_overflowed(&self) -> bool {
+        self.overflowed.load(Ordering::Acquire)
+    }
+
+    /// Tells the owner that the limit was met. The caller owes a wake as for any frame.
+    pub fn note_overflow(&self) {
+        self.overflowed.store(true, Ordering::Release);
     }
 
     pub fn pending(&self) -> usize {

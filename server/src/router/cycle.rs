@@ -17,8 +17,6 @@ pub struct Cycle {
     congested: Vec<Arc<Receiver>>,
     /// Subscriptions whose last delivery this batch made.
     ended: Vec<Arc<Sub>>,
-    /// Receivers that took the slow-consumer limit in this batch.
-    pub overflowed: Vec<Arc<Receiver>>,
     /// Of the publisher's own account.
     pub traffic: TrafficSnapshot,
     rng: Rng,
@@ -60,7 +58,6 @@ impl Cycle {
     /// Keeps the memory of an emptied cycle for the next one.
     pub fn give_back(mut self: Box<Self>) {
         self.hops = 0;
-        self.overflowed.clear();
         SPARE.set(Some(self));
     }
 

@@ -193,7 +193,7 @@ fn append(
         Err(Refused::Overflow) => {
             let owed = q.promise();
             drop(q);
-            cx.overflowed.push(to.clone());
+            to.outbox.note_overflow();
             if owed {
                 cx.owe_wake(to);
             }

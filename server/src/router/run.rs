@@ -164,7 +164,7 @@ fn append_all(
         cx.owe_wake(to);
     }
     if overflow {
-        cx.overflowed.push(to.clone());
+        to.outbox.note_overflow();
     } else if congested {
         cx.note_congested(to);
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use nats_api::system::ReplyEncoding;
+use nats_api::system::{ReplyEncoding, subjects};
 use nats_proto::header::block;
 use nats_proto::info::ServerInfo;
 use parking_lot::Mutex;
@@ -20,7 +20,7 @@ use crate::front::ListenError;
 use crate::front::tls::{TlsPolicy, TlsSetupError};
 use crate::interest::Sub;
 use crate::monitor::{self, Pages};
-use crate::options::Tls;
+use crate::options::{GLOBAL_ACCOUNT, Tls};
 use crate::router::{Cycle, Handler, Message, Origin, Service, publish_from_inside};
 use crate::system::process::Process;
 use crate::system::{self, Ask, Control, Desk, Gone, Outlet, Request, SystemAccount};
@@ -279,18 +279,39 @@ impl Service for Counter {
     }
 }
 
+impl Side {
+    /// The global account's connections are not counted in events, so an event of one is only worth waking the system's thread for
+    /// when somebody listens: the thread took a fifth of the CPU of a storm of connections.
+    fn is_worth_telling(&self, client: &Shared, subject: impl Fn(&str) -> String) -> bool {
+        let Some(core) = self.core.upgrade() else {
+            return false;
+        };
+        let account = client.account();
+        let name = account.as_ref().map_or(GLOBAL_ACCOUNT, |a| &*a.name);
+        name != GLOBAL_ACCOUNT
+            || core
+                .accounts
+                .system()
+                .is_some_and(|s| s.interest.has_interest(subject(name).as_bytes()))
+    }
+}
+
 impl Observer for Side {
     fn connected(&self, client: &Arc<Shared>) {
         if let (Some(core), Some(account)) = (self.core.upgrade(), client.account()) {
             self.serve_account(&core, &account);
         }
-        if let Some(system) = &self.system {
+        if let Some(system) = &self.system
+            && self.is_worth_telling(client, subjects::connect_event)
+        {
             system.connected(client.clone());
         }
     }
 
     fn disconnected(&self, client: &Arc<Shared>, reason: ClosedReason) {
-        if let Some(system) = &self.system {
+        if let Some(system) = &self.system
+            && self.is_worth_telling(client, subjects::disconnect_event)
+        {
             system.disconnected(client.clone(), gone(client, reason));
         }
     }
