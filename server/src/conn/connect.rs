@@ -10,7 +10,7 @@ use super::rights::ClientRights;
 use super::session::{Modes, Phase, Session};
 use super::shared::Client;
 use super::{ClosedReason, wire};
-use crate::auth::{AuthError, Credentials, Identity, Permissions, Revalidated, Verdict};
+use crate::auth::{AuthError, Credentials, Identity, Permissions, Revalidated, Verdict, Who};
 use crate::interest::DeliveryCheck;
 use crate::options::ConnectionType;
 use crate::router::{Publisher, Rights};
@@ -50,6 +50,7 @@ impl Session {
             let mut state = self.shared.state.lock();
             let first = !state.client.connected;
             state.client = Client::from(&options);
+            state.claimed = Who::claimed(&options);
             let rtt = self.shared.start.elapsed().unwrap_or_default();
             state.rtt.get_or_insert(rtt);
             first
@@ -178,6 +179,7 @@ impl Session {
         {
             let mut state = self.shared.state.lock();
             state.account = Some(account);
+            state.claimed = Who::Anonymous;
             state.identity = Some(Arc::new(identity));
         }
         self.phase = Phase::Open;

@@ -267,6 +267,7 @@ impl Session {
     /// Handles whole operations at the front of `bytes`; returns how many bytes they took and the length of the next, if known.
     fn handle_batch(&mut self, bytes: &[u8], now: Instant) -> (usize, Option<usize>) {
         self.timers.last_in = now;
+        self.shared.note_activity();
         let mut cx = Cycle::take(self.settings.no_fast_producer_stall);
         let mut at = 0usize;
         let mut known_len = None;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use nats_api::system::{ClientInfo, ServerInfo};
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::ClosedReason;
 use crate::account::Account;
-use crate::auth::{Identity, Revalidated};
+use crate::auth::{Identity, Revalidated, Who};
 use crate::interest::{Describe, Receiver};
 
 /// A connection, seen from outside.
@@ -28,6 +28,8 @@ pub struct Shared {
     /// The server it is connected to.
     server: Arc<ServerInfo>,
     pub state: Mutex<SharedState>,
+    /// Nanoseconds since 1970; 0 is never. Brought up to date once per read.
+    last_activity: AtomicU64,
     commands: Mutex<Vec<Command>>,
     has_commands: AtomicBool,
     closed: OnceLock<(ClosedReason, SystemTime)>,
@@ -41,7 +43,8 @@ pub struct SharedState {
     pub identity: Option<Arc<Identity>>,
     pub account: Option<Arc<Account>>,
     pub rtt: Option<Duration>,
-    pub last_activity: Option<SystemTime>,
+    /// Who the client said it was, as long as nobody has confirmed it.
+    pub claimed: Who,
     pub tls: Option<Arc<TlsFacts>>,
 }
 
@@ -150,6 +153,7 @@ impl Shared {
             nonce,
             server,
             state: Mutex::new(SharedState::default()),
+            last_activity: AtomicU64::new(0),
             commands: Mutex::new(Vec::new()),
             has_commands: AtomicBool::new(false),
             closed: OnceLock::new(),
@@ -164,6 +168,23 @@ impl Shared {
     /// A proxy in front says who the client is.
     pub fn set_proxied(&self, client: SocketAddr) {
         let _ = self.proxied.set(client);
+    }
+
+    /// When the client last sent something.
+    pub fn last_activity(&self) -> SystemTime {
+        let nanos = self.last_activity.load(Ordering::Relaxed);
+        if nanos == 0 {
+            return self.start;
+        }
+        SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_nanos(nanos))
+            .unwrap_or(self.start)
+    }
+
+    pub(super) fn note_activity(&self) {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let nanos = since.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(0));
+        self.last_activity.store(nanos, Ordering::Relaxed);
     }
 
     pub fn id(&self) -> u64 {

@@ -118,6 +118,10 @@ impl Builder {
         tracing::info!("Listening for client connections on {}", clients.address);
         let accepting = tokio::spawn(clients.serve(core.clone()));
         let sweeping = tokio::spawn(lifecycle::sweep(core.clone()));
+        if core.options().tls.is_some() {
+            // The first use of the crypto library's generator takes 50 ms: not in somebody's first handshake.
+            tokio::task::spawn_blocking(|| aws_lc_rs::rand::fill(&mut [0; 1]));
+        }
         tracing::info!("Server is ready");
         Ok(Server {
             core,

@@ -294,10 +294,10 @@ impl Host for Core {
     }
 
     fn auth_failed(&self, client: &Arc<Shared>, failure: &AuthFailure) {
+        let claimed = client.state.lock().claimed.clone();
         tracing::error!(
-            "{} - {} - {}",
+            "{} - authentication error - {claimed} ({})",
             client.label(),
-            failure.reason,
             failure.error
         );
         if let Some(o) = self.observer.get() {

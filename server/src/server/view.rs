@@ -123,10 +123,7 @@ fn account_view(core: &Core, account: &Account) -> AccountView {
 
 impl ClientView for Shared {
     fn figures(&self) -> Figures {
-        let (rtt, last_activity) = {
-            let state = self.state.lock();
-            (state.rtt, state.last_activity)
-        };
+        let rtt = self.state.lock().rtt;
         let (out_msgs, out_bytes, stalls) = {
             let queue = self.receiver.outbox.lock();
             (queue.msgs, queue.bytes, queue.stalls)
@@ -134,7 +131,7 @@ impl ClientView for Shared {
         Figures {
             id: self.id(),
             start: self.start.into(),
-            last_activity: last_activity.unwrap_or(self.start).into(),
+            last_activity: self.last_activity().into(),
             rtt: rtt.unwrap_or_default(),
             pending_bytes: self.receiver.outbox.pending(),
             in_msgs: self.receiver.in_msgs.load(Ordering::Relaxed),
@@ -157,6 +154,7 @@ impl ClientView for Shared {
             version: state.client.version.clone(),
             user: identity
                 .and_then(|i| i.user())
+                .or_else(|| state.claimed.shown())
                 .unwrap_or_default()
                 .to_owned(),
             account: state.account.as_ref().map(|a| a.name.clone()),
