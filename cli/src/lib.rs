@@ -20,6 +20,7 @@ pub mod output;
 pub mod app;
 pub mod bench;
 pub mod commands;
+pub mod editor;
 pub mod error;
 pub mod globals;
 pub mod messaging;

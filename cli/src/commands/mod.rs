@@ -27,7 +27,9 @@ macro_rules! registry {
 
 // Below the macro: what is declared above it cannot use it.
 mod bench;
+mod cheat;
 mod context;
+mod errors;
 mod events;
 mod latency;
 mod publish;
@@ -42,7 +44,9 @@ registry! {
     /// All commands, in the order of `nats --help`.
     Root {
         Bench(bench),
+        Cheat(cheat),
         Context(context),
+        Errors(errors),
         Events(events),
         Latency(latency),
         Publish(publish),

@@ -1,13 +1,11 @@
 //! `nats context edit`.
 
-use std::io::Write;
-
 use nats_client::context::{Context, Store};
 
 use super::{sheet, show};
-use crate::error::{CliError, Result};
+use crate::editor;
+use crate::error::Result;
 use crate::globals::Globals;
-use crate::parse;
 
 /// Edit a context in $EDITOR
 ///
@@ -26,7 +24,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let store = Store::open_default()?;
     let context = store.load(&args.name)?;
     let before = sheet::write(&args.name, &context.settings)?;
-    let after = edit(&before)?;
+    let after = editor::edit(&before, ".yaml", "the context")?;
     if after.trim() == before.trim() {
         log_line!("Nothing was changed");
         return Ok(());
@@ -45,36 +43,4 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     };
     store.save(&mut context)?;
     show::show(globals, &context, false).await.map(|_| ())
-}
-
-/// What the user's editor makes of `text`.
-fn edit(text: &str) -> Result<String> {
-    let editor = std::env::var("EDITOR")
-        .or_else(|_| std::env::var("VISUAL"))
-        .map_err(|_| {
-            CliError::new("no editor is chosen")
-                .next_step("set EDITOR, for example: export EDITOR=vim")
-        })?;
-    let words = parse::shell_words(&editor).map_err(|e| CliError::from(e).context("EDITOR"))?;
-    let (program, arguments) = words
-        .split_first()
-        .ok_or_else(|| CliError::new("EDITOR is empty"))?;
-    // A private file that is removed again: a context may hold secrets.
-    let mut file = tempfile::Builder::new()
-        .prefix("nats-context-")
-        .suffix(".yaml")
-        .tempfile()?;
-    writeln!(file, "{text}")?;
-    file.flush()?;
-    let status = std::process::Command::new(program)
-        .args(arguments)
-        .arg(file.path())
-        .status();
-    let status = status.map_err(|e| CliError::from(e).context(format!("running {program:?}")))?;
-    if !status.success() {
-        return Err(CliError::new(format!(
-            "{program:?} ended with {status}: the context was left as it was"
-        )));
-    }
-    Ok(std::fs::read_to_string(file.path())?)
 }
