@@ -28,6 +28,8 @@ pub const SMALL_REST_BYTES: usize = 2 * 1024;
 /// Slots of a connection's match cache: first and largest size.
 pub const MATCH_CACHE_FIRST: usize = 16;
 pub const MATCH_CACHE_MAX: usize = 4096;
+/// Subjects longer than this share one slot.
+pub const CACHED_SUBJECT_MAX: usize = 256;
 
 /// Reply permits (`allow_responses`) granted to a client between two prunings of the spent ones.
 pub const REPLY_PERMISSIONS_PRUNE_EVERY: usize = 4096;

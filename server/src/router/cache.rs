@@ -3,7 +3,7 @@
 use std::hash::BuildHasher as _;
 
 use crate::interest::Matched;
-use crate::limits::{MATCH_CACHE_FIRST, MATCH_CACHE_MAX};
+use crate::limits::{CACHED_SUBJECT_MAX, MATCH_CACHE_FIRST, MATCH_CACHE_MAX};
 
 /// What is known about publishing to one subject.
 #[derive(Debug, Clone, Default)]
@@ -130,6 +130,10 @@ impl MatchCache {
     #[inline]
     fn place(&self, subject: &[u8]) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
+        // Long subjects share one place: a hostile client must not fill thousands of places with kilobytes each.
+        if subject.len() > CACHED_SUBJECT_MAX {
+            return Some(0);
+        }
         Some(self.hasher.hash_one(subject) as usize & mask)
     }
 
@@ -166,6 +170,17 @@ mod tests {
         assert!(c.find(b"a", 2).is_none());
         c.store(b"a", 2, Known::default());
         assert!(c.find(b"a", 2).is_some_and(|p| !c.at(p).mapped));
+    }
+
+    #[test]
+    fn long_subjects_take_one_place_together() {
+        let mut c = MatchCache::default();
+        for n in 0..20_000u32 {
+            let long = format!("{n}{}", "x".repeat(CACHED_SUBJECT_MAX));
+            let place = c.store(long.as_bytes(), 1, Known::default());
+            assert!(c.holds(place, long.as_bytes(), 1));
+        }
+        assert_eq!(c.slots.iter().flatten().count(), 1);
     }
 
     #[test]

@@ -171,14 +171,13 @@ fn append(
         return false;
     }
     if cx.trace.is_some() {
-        let error = if q.is_closed() {
-            trace::CLIENT_CLOSED
-        } else {
-            ""
-        };
-        if cx.trace_egress(to, counted, error) {
-            return !q.is_closed();
+        let closed = q.is_closed();
+        drop(q);
+        let only = cx.trace_egress(to, counted, if closed { trace::CLIENT_CLOSED } else { "" });
+        if closed || only {
+            return only && !closed;
         }
+        q = to.outbox.lock();
     }
     let len = verb.len() + subject.len() + 1 + sid.len() + tail.len();
     match q.frame(len) {
