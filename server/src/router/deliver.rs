@@ -51,6 +51,26 @@ pub fn publish_from_inside(cx: &mut Cycle, account: &Arc<Account>, msg: &Message
     delivered
 }
 
+/// Delivers in another account than the publisher's, on that account's figures.
+pub(super) fn into_account(
+    cx: &mut Cycle,
+    from: &Origin<'_>,
+    account: &Arc<Account>,
+    msg: &Message<'_>,
+) -> bool {
+    let inner = Origin {
+        account,
+        receiver: from.receiver,
+    };
+    let matched = account.interest.matches(msg.subject);
+    let own = std::mem::take(&mut cx.traffic);
+    let delivered = to_all(cx, &inner, &matched, msg);
+    account
+        .traffic
+        .add(&std::mem::replace(&mut cx.traffic, own));
+    delivered
+}
+
 /// Starts at a random member and goes on to the next while one cannot take it.
 fn to_queue(cx: &mut Cycle, from: &Origin<'_>, group: &QueueGroup, msg: &Message<'_>) -> bool {
     let n = group.subs.len();

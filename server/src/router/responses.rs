@@ -10,8 +10,9 @@ use hashbrown::HashMap;
 use nats_api::system::ClientInfo;
 use parking_lot::Mutex;
 
+use super::deliver::into_account;
 use super::latency::{Measured, Sample};
-use super::{Cycle, Handler, Message, Origin, Service, to_all};
+use super::{Cycle, Handler, Message, Origin, Service};
 use crate::account::Account;
 use crate::interest::Sub;
 use crate::limits::{IMPORT_HOPS_MAX, PENDING_RESPONSES_MAX};
@@ -161,16 +162,7 @@ impl Service for Responses {
             sample.publish(cx, &exporter, requestor, outcome, started);
         }
         cx.hops += 1;
-        let matched = importer.interest.matches(&reply);
-        let inner = Origin {
-            account: &importer,
-            receiver: from.receiver,
-        };
-        let own = std::mem::take(&mut cx.traffic);
-        let delivered = to_all(cx, &inner, &matched, &msg.answer_on(&reply));
-        importer
-            .traffic
-            .add(&std::mem::replace(&mut cx.traffic, own));
+        let delivered = into_account(cx, from, &importer, &msg.answer_on(&reply));
         cx.hops -= 1;
         if !delivered {
             self.pending.lock().remove(msg.subject);

@@ -1,5 +1,6 @@
 //! Service imports: a request published here is answered by another account.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Weak};
 
 use nats_api::system::ClientInfo;
@@ -7,9 +8,10 @@ use nats_api::system::client::REQUEST_INFO_HEADER;
 use nats_proto::header::block as header;
 use nats_proto::transform::{Transform, TransformError};
 
+use super::deliver::into_account;
 use super::latency::Sampling;
 use super::responses::{Asked, Responses};
-use super::{Cycle, Handler, Message, Origin, Service, to_all};
+use super::{Cycle, Handler, Message, Origin, Service};
 use crate::account::{Account, Mapped, both_ways};
 use crate::interest::Sub;
 use crate::limits::IMPORT_HOPS_MAX;
@@ -130,55 +132,13 @@ impl ServiceImport {
         exporter: &Arc<Account>,
         hops: usize,
     ) -> bool {
-        let translated = self
-            .transform
-            .as_ref()
-            .map(|t| t.apply_matched(msg.subject, cx.random()));
-        let subject = translated.as_deref().unwrap_or(msg.subject);
-        let mapped = match exporter.mapped(subject, "", cx.random()) {
-            Mapped::Same => None,
-            Mapped::To(other) => Some(other),
-            Mapped::Lost => return false,
-        };
-        let subject = mapped.as_deref().unwrap_or(subject);
-        let info = self.requestor(from, importer, msg, hops);
-        let payload = with_request_info(msg, info.as_ref());
-        let header_len = payload.len() - msg.body().len();
-        let sample = self
-            .export
-            .latency
-            .as_ref()
-            .and_then(|l| l.sample(msg.header(), cx.random()));
-        let reply = match msg.reply {
-            Some(reply) => {
-                let asked = Asked {
-                    importer: Arc::downgrade(importer),
-                    reply: reply.into(),
-                    response: self.export.response,
-                    threshold: self.export.threshold,
-                    requestor: info.clone(),
-                    sample,
-                };
-                match self.responses.expect(asked, cx.random()) {
-                    Some(mine) => Some(mine),
-                    None => return false,
-                }
-            }
-            None => {
-                if let Some(sample) = sample {
-                    sample.bad_request(cx, exporter, info);
-                }
-                None
-            }
-        };
-        let inner = Origin {
-            account: exporter,
-            receiver: from.receiver,
+        let Some(subject) = self.translate(cx, exporter, msg.subject) else {
+            return false;
         };
         // A trace goes on into the exporter's account only if that allows it.
         let mut stopped = None;
         if let Some(trace) = &mut cx.trace {
-            trace.service_import(&exporter.name, msg.subject, subject);
+            trace.service_import(&exporter.name, msg.subject, &subject);
             if !self.export.allow_trace {
                 if trace.only {
                     return false;
@@ -186,22 +146,76 @@ impl ServiceImport {
                 stopped = cx.trace.take();
             }
         }
-        let matched = exporter.interest.matches(subject);
-        let request = Message::new(subject, reply.as_deref(), header_len, &payload);
-        let own = std::mem::take(&mut cx.traffic);
-        let delivered = to_all(cx, &inner, &matched, &request);
-        exporter
-            .traffic
-            .add(&std::mem::replace(&mut cx.traffic, own));
+        let info = self.requestor(from, importer, msg, hops);
+        let payload = with_request_info(msg, info.as_ref());
+        let header_len = payload.len() - msg.body().len();
+        let delivered = match self.way_back(cx, importer, exporter, msg, info) {
+            Err(Overloaded) => false,
+            Ok(reply) => {
+                let request = Message::new(&subject, reply.as_deref(), header_len, &payload);
+                let delivered = into_account(cx, from, exporter, &request);
+                if !delivered && let Some(reply) = &reply {
+                    self.responses.nobody_there(cx, reply);
+                }
+                delivered
+            }
+        };
         if stopped.is_some() {
             cx.trace = stopped;
         }
-        if !delivered && let Some(reply) = &reply {
-            self.responses.nobody_there(cx, reply);
-        }
         delivered
     }
+
+    /// The subject in the exporter's account, its mappings included; `None` when they drop the message.
+    fn translate<'s>(
+        &self,
+        cx: &mut Cycle,
+        exporter: &Account,
+        subject: &'s [u8],
+    ) -> Option<Cow<'s, [u8]>> {
+        let there = match &self.transform {
+            Some(t) => Cow::Owned(t.apply_matched(subject, cx.random())),
+            None => Cow::Borrowed(subject),
+        };
+        match exporter.mapped(&there, "", cx.random()) {
+            Mapped::Same => Some(there),
+            Mapped::To(other) => Some(Cow::Owned(other)),
+            Mapped::Lost => None,
+        }
+    }
+
+    /// The reply subject that the exporter sees, for a request that wants an answer.
+    fn way_back(
+        &self,
+        cx: &mut Cycle,
+        importer: &Arc<Account>,
+        exporter: &Arc<Account>,
+        msg: &Message<'_>,
+        requestor: Option<ClientInfo>,
+    ) -> Result<Option<Vec<u8>>, Overloaded> {
+        let latency = self.export.latency.as_ref();
+        let sample = latency.and_then(|l| l.sample(msg.header(), cx.random()));
+        let Some(reply) = msg.reply else {
+            if let Some(sample) = sample {
+                sample.bad_request(cx, exporter, requestor);
+            }
+            return Ok(None);
+        };
+        let asked = Asked {
+            importer: Arc::downgrade(importer),
+            reply: reply.into(),
+            response: self.export.response,
+            threshold: self.export.threshold,
+            requestor,
+            sample,
+        };
+        let mine = self.responses.expect(asked, cx.random());
+        mine.map(Some).ok_or(Overloaded)
+    }
 }
+
+/// Too many requests wait for their answers.
+struct Overloaded;
 
 /// The payload with the one header that says who asks; what the client itself wrote there is taken out, in any spelling.
 fn with_request_info(msg: &Message<'_>, info: Option<&ClientInfo>) -> Vec<u8> {
