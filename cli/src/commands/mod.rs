@@ -26,6 +26,7 @@ macro_rules! registry {
 }
 
 // Below the macro: what is declared above it cannot use it.
+mod account;
 mod bench;
 mod cheat;
 mod context;
@@ -38,11 +39,13 @@ pub mod request;
 mod rtt;
 mod service;
 mod subscribe;
+mod trace;
 mod up;
 
 registry! {
     /// All commands, in the order of `nats --help`.
     Root {
+        Account(account),
         Bench(bench),
         Cheat(cheat),
         Context(context),
@@ -55,6 +58,7 @@ registry! {
         Rtt(rtt),
         Service(service),
         Subscribe(subscribe),
+        Trace(trace),
         Up(up),
     }
 }

@@ -29,7 +29,8 @@ pub struct Args {
 }
 
 /// Topics and their sheets, in order.
-const SHEETS: [(&str, &str); 10] = [
+const SHEETS: [(&str, &str); 12] = [
+    ("account", include_str!("account.md")),
     ("bench", include_str!("bench.md")),
     ("context", include_str!("context.md")),
     ("errors", include_str!("errors.md")),
@@ -39,6 +40,7 @@ const SHEETS: [(&str, &str); 10] = [
     ("reply", include_str!("reply.md")),
     ("service", include_str!("service.md")),
     ("subscribe", include_str!("subscribe.md")),
+    ("trace", include_str!("trace.md")),
     ("up", include_str!("up.md")),
 ];
 

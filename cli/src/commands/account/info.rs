@@ -1,0 +1,148 @@
+//! `nats account info`.
+
+use std::time::Duration;
+
+use nats_api::monitor::SubjectPermission;
+use nats_api::system::{Permissions, Reply, UserInfo, subjects};
+use nats_client::Client;
+use nats_client::system;
+use serde_json::json;
+
+use crate::error::Result;
+use crate::globals::Globals;
+use crate::output::{self, Columns, format};
+
+/// Show who one is, what one may do, and the server that one is connected to
+#[derive(Debug, clap::Args)]
+#[command(
+    visible_alias = "nfo",
+    after_help = "Examples:\n  nats account info\n  nats account info --json"
+)]
+pub struct Args {
+    /// Print JSON
+    #[arg(short, long)]
+    json: bool,
+}
+
+pub async fn run(globals: &Globals, args: Args) -> Result {
+    let client = globals.connect().await?;
+    let user = user_info(globals, &client).await;
+    let rtt = client.rtt().await?;
+    if args.json {
+        let server = client.server_info();
+        return output::json(&json!({
+            "user": user,
+            "client_id": server.client_id,
+            "client_ip": server.client_ip,
+            "rtt": u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX),
+            "url": client.connected_url().as_deref(),
+            "server": *server,
+        }));
+    }
+    let mut columns = Columns::new("Account Information", globals.scheme());
+    if let Some(user) = &user {
+        describe_user(&mut columns, user, client.server_info().acc_is_sys);
+    }
+    describe_connection(&mut columns, &client, rtt);
+    if let Some(permissions) = user.as_ref().and_then(|user| user.permissions.as_ref()) {
+        describe_permissions(&mut columns, permissions);
+    }
+    columns.text("");
+    columns.text(if client.server_info().jetstream {
+        "   The account's use of JetStream is not shown by this build of nats"
+    } else {
+        "   JetStream is not enabled on this server"
+    });
+    out!("{}", columns.render())
+}
+
+/// What the server says about the user; servers before 2.10 say nothing, and the rest is worth showing without it.
+async fn user_info(globals: &Globals, client: &Client) -> Option<UserInfo> {
+    if globals.trace() {
+        log_line!(">>> {}", subjects::USER_INFO);
+    }
+    let answer =
+        system::request::<Reply<UserInfo>>(client, subjects::USER_INFO, &(), globals.timeout())
+            .await;
+    match answer {
+        Ok(answer) => {
+            if globals.trace() {
+                log_line!("<<< {}", answer.message.text());
+            }
+            answer.document.data
+        }
+        Err(error) => {
+            log_line!("The server does not say who this user is: {error}");
+            None
+        }
+    }
+}
+
+fn describe_user(columns: &mut Columns, user: &UserInfo, is_system: bool) {
+    let named = |name: &str, id: &str| {
+        if name.is_empty() || name == id {
+            id.to_owned()
+        } else {
+            format!("{name} ({id})")
+        }
+    };
+    columns.row("User", named(&user.user_name, &user.user));
+    columns.row("Account", named(&user.account_name, &user.account));
+    columns.row("System Account", is_system);
+    match Duration::from(user.expires) {
+        Duration::ZERO => columns.row("Expires", "never"),
+        left => columns.row("Expires", left),
+    }
+}
+
+fn describe_connection(columns: &mut Columns, client: &Client, rtt: Duration) {
+    let server = client.server_info();
+    columns.row("Client ID", server.client_id.to_string());
+    columns.row_unless_empty("Client IP", &server.client_ip);
+    columns.row("RTT", rtt);
+    columns.row("Headers Supported", server.headers);
+    let payload = u64::try_from(server.max_payload).unwrap_or(0);
+    columns.row("Maximum Payload", format::bytes(payload));
+    columns.row_unless_empty("Connected Cluster", &server.cluster);
+    let url = client.connected_url();
+    columns.row_unless_empty("Connected URL", url.as_deref().unwrap_or_default());
+    columns.row("Connected Server ID", &server.server_id);
+    columns.row("Connected Server Version", &server.version);
+    if server.server_name != server.server_id {
+        columns.row_unless_empty("Connected Server Name", &server.server_name);
+    }
+}
+
+fn describe_permissions(columns: &mut Columns, permissions: &Permissions) {
+    columns.section("Connection Permissions");
+    columns.indent(2);
+    for (title, permission) in [
+        ("Publish", &permissions.publish),
+        ("Subscribe", &permissions.subscribe),
+    ] {
+        if let Some(permission) = permission {
+            describe_subjects(columns, title, permission);
+        }
+    }
+    if let Some(responses) = &permissions.responses {
+        columns.section("Responses");
+        columns.row_limit("Messages", responses.max);
+        match Duration::from(responses.ttl) {
+            Duration::ZERO => columns.row("Within", "unlimited"),
+            ttl => columns.row("Within", ttl),
+        }
+    }
+    columns.indent(0);
+}
+
+fn describe_subjects(columns: &mut Columns, title: &str, permission: &SubjectPermission) {
+    if permission.allow.is_empty() && permission.deny.is_empty() {
+        return;
+    }
+    columns.section(title);
+    for (label, subjects) in [("Allow", &permission.allow), ("Deny", &permission.deny)] {
+        let mut subjects = subjects.clone();
+        subjects.sort();
+        columns.rows(label, subjects);
+    }
+}
