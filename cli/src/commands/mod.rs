@@ -37,6 +37,7 @@ mod publish;
 mod reply;
 pub mod request;
 mod rtt;
+mod server;
 mod service;
 mod subscribe;
 mod trace;
@@ -56,6 +57,7 @@ registry! {
         Reply(reply),
         Request(request),
         Rtt(rtt),
+        Server(server),
         Service(service),
         Subscribe(subscribe),
         Trace(trace),

@@ -1,0 +1,53 @@
+//! `nats server`: the registry.
+//!
+//! [`ask`] asks servers over the system account and turns silence into advice; everything that is asked goes through it.
+//! Called by the root registry only. What servers answer is never trusted: a wrong document is an error that names the
+//! subject. Subcommands that need JetStream are absent until it exists; they are no empty shells.
+
+mod ask;
+mod config;
+mod info;
+mod list;
+mod mappings;
+mod passwd;
+mod ping;
+mod report;
+mod request;
+mod target;
+
+use crate::error::Result;
+use crate::globals::Globals;
+
+/// Look into servers and check them
+#[derive(Debug, clap::Args)]
+#[command(
+    visible_alias = "srv",
+    aliases = ["sys", "system"],
+    after_help = "Most of these need a user of the system account.\n\n\
+        Examples:\n  \
+        nats server list --context system\n  \
+        nats server report connections\n  \
+        nats server config check nats-server.conf"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Servers,
+}
+
+registry! {
+    /// What can be done with servers.
+    Servers {
+        Config(config),
+        Info(info),
+        List(list),
+        Mappings(mappings),
+        Passwd(passwd),
+        Ping(ping),
+        Report(report),
+        Request(request),
+    }
+}
+
+pub async fn run(globals: &Globals, args: Args) -> Result {
+    args.command.run(globals).await
+}
