@@ -177,3 +177,127 @@ fn a_reload_shows_the_server_afterwards() {
         "{reloaded:?}"
     );
 }
+
+#[test]
+fn checks_end_with_the_exit_codes_of_nagios() {
+    let Some(server) = Server::with_config(CONFIG) else {
+        return;
+    };
+    let fine = joe(&server, &["server", "check", "connection"]);
+    assert_eq!(fine.code, 0, "{fine:?}");
+    assert!(
+        fine.stdout
+            .starts_with("OK Connection OK:connected to nats://"),
+        "{fine:?}"
+    );
+    assert!(fine.stdout.contains("| connect_time=0."), "{fine:?}");
+    let slow = joe(&server, &["server", "check", "conn", "--rtt-warn", "1ns"]);
+    assert_eq!(slow.code, 1, "{slow:?}");
+    let refused = server.nats(&[
+        "server",
+        "check",
+        "connection",
+        "--user",
+        "x",
+        "--password",
+        "y",
+    ]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(
+        refused
+            .stdout
+            .starts_with("CRITICAL Connection Crit:connection failed: "),
+        "{refused:?}"
+    );
+    let silent = joe(
+        &server,
+        &["server", "check", "request", "--subject", "nobody"],
+    );
+    assert_eq!(silent.code, 2, "{silent:?}");
+    let absent = joe(&server, &["server", "check", "message", "--stream", "S"]);
+    assert_eq!(absent.code, 3, "{absent:?}");
+    assert!(absent.stdout.contains("JetStream"), "{absent:?}");
+}
+
+#[test]
+fn a_server_is_checked_in_every_form() {
+    let Some(server) = Server::with_config(CONFIG) else {
+        return;
+    };
+    let flags = ["check", "server", "--name", "n1", "--auth-required"];
+    let document = json(&admin(
+        &server,
+        &[&flags[..], &["--format", "json"]].concat(),
+    ));
+    assert_eq!(document["status"], "OK", "{document}");
+    assert_eq!(document["check_suite"], "server");
+    assert_eq!(document["ok"][0], "Authentication required");
+    assert_eq!(document["perf_data"][0]["name"], "uptime");
+    let other = admin(
+        &server,
+        &[
+            "check",
+            "--format",
+            "prometheus",
+            "server",
+            "--name",
+            "n2",
+            "--timeout",
+            "300ms",
+        ],
+    );
+    assert_eq!(other.code, 0, "{other:?}");
+    assert!(
+        other
+            .stdout
+            .contains("nats_server_check_server_status_code{item=\"n2\",status=\"CRITICAL\"} 2"),
+        "{other:?}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("result");
+    let file = file.to_str().unwrap();
+    let written = admin(
+        &server,
+        &[&flags[..], &["--format", "text", "--outfile", file]].concat(),
+    );
+    assert_eq!((written.code, &*written.stdout), (0, ""), "{written:?}");
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.starts_with("n1: OK\n\nStatus Detail\n"), "{text}");
+}
+
+#[test]
+fn a_service_is_checked_by_its_answer() {
+    let Some(server) = Server::with_config(CONFIG) else {
+        return;
+    };
+    let _reply = server.run(
+        &[
+            "reply",
+            "svc.ping",
+            "pong",
+            "--user",
+            "joe",
+            "--password",
+            "joe",
+        ],
+        "Listening on",
+    );
+    let check = |flags: &[&str]| {
+        let base = ["server", "check", "request", "--subject", "svc.ping"];
+        joe(&server, &[&base, flags].concat())
+    };
+    let fine = check(&["--match-payload", "^pong$"]);
+    assert!(
+        fine.stdout
+            .starts_with("OK svc.ping OK:Valid response | time=0."),
+        "{fine:?}"
+    );
+    let wrong = check(&["--match-payload", "^ping$", "--match-headers", "A=1"]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    assert!(
+        wrong.stdout.starts_with(
+            "CRITICAL svc.ping Crit:response does not match regexp Crit:invalid header \"A\" = \"\""
+        ),
+        "{wrong:?}"
+    );
+}

@@ -5,6 +5,7 @@
 //! subject. Subcommands that need JetStream are absent until it exists; they are no empty shells.
 
 mod ask;
+mod check;
 mod config;
 mod info;
 mod list;
@@ -27,7 +28,7 @@ use crate::globals::Globals;
         Examples:\n  \
         nats server list --context system\n  \
         nats server report connections\n  \
-        nats server config check nats-server.conf"
+        nats server check connection"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -37,6 +38,7 @@ pub struct Args {
 registry! {
     /// What can be done with servers.
     Servers {
+        Check(check),
         Config(config),
         Info(info),
         List(list),
