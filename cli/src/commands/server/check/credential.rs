@@ -147,4 +147,31 @@ mod tests {
         assert!(judged(&[], 0).starts_with("CRITICAL Credential Crit:never expires"));
         assert!(judged(&["--no-require-expiry"], 0).starts_with("OK Credential OK:never expires"));
     }
+
+    #[test]
+    fn the_expiry_is_read_from_the_file_and_what_is_no_credential_is_named() {
+        use base64::Engine as _;
+        let base64 = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let claims = base64.encode(r#"{"sub":"UABC","exp":4242,"nats":{}}"#);
+        let folder = tempfile::tempdir().unwrap();
+        let read = |name: &str, content: Option<String>| {
+            let path = folder.path().join(name);
+            if let Some(content) = content {
+                std::fs::write(&path, content).unwrap();
+            }
+            let line = ["check", "--credential", path.to_str().unwrap()];
+            expiry(&<Line as clap::Parser>::try_parse_from(line).unwrap().args)
+        };
+        let file = format!(
+            "-----BEGIN NATS USER JWT-----\ne30.{claims}.c2ln\n------END NATS USER JWT------\n"
+        );
+        assert_eq!(read("a.creds", Some(file)), Ok(4_242));
+        let other = read("b.creds", Some("no token".into())).unwrap_err();
+        assert!(other.starts_with("invalid credential: "), "{other}");
+        let absent = read("c.creds", None).unwrap_err();
+        assert!(
+            absent.starts_with("credential not accessible: "),
+            "{absent}"
+        );
+    }
 }
