@@ -160,3 +160,64 @@ fn reports_show_ones_own_account_only() {
     assert_eq!(statistics[0]["statistics"]["acc"], "APP", "{statistics}");
     assert_eq!(statistics[0]["statistics"]["conns"], 2, "{statistics}");
 }
+
+#[test]
+fn the_certificates_of_the_server_are_shown_and_their_end_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let mut params = rcgen::CertificateParams::new(names).unwrap();
+    params.not_after = rcgen::date_time_ymd(2100, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().pem();
+    std::fs::write(file("cert.pem"), &certificate).unwrap();
+    std::fs::write(file("key.pem"), key.serialize_pem()).unwrap();
+    let config = format!(
+        "tls {{ cert_file: {:?}, key_file: {:?} }}",
+        file("cert.pem"),
+        file("key.pem")
+    );
+    let Some(server) = Server::with_config(&config) else {
+        return;
+    };
+    let ca = file("cert.pem");
+    let tls = server.nats(&["account", "tls", "--tlsca", &ca]);
+    assert_eq!(tls.code, 0, "{tls:?}");
+    for text in [
+        "# TLS 1.3 using TLS13_",
+        ", verified for \"127.0.0.1\"\n",
+        "#   SAN: DNS Names: [localhost]\n",
+        "#   Expiration: ",
+        certificate.replace("\r\n", "\n").as_str(),
+    ] {
+        assert!(tls.stdout.contains(text), "{text:?}: {tls:?}");
+    }
+    let flags = [
+        "account",
+        "tls",
+        "--tlsca",
+        &ca,
+        "--no-pem",
+        "--expire-warn",
+    ];
+    let soon = server.nats(&[&flags[..], &["100y"]].concat());
+    assert_eq!(soon.code, 1, "{soon:?}");
+    let soon = server.nats(&[&flags[..], &["10d"]].concat());
+    assert_eq!(soon.code, 0, "{soon:?}");
+    assert!(!soon.stdout.contains("BEGIN CERTIFICATE"), "{soon:?}");
+    let info = server.nats(&["account", "info", "--tlsca", &ca]);
+    assert!(info.stdout.contains("TLS Version: 1.3 using"), "{info:?}");
+    assert!(info.stdout.contains("TLS Verified: issuer "), "{info:?}");
+}
+
+#[test]
+fn without_tls_there_are_no_certificates() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let tls = server.nats(&["account", "tls"]);
+    assert_eq!(tls.code, 1, "{tls:?}");
+    assert!(tls.stderr.contains("does not use TLS"), "{tls:?}");
+    let info = server.nats(&["account", "info"]);
+    assert!(info.stdout.contains("TLS Connection: no\n"), "{info:?}");
+}

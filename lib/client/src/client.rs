@@ -22,6 +22,7 @@ use crate::server_url::ServerUrl;
 use crate::shared::{Shared, Status};
 use crate::stats::Statistics;
 use crate::subscription::{HandlerSubscription, SubscribeOptions, Subscription};
+use crate::tls_session::TlsSession;
 
 /// A connection to a NATS system. Cloning is cheap; all clones share one connection.
 ///
@@ -438,6 +439,12 @@ impl Client {
     /// Address of the server that we are connected to, without credentials; `None` while disconnected.
     pub fn connected_url(&self) -> Option<Arc<str>> {
         self.shared().url()
+    }
+
+    /// What the TLS handshake with the server agreed on, and the certificates that the server sent; `None` when the
+    /// connection is in clear text. While disconnected it is that of the last connection.
+    pub fn tls_session(&self) -> Option<Arc<TlsSession>> {
+        self.shared().tls()
     }
 
     pub fn status(&self) -> Status {

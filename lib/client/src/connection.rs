@@ -89,6 +89,7 @@ impl<'a> Connection<'a> {
             .current()
             .map(|server| server.url.to_string())
             .unwrap_or_default();
+        shared.set_tls(established.tls);
         Self {
             shared,
             pool,

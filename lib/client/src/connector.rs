@@ -2,6 +2,8 @@
 //!
 //! Steps: TCP, (TLS first), INFO, (TLS), CONNECT and PING, PONG. One deadline covers them all.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BytesMut};
 use nats_proto::encode;
 use nats_proto::info::{ConnectOptions, ServerInfo};
@@ -14,6 +16,7 @@ use crate::limits;
 use crate::options::Options;
 use crate::pool::Server;
 use crate::stream::Stream;
+use crate::tls_session::TlsSession;
 use crate::trace;
 
 /// A connection that stands.
@@ -22,6 +25,8 @@ pub(crate) struct Established {
     /// Bytes that came behind the PONG.
     pub read: BytesMut,
     pub info: ServerInfo,
+    /// What the handshake agreed on; `None` in clear text.
+    pub tls: Option<Arc<TlsSession>>,
 }
 
 /// Connects to `server` once.
@@ -34,6 +39,7 @@ pub(crate) async fn connect(
         server,
         url: server.url.to_string(),
         step: "connecting",
+        tls: None,
     };
     let after = options.connect_timeout;
     let url = attempt.url.clone();
@@ -53,6 +59,7 @@ struct Attempt<'a> {
     url: String,
     /// For the error of a deadline.
     step: &'static str,
+    tls: Option<Arc<TlsSession>>,
 }
 
 impl Attempt<'_> {
@@ -86,7 +93,13 @@ impl Attempt<'_> {
         stream.write_all(&greeting).await.map_err(|e| self.io(e))?;
         stream.flush().await.map_err(|e| self.io(e))?;
         let info = self.read_welcome(&mut stream, &mut read, info).await?;
-        Ok(Established { stream, read, info })
+        let tls = self.tls.take();
+        Ok(Established {
+            stream,
+            read,
+            info,
+            tls,
+        })
     }
 
     fn wants_tls(&self, info: &ServerInfo) -> Result<bool, ConnectError> {
@@ -112,7 +125,11 @@ impl Attempt<'_> {
             .as_deref()
             .unwrap_or(&self.server.url.host);
         match self.options.tls.handshake(tcp, name).await {
-            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+            Ok(stream) => {
+                let session = TlsSession::of(&self.options.tls, name, stream.get_ref().1);
+                self.tls = Some(Arc::new(session));
+                Ok(Stream::Tls(Box::new(stream)))
+            }
             Err(problem) => Err(ConnectError::Tls {
                 url: self.url.clone(),
                 problem,

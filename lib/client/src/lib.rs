@@ -55,6 +55,7 @@ mod stream;
 mod subscription;
 pub mod system;
 mod tls;
+mod tls_session;
 mod trace;
 
 pub use auth::{Challenge, Credentials};
@@ -75,6 +76,7 @@ pub use server_url::{DEFAULT_PORT, DEFAULT_URL, ServerUrl};
 pub use shared::Status;
 pub use stats::Statistics;
 pub use subscription::{HandlerSubscription, SubscribeOptions, Subscription};
+pub use tls_session::TlsSession;
 pub use trace::Direction;
 
 /// Connects with default settings; see [`Options::connect`].

@@ -14,6 +14,7 @@ use crate::outbox::{Outbox, Phase};
 use crate::registry::Registry;
 use crate::request::Waiters;
 use crate::stats::Counters;
+use crate::tls_session::TlsSession;
 
 /// Where a client stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub closing: Notify,
     info: Mutex<Arc<ServerInfo>>,
     url: Mutex<Option<Arc<str>>>,
+    tls: Mutex<Option<Arc<TlsSession>>>,
     forced_reconnect: AtomicBool,
 }
 
@@ -56,6 +58,7 @@ impl Shared {
             closing: Notify::new(),
             info: Mutex::default(),
             url: Mutex::default(),
+            tls: Mutex::default(),
             forced_reconnect: AtomicBool::new(false),
             options,
         }
@@ -67,6 +70,14 @@ impl Shared {
 
     pub(crate) fn set_info(&self, info: ServerInfo) {
         *self.info.lock() = Arc::new(info);
+    }
+
+    pub(crate) fn tls(&self) -> Option<Arc<TlsSession>> {
+        self.tls.lock().clone()
+    }
+
+    pub(crate) fn set_tls(&self, session: Option<Arc<TlsSession>>) {
+        *self.tls.lock() = session;
     }
 
     pub(crate) fn url(&self) -> Option<Arc<str>> {

@@ -8,6 +8,7 @@ use nats_client::Client;
 use nats_client::system;
 use serde_json::json;
 
+use super::tls;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::output::{self, Columns, format};
@@ -110,6 +111,19 @@ fn describe_connection(columns: &mut Columns, client: &Client, rtt: Duration) {
     columns.row("Connected Server Version", &server.version);
     if server.server_name != server.server_id {
         columns.row_unless_empty("Connected Server Name", &server.server_name);
+    }
+    let Some(tls) = client.tls_session() else {
+        return columns.row("TLS Connection", "no");
+    };
+    columns.row(
+        "TLS Version",
+        format!("{} using {}", tls.version, tls.cipher_suite),
+    );
+    columns.row("TLS Server Name", &tls.server_name);
+    let issuer = tls.certificates.first().and_then(|der| tls::issuer(der));
+    match issuer {
+        Some(issuer) if tls.verified => columns.row("TLS Verified", format!("issuer {issuer}")),
+        _ => columns.row("TLS Verified", "no"),
     }
 }
 

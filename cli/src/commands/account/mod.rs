@@ -6,6 +6,7 @@
 mod ask;
 mod info;
 mod report;
+mod tls;
 
 use crate::error::Result;
 use crate::globals::Globals;
@@ -28,6 +29,7 @@ registry! {
     Account {
         Info(info),
         Report(report),
+        Tls(tls),
     }
 }
 
