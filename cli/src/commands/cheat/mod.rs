@@ -29,7 +29,7 @@ pub struct Args {
 }
 
 /// Topics and their sheets, in order.
-const SHEETS: [(&str, &str); 12] = [
+const SHEETS: [(&str, &str); 13] = [
     ("account", include_str!("account.md")),
     ("bench", include_str!("bench.md")),
     ("context", include_str!("context.md")),
@@ -38,6 +38,7 @@ const SHEETS: [(&str, &str); 12] = [
     ("latency", include_str!("latency.md")),
     ("publish", include_str!("publish.md")),
     ("reply", include_str!("reply.md")),
+    ("server", include_str!("server.md")),
     ("service", include_str!("service.md")),
     ("subscribe", include_str!("subscribe.md")),
     ("trace", include_str!("trace.md")),
