@@ -128,7 +128,7 @@ fn normalised(line: &str) -> String {
         (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     ];
-    let mut text = line.replace('\r', "\\r").replace('\n', "\\n");
+    let mut text = line.to_owned();
     for (pattern, replacement) in patterns {
         // Sizes of header messages differ only where the header tells a round-trip time.
         if pattern.starts_with("HMSG") && !line.contains("_R_") {
@@ -137,7 +137,8 @@ fn normalised(line: &str) -> String {
         let regex = Regex::new(pattern).expect("a fixed pattern");
         text = regex.replace_all(&text, replacement).into_owned();
     }
-    text
+    // Only now: an escape in front of a name would hide where the name begins.
+    text.replace('\r', "\\r").replace('\n', "\\n")
 }
 
 /// The fields of an INFO in their order, without the values that name this server, this build and this connection.
@@ -202,7 +203,8 @@ fn unescaped(text: &str) -> Option<Vec<u8>> {
             '\\' => bytes.push(b'\\'),
             'x' => {
                 let digits: String = chars.by_ref().take(2).collect();
-                bytes.push(u8::from_str_radix(&digits, 16).ok()?);
+                let byte = u8::from_str_radix(&digits, 16).ok()?;
+                bytes.push((digits.len() == 2).then_some(byte)?);
             }
             _ => return None,
         }
