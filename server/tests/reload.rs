@@ -201,7 +201,7 @@ fn a_change_that_needs_a_restart_is_told_in_the_words_of_the_reference() {
     let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
     assert_eq!(
         lines,
-        ["config reload not supported for host: old=\"a\", new=\"b\""]
+        ["config reload not supported for Host: old=a, new=b"]
     );
 }
 

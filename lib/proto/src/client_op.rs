@@ -231,9 +231,12 @@ fn line_op<'a>(
     let Some(rest) = has_verb(buf, verb)? else {
         return Ok(INCOMPLETE);
     };
+    // The JSON of CONNECT and INFO may follow at once.
+    let bare = matches!(verb, b"CONNECT" | b"INFO");
     match rest.first() {
         None => return Ok(INCOMPLETE),
         Some(b' ' | b'\t') => {}
+        Some(_) if bare => {}
         Some(_) => return Err(ParseError::UnknownOperation),
     }
     let Some(line) = line(rest, limits)? else {
@@ -593,6 +596,8 @@ mod tests {
         assert_eq!(op(b"+OK\r\n"), (ClientOp::Ok, 5));
         assert_eq!(op(b"-ERR 'x'\r\n"), (ClientOp::Err(b"'x'"), 10));
         assert_eq!(op(b"CONNECT {}\r\n"), (ClientOp::Connect(b"{}"), 12));
+        assert_eq!(op(b"CONNECT{}\r\n"), (ClientOp::Connect(b"{}"), 11));
+        assert_eq!(op(b"CONNECT\r\n"), (ClientOp::Connect(b""), 9));
         let sub = ClientOp::Subscribe {
             subject: b"a.b",
             queue: Some(b"q"),
