@@ -71,7 +71,7 @@ impl<'a> Drawing<'a> {
             }
         }
         if quiet && came_from_client(event) {
-            self.line(depth, None, "--X No active interest");
+            self.line(depth, None, &nobody(event));
         }
     }
 
@@ -255,6 +255,20 @@ fn ingress_time(event: &TraceEvent) -> Option<Timestamp> {
     })
 }
 
+/// Beyond an export that does not say `allow_trace` nothing is told: then nobody knows whether somebody listens.
+fn nobody(event: &TraceEvent) -> String {
+    let crossed = event.events.iter().rev().find_map(|step| match step {
+        TraceStep::ServiceImport { acc, .. } | TraceStep::StreamExport { acc, .. } => Some(acc),
+        _ => None,
+    });
+    match crossed {
+        Some(account) => {
+            format!("--X No active interest, or account {account:?} does not allow tracing")
+        }
+        None => "--X No active interest".to_owned(),
+    }
+}
+
 /// True when a client's message was accepted here: then somebody should have received it.
 fn came_from_client(event: &TraceEvent) -> bool {
     event.events.iter().any(|step| {
@@ -353,6 +367,12 @@ mod tests {
                 r#"Client cid:7 server:"n1" version:"2.15.0""#,
                 "--X No active interest"
             ]
+        );
+        let import = json!({"type": "si", "ts": time(1), "acc": "A", "from": "a", "to": "b"});
+        let crossed = read(json!([{"events": [ingress(CLIENT, 7, "", 0), import]}]));
+        assert_eq!(
+            tree(&crossed, false).lines[2],
+            "--X No active interest, or account \"A\" does not allow tracing"
         );
         let mut refused = ingress(CLIENT, 7, "", 0);
         refused["error"] = json!("not allowed");
