@@ -135,7 +135,7 @@ fn judge(op: &ClientOp<'_>, frame: &[u8]) {
             let end = [publish.payload, b"\r\n"].concat();
             assert!(frame.ends_with(&end));
             if let Some(verbatim) = publish.verbatim {
-                assert_eq!(verbatim, canonical(publish), "not as we would write it");
+                check_verbatim(verbatim, publish);
             }
         }
         ClientOp::Subscribe {
@@ -158,18 +158,27 @@ fn judge(op: &ClientOp<'_>, frame: &[u8]) {
     }
 }
 
-/// The frame behind the subject as a server writes it into a delivery.
-fn canonical(publish: &nats_proto::client_op::Publish<'_>) -> Vec<u8> {
-    let mut out = Vec::new();
-    if let Some(word) = publish.reply {
-        out.push(b' ');
-        out.extend_from_slice(word);
+/// What a delivery repeats: the reply and the sizes with one space in front of each, CRLF, the payload, CRLF. Sizes stand
+/// as the publisher wrote them, leading zeros included.
+fn check_verbatim(verbatim: &[u8], publish: &nats_proto::client_op::Publish<'_>) {
+    let end = [b"\r\n", publish.payload, b"\r\n"].concat();
+    let line = verbatim
+        .strip_suffix(&end[..])
+        .expect("ends in the payload");
+    let mut words = line.split(|&b| b == b' ');
+    assert_eq!(words.next(), Some(&b""[..]));
+    if let Some(reply) = publish.reply {
+        assert_eq!(words.next(), Some(reply));
     }
-    if let Some(len) = publish.header_len {
-        out.extend_from_slice(format!(" {len}").as_bytes());
+    let sizes = publish
+        .header_len
+        .into_iter()
+        .chain([publish.payload.len()]);
+    for size in sizes {
+        let word = words.next().expect("a size");
+        let text = std::str::from_utf8(word).expect("digits");
+        assert!(text.bytes().all(|b| b.is_ascii_digit()));
+        assert_eq!(text.parse(), Ok(size));
     }
-    out.extend_from_slice(format!(" {}\r\n", publish.payload.len()).as_bytes());
-    out.extend_from_slice(publish.payload);
-    out.extend_from_slice(b"\r\n");
-    out
+    assert_eq!(words.next(), None);
 }
