@@ -1,0 +1,23 @@
+//! Messages of a stream and state of a consumer, in memory or in files.
+//!
+//! **What lives here.** [`message`] and [`state`] are the vocabulary; [`store`] is the one small trait through which the machines of
+//! `nats-jetstream` keep messages, whatever keeps them.
+//!
+//! **Who may call.** The stream machines, through [`store::StreamStore`]; the server, to open and close what is on disk.
+//!
+//! **What never happens here.** No clock and no randomness: times come in as arguments. No decision about what a message means: the
+//! store keeps limits and hands back what it removed, everything else is the machine's. Damage is never treated as absence.
+//!
+//! **Where to start reading.** [`store::StreamStore`].
+
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod message;
+pub mod state;
+pub mod store;
+
+pub use error::StoreError;
+pub use message::{Message, NewMessage, Storage, Timestamp, Ttl};
+pub use state::{Limits, Pending, Removals, Removed, RemovedWhy, StreamState, SubjectState};
+pub use store::{Erase, Filter, Position, Purge, StreamStore};
