@@ -1,0 +1,41 @@
+//! What a machine is told about the world with every input.
+
+use nats_store::Timestamp;
+
+/// Time, randomness and interest, as of one input.
+pub struct Context<'a> {
+    pub now: Timestamp,
+    pub random: &'a mut dyn Random,
+    pub interest: &'a dyn Interest,
+}
+
+/// Randomness that whoever drives the machine can replay.
+pub trait Random {
+    fn next(&mut self) -> u64;
+}
+
+/// Who listens, in the account of the stream. Asked only by the one that delivers (the leader), never for a decision about stored state.
+pub trait Interest {
+    /// Somebody would get a message on this literal subject.
+    fn listens(&self, subject: &[u8]) -> bool;
+}
+
+/// Everybody listens; for tests and for replay.
+pub struct AlwaysListens;
+
+impl Interest for AlwaysListens {
+    fn listens(&self, _: &[u8]) -> bool {
+        true
+    }
+}
+
+impl Random for u64 {
+    /// A small generator over its own state (splitmix64), for tests and for seeds.
+    fn next(&mut self) -> u64 {
+        *self = self.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = *self;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,214 @@
+//! What a machine wants sent, in the order in which it decided.
+
+use std::ops::Range;
+
+use nats_store::Message;
+
+/// One message to publish in the stream's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effect<'a> {
+    pub subject: &'a [u8],
+    /// Empty when there is none.
+    pub reply: &'a [u8],
+    /// The raw header block, empty when there is none.
+    pub headers: &'a [u8],
+    pub payload: &'a [u8],
+    pub kind: Kind,
+}
+
+/// What a message is, so that whoever sends it can count and skip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// An answer to a publisher, a requester or an acknowledger.
+    Answer,
+    /// A stream's message on its way to a consumer's client.
+    Delivery,
+    /// Status and heartbeats of a consumer.
+    Status,
+    /// A stored message published again.
+    Republish,
+    /// An advisory or a metric: left out when nobody listens.
+    Advisory,
+}
+
+/// Collects effects. Texts share one buffer and message bodies stay where the store has them, so that nothing is allocated or copied per
+/// message in the long run.
+#[derive(Debug, Default)]
+pub struct Effects {
+    entries: Vec<Entry>,
+    text: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    kind: Kind,
+    subject: Range<usize>,
+    reply: Range<usize>,
+    headers: Part,
+    payload: Part,
+    message: Option<Message>,
+}
+
+/// Where a part's bytes are.
+#[derive(Debug, Clone)]
+enum Part {
+    Text(Range<usize>),
+    Message,
+}
+
+impl Effects {
+    /// A message of the machine's own making.
+    pub fn send(
+        &mut self,
+        kind: Kind,
+        subject: &[u8],
+        reply: &[u8],
+        headers: &[u8],
+        payload: &[u8],
+    ) {
+        let subject = self.push_text(subject);
+        let reply = self.push_text(reply);
+        let headers = Part::Text(self.push_text(headers));
+        let payload = Part::Text(self.push_text(payload));
+        self.entries.push(Entry {
+            kind,
+            subject,
+            reply,
+            headers,
+            payload,
+            message: None,
+        });
+    }
+
+    /// A stored message as it is. `reply` writes the reply subject into the buffer it is given.
+    pub fn deliver(&mut self, subject: &[u8], reply: impl FnOnce(&mut Vec<u8>), message: Message) {
+        let subject = self.push_text(subject);
+        let reply = self.push_with(reply);
+        self.entries.push(Entry {
+            kind: Kind::Delivery,
+            subject,
+            reply,
+            headers: Part::Message,
+            payload: Part::Message,
+            message: Some(message),
+        });
+    }
+
+    /// A stored message under other headers, which `headers` writes whole; without its payload when `payload` is false.
+    pub fn deliver_with_headers(
+        &mut self,
+        kind: Kind,
+        subject: &[u8],
+        reply: impl FnOnce(&mut Vec<u8>),
+        headers: impl FnOnce(&mut Vec<u8>),
+        message: Message,
+        payload: bool,
+    ) {
+        let subject = self.push_text(subject);
+        let reply = self.push_with(reply);
+        let headers = Part::Text(self.push_with(headers));
+        self.entries.push(Entry {
+            kind,
+            subject,
+            reply,
+            headers,
+            payload: if payload {
+                Part::Message
+            } else {
+                Part::Text(0..0)
+            },
+            message: Some(message),
+        });
+    }
+
+    /// What was collected, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Effect<'_>> {
+        self.entries.iter().map(|entry| Effect {
+            kind: entry.kind,
+            subject: self.text(&entry.subject),
+            reply: self.text(&entry.reply),
+            headers: match &entry.headers {
+                Part::Text(range) => self.text(range),
+                Part::Message => entry.message.as_ref().map_or(&[], Message::headers),
+            },
+            payload: match &entry.payload {
+                Part::Text(range) => self.text(range),
+                Part::Message => entry.message.as_ref().map_or(&[], Message::payload),
+            },
+        })
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Forgets everything, keeps the room.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.text.clear();
+    }
+
+    fn push_text(&mut self, text: &[u8]) -> Range<usize> {
+        let start = self.text.len();
+        self.text.extend_from_slice(text);
+        start..self.text.len()
+    }
+
+    fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+        let start = self.text.len();
+        write(&mut self.text);
+        start..self.text.len().max(start)
+    }
+
+    fn text(&self, range: &Range<usize>) -> &[u8] {
+        self.text.get(range.clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use nats_store::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn effects_come_back_in_order_with_their_parts() {
+        let mut effects = Effects::default();
+        effects.send(Kind::Answer, b"r", b"", b"", b"{}");
+        let message = Message::new(
+            7,
+            Timestamp(1),
+            Bytes::from_static(b"sNATS/1.0\r\n\r\nbody"),
+            1,
+            13,
+        );
+        effects.deliver(
+            b"inbox",
+            |out| out.extend_from_slice(b"$JS.ACK.x"),
+            message.clone(),
+        );
+        effects.deliver_with_headers(
+            Kind::Delivery,
+            b"inbox",
+            |_| {},
+            |out| out.extend_from_slice(b"H"),
+            message,
+            false,
+        );
+        let all: Vec<Effect<'_>> = effects.iter().collect();
+        assert_eq!(all.len(), 3);
+        assert_eq!((all[0].subject, all[0].payload), (&b"r"[..], &b"{}"[..]));
+        assert_eq!(
+            (all[1].reply, all[1].headers, all[1].payload),
+            (&b"$JS.ACK.x"[..], &b"NATS/1.0\r\n\r\n"[..], &b"body"[..])
+        );
+        assert_eq!((all[2].headers, all[2].payload), (&b"H"[..], &b""[..]));
+        effects.clear();
+        assert!(effects.is_empty());
+    }
+}
