@@ -8,11 +8,14 @@
 //! the reference server is loose (unknown fields are ignored, a `null` list is an empty list); writing is exact.
 //!
 //! Where to start reading: [`time`] (how times and durations are written), [`monitor`] (the monitoring pages), [`system`]
-//! (requests, replies and events below `$SYS`), [`micro`] (service discovery), [`errors`] (the JetStream error table).
+//! (requests, replies and events below `$SYS`), [`micro`] (service discovery), [`jetstream`] (streams, consumers and
+//! everything about them), [`errors`] (the JetStream error table), [`decode`] (how a server reads requests).
 
 #![forbid(unsafe_code)]
 
+pub mod decode;
 pub mod errors;
+pub mod jetstream;
 mod json;
 pub mod micro;
 pub mod monitor;

@@ -1,14 +1,16 @@
 //! The JetStream error table: what every API error means, by number.
 //!
 //! [`table`] holds the rows as constants; [`by_code`] and [`by_constant`] find one; [`Entry::error`] makes the document
-//! that is sent. `nats errors` prints the same rows.
+//! that is sent. The rows are also constants of [`ApiError`], so that a server says `ApiError::STREAM_NOT_FOUND.error()` (or
+//! `.into()`, or `.error_with(..)` when the text has placeholders) and a client asks `error == *ApiError::STREAM_NOT_FOUND`,
+//! or matches on [`ApiError::err_code`] with the numbers in [`code`]. `nats errors` prints the same rows.
 
 pub mod table;
 
 use serde::{Deserialize, Serialize};
 
 use crate::json::is_default;
-pub use table::ALL;
+pub use table::{ALL, code};
 
 /// One row of the table.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,6 +68,19 @@ impl Entry {
     }
 }
 
+impl From<&'static Entry> for ApiError {
+    fn from(entry: &'static Entry) -> Self {
+        entry.error()
+    }
+}
+
+impl PartialEq<Entry> for ApiError {
+    /// Whether this is the error that the row describes, whatever its text says.
+    fn eq(&self, entry: &Entry) -> bool {
+        self.err_code == entry.err_code
+    }
+}
+
 /// The row with this error code.
 pub fn by_code(err_code: u16) -> Option<&'static Entry> {
     ALL.binary_search_by_key(&err_code, |entry| entry.err_code)
@@ -101,11 +116,26 @@ impl ApiError {
             description: description.into(),
         }
     }
+
+    /// The row of the table that this error is an instance of.
+    pub fn entry(&self) -> Option<&'static Entry> {
+        by_code(self.err_code)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_are_named_made_and_matched_by_the_same_constant() {
+        let made: ApiError = ApiError::STREAM_NOT_FOUND.into();
+        assert!(made == *ApiError::STREAM_NOT_FOUND);
+        assert!(made != *ApiError::CONSUMER_NOT_FOUND);
+        assert_eq!(made.entry(), Some(ApiError::STREAM_NOT_FOUND));
+        assert_eq!(made.err_code, code::STREAM_NOT_FOUND);
+        assert_eq!(ApiError::plain(404, "gone").entry(), None);
+    }
 
     #[test]
     fn codes_rise_without_a_gap_and_names_are_unique() {

@@ -12,6 +12,17 @@ macro_rules! table {
             pub const $name: &Entry = &Entry { err_code: $err_code, code: $code, constant: $constant, description: $description };
         )*
 
+        impl super::ApiError {$(
+            #[doc = $description]
+            pub const $name: &'static Entry = $name;
+        )*}
+
+        /// The error codes by name, for `match`.
+        pub mod code {$(
+            #[doc = $description]
+            pub const $name: u16 = $err_code;
+        )*}
+
         /// Every row, by rising error code.
         pub static ALL: &[&Entry] = &[$($name),*];
     };

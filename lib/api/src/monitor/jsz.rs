@@ -67,7 +67,7 @@ pub struct JetStreamStats {
 }
 
 /// Requests to the JetStream API.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ApiStats {
     pub level: i32,
