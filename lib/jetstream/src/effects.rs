@@ -1,5 +1,6 @@
 //! What a machine wants sent, in the order in which it decided.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use nats_store::Message;
@@ -14,12 +15,26 @@ pub struct Effect<'a> {
     pub headers: &'a [u8],
     pub payload: &'a [u8],
     pub kind: Kind,
+    /// Headers and payload in one piece, where they lie so.
+    whole: Option<&'a [u8]>,
+}
+
+impl<'a> Effect<'a> {
+    /// Headers and payload in a row, copied together only where they come from two places.
+    pub fn frame(&self) -> Cow<'a, [u8]> {
+        match self.whole {
+            Some(whole) => Cow::Borrowed(whole),
+            None => Cow::Owned([self.headers, self.payload].concat()),
+        }
+    }
 }
 
 /// What a message is, so that whoever sends it can count and skip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// An answer to a publisher, a requester or an acknowledger.
+    /// The acknowledgement of a publish.
+    PubAck,
+    /// An answer to a requester or an acknowledger.
     Answer,
     /// A stream's message on its way to a consumer's client.
     Delivery,
@@ -123,18 +138,33 @@ impl Effects {
 
     /// What was collected, in order.
     pub fn iter(&self) -> impl Iterator<Item = Effect<'_>> {
-        self.entries.iter().map(|entry| Effect {
-            kind: entry.kind,
-            subject: self.text(&entry.subject),
-            reply: self.text(&entry.reply),
-            headers: match &entry.headers {
+        self.entries.iter().map(|entry| {
+            let message = entry.message.as_ref();
+            let headers = match &entry.headers {
                 Part::Text(range) => self.text(range),
-                Part::Message => entry.message.as_ref().map_or(&[], Message::headers),
-            },
-            payload: match &entry.payload {
+                Part::Message => message.map_or(&[][..], Message::headers),
+            };
+            let payload = match &entry.payload {
                 Part::Text(range) => self.text(range),
-                Part::Message => entry.message.as_ref().map_or(&[], Message::payload),
-            },
+                Part::Message => message.map_or(&[][..], Message::payload),
+            };
+            let whole = match (&entry.headers, &entry.payload) {
+                (Part::Text(headers), Part::Text(payload)) => {
+                    // Pushed one after the other.
+                    self.text.get(headers.start..payload.end)
+                }
+                (Part::Message, Part::Message) => message.map(Message::body),
+                (Part::Text(headers), Part::Message) if headers.is_empty() => Some(payload),
+                _ => None,
+            };
+            Effect {
+                kind: entry.kind,
+                subject: self.text(&entry.subject),
+                reply: self.text(&entry.reply),
+                headers,
+                payload,
+                whole,
+            }
         })
     }
 
@@ -179,7 +209,7 @@ mod tests {
     #[test]
     fn effects_come_back_in_order_with_their_parts() {
         let mut effects = Effects::default();
-        effects.send(Kind::Answer, b"r", b"", b"", b"{}");
+        effects.send(Kind::PubAck, b"r", b"", b"", b"{}");
         let message = Message::new(
             7,
             Timestamp(1),
@@ -207,6 +237,9 @@ mod tests {
             (all[1].reply, all[1].headers, all[1].payload),
             (&b"$JS.ACK.x"[..], &b"NATS/1.0\r\n\r\n"[..], &b"body"[..])
         );
+        assert_eq!(&*all[1].frame(), b"NATS/1.0\r\n\r\nbody");
+        assert_eq!(&*all[2].frame(), b"H");
+        assert_eq!(&*all[0].frame(), b"{}");
         assert_eq!((all[2].headers, all[2].payload), (&b"H"[..], &b""[..]));
         effects.clear();
         assert!(effects.is_empty());

@@ -93,6 +93,13 @@ impl Message {
             .unwrap_or_default()
     }
 
+    /// Headers and payload in one piece.
+    pub fn body(&self) -> &[u8] {
+        self.bytes
+            .get(self.headers_at as usize..)
+            .unwrap_or_default()
+    }
+
     pub fn payload(&self) -> &[u8] {
         self.bytes
             .get(self.payload_at as usize..)
