@@ -13,11 +13,13 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod memory;
 pub mod message;
 pub mod state;
 pub mod store;
 
 pub use error::StoreError;
+pub use memory::MemoryStore;
 pub use message::{Message, NewMessage, Storage, Timestamp, Ttl};
 pub use state::{Limits, Pending, Removals, Removed, RemovedWhy, StreamState, SubjectState};
 pub use store::{Erase, Filter, Position, Purge, StreamStore};
