@@ -1,4 +1,7 @@
 //! A stream's messages in memory: lost when the process ends, and nothing to wait for before an acknowledgement.
+//!
+//! **Who may call.** Stream machines, through [`StreamStore`]. **What never happens here.** No clock, no locks, no I/O; an append fails
+//! only when its sequence is not a new one or the message is larger than the format allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
