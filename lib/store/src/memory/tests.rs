@@ -67,11 +67,11 @@ fn a_purge_of_an_empty_store_sets_the_next_sequence() {
 fn purges_leave_what_the_reference_leaves() {
     let mut removed = Removals::default();
     let mut store = with_messages(Limits::default(), &["a", "b", "a", "b", "a", "b"]);
-    let cases: [(&str, Option<u64>, Option<u64>, u64, &[u64]); 4] = [
-        ("a", None, Some(2), 1, &[2, 3, 4, 5, 6]),
-        ("b", Some(4), None, 1, &[3, 4, 5, 6]),
-        (">", None, Some(1), 3, &[6]),
-        (">", Some(1), None, 0, &[6]),
+    let cases = [
+        ("a", None, Some(2), 1, vec![2, 3, 4, 5, 6]),
+        ("b", Some(4), None, 1, vec![3, 4, 5, 6]),
+        (">", None, Some(1), 3, vec![6]),
+        (">", Some(1), None, 0, vec![6]),
     ];
     for (filter, below, keep, count, left) in cases {
         let purge = Purge {
