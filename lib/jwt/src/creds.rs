@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::claims::ClaimType;
 use crate::claims_peek;
 use crate::nkey::{KeyPair, Kind, NkeyError, PublicKey};
 use crate::secret::Secret;
@@ -101,32 +102,20 @@ impl Creds {
         if PublicKey::parse(&claims.subject) != Ok(self.key.public_key()) {
             return Err(CredsError::ForeignSeed);
         }
-        let seed = self.key.seed();
-        let (kind, jwt, seed) = (
-            kind_label(self.key.kind()),
+        let jwt = decorated(
+            &format!("NATS {} JWT", kind_label(self.key.kind())),
             self.jwt.reveal(),
-            seed.reveal(),
         );
-        let len = jwt.len().saturating_add(640);
+        let seed = decorate_seed(&self.key);
+        let len = jwt
+            .reveal()
+            .len()
+            .saturating_add(seed.reveal().len())
+            .saturating_add(1);
         // One allocation, so that no half-built copy stays behind in memory.
         let mut out = String::with_capacity(len);
-        for line in [
-            &format!("-----BEGIN NATS {kind} JWT-----"),
-            jwt,
-            &format!("------END NATS {kind} JWT------"),
-            "",
-            "************************* IMPORTANT *************************",
-            "The seed below is a secret: whoever has it can act as this",
-            "identity. Keep this file private.",
-            "",
-            &format!("-----BEGIN {kind} NKEY SEED-----"),
-            seed,
-            &format!("------END {kind} NKEY SEED------"),
-            "",
-            "*************************************************************",
-        ] {
-            out.push_str(line);
-            out.push('\n');
+        for part in [jwt.reveal(), "\n", seed.reveal()] {
+            out.push_str(part);
         }
         Ok(Secret::new(out))
     }
@@ -142,6 +131,44 @@ impl Creds {
             source,
         })
     }
+}
+
+/// A token of any type as it stands in a file: between two lines that say what it is.
+pub fn decorate_jwt(kind: ClaimType, token: &str) -> Secret {
+    let label = kind.as_str().to_uppercase();
+    decorated(&format!("NATS {label} JWT"), token)
+}
+
+/// A seed as it stands in a file: with a warning, between two lines that say what it is.
+pub fn decorate_seed(key: &KeyPair) -> Secret {
+    let seed = decorated(
+        &format!("{} NKEY SEED", kind_label(key.kind())),
+        key.seed().reveal(),
+    );
+    let mut out = String::with_capacity(seed.reveal().len().saturating_add(320));
+    out.push_str("************************* IMPORTANT *************************\n");
+    out.push_str("The seed below is a secret: whoever has it can act as this\n");
+    out.push_str("identity. Keep this file private.\n\n");
+    out.push_str(seed.reveal());
+    out.push_str("\n*************************************************************\n");
+    Secret::new(out)
+}
+
+fn decorated(label: &str, item: &str) -> Secret {
+    let len = item
+        .len()
+        .saturating_add(label.len().saturating_mul(2))
+        .saturating_add(64);
+    let mut out = String::with_capacity(len);
+    for line in [
+        &*format!("-----BEGIN {label}-----"),
+        item,
+        &*format!("------END {label}------"),
+    ] {
+        out.push_str(line);
+        out.push('\n');
+    }
+    Secret::new(out)
 }
 
 /// The JWT in `content`: the first item that looks like one, or all of a file without items.
@@ -261,8 +288,11 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, CredsError> {
     Ok(content)
 }
 
-/// Writes beside `path` and renames, so that a reader sees the old file or the new one.
-fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Writes a file that only its owner may read: beside `path`, then renamed, so that a reader sees the old file or the new one.
+///
+/// # Errors
+/// When it cannot be written; an older file is then untouched.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.tmp", std::process::id()));
     let beside = PathBuf::from(beside);
@@ -274,12 +304,24 @@ fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let written = file
         .write_all(content)
         .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&beside, path));
+        .and_then(|()| std::fs::rename(&beside, path))
+        .and_then(|()| sync_directory(path));
     if written.is_err() {
         // The error that matters is the one we have.
         let _ = std::fs::remove_file(&beside);
     }
     written
+}
+
+/// Makes the new name of a file durable.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    match path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        Some(parent) if cfg!(unix) => std::fs::File::open(parent)?.sync_all(),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -174,3 +174,28 @@ proptest! {
         let _ = parse_seed(content.as_bytes());
     }
 }
+
+#[test]
+fn tokens_and_seeds_in_a_file_of_their_own_are_read_again() {
+    let key = KeyPair::generate(Kind::Account).expect("randomness");
+    let claims = crate::claims::AccountClaims::new(key.public_key().to_string());
+    let token = claims.encode(&key, 1).expect("signed");
+    let file = decorate_jwt(ClaimType::Account, &token);
+    assert!(
+        file.reveal()
+            .starts_with("-----BEGIN NATS ACCOUNT JWT-----\n")
+    );
+    assert!(
+        file.reveal()
+            .ends_with("\n------END NATS ACCOUNT JWT------\n")
+    );
+    let read = parse_jwt(file.reveal().as_bytes()).expect("token");
+    assert_eq!(read.reveal(), token);
+    let file = decorate_seed(&key);
+    assert!(
+        file.reveal()
+            .contains("-----BEGIN ACCOUNT NKEY SEED-----\nSA")
+    );
+    let read = parse_seed(file.reveal().as_bytes()).expect("seed");
+    assert_eq!(read.public_key(), key.public_key());
+}
