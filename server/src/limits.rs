@@ -54,6 +54,10 @@ pub const ACCEPT_RETRY_MAX: Duration = Duration::from_secs(1);
 /// How long a stopping server waits for its connections to end.
 pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// Subscriptions kept of all closed connections together, for `connz?state=closed`: above it the oldest connections keep only the
+/// number of theirs. The reference has no bound but the number of closed connections.
+pub const CLOSED_SUBSCRIPTIONS_MAX: usize = 100_000;
+
 /// Connections to the monitoring pages at one time.
 pub const MONITOR_CONNECTIONS_MAX: usize = 256;
 /// Bytes of a monitoring request's head.

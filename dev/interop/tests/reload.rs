@@ -256,6 +256,26 @@ fn the_system_account_may_ask_for_a_reload() {
 }
 
 #[test]
+fn another_system_account_needs_a_restart() {
+    let config = |system: &str| {
+        format!(
+            "accounts {{ S {{ users: [ {{user: s, password: s}} ] }}, T {{ users: [ {{user: t, password: t}} ] }} }}\n{system}"
+        )
+    };
+    let server = Launch::new(&config("system_account: S"))
+        .allow_log("Failed to reload")
+        .start();
+    for other in ["system_account: T", ""] {
+        let why = server.reload_refused(&config(other));
+        assert!(why.contains("not supported for SystemAccount"), "{why}");
+    }
+    let mut system = open(&server, "s");
+    system.subscribe("inbox", "1");
+    system.publish_request("$SYS.REQ.SERVER.PING.IDZ", "inbox", "");
+    assert!(system.read_msg().1.contains("\"id\""));
+}
+
+#[test]
 fn the_signal_flag_reloads() {
     let server = Server::start("");
     server.write_config("max_payload: 64");

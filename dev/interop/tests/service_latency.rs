@@ -65,6 +65,13 @@ fn every_answer_is_measured_at_full_sampling() {
     let nanos = |key: &str| metric[key].as_u64().unwrap_or_default();
     assert!(nanos("total") > 0, "{metric}");
     assert!(nanos("total") >= nanos("service"), "{metric}");
+    // The responder's round trip is known since its CONNECT; then the server's own part is told.
+    assert!(metric["responder"]["rtt"].as_u64() > Some(0), "{metric}");
+    assert!(nanos("system") > 0, "{metric}");
+    assert!(
+        nanos("total") >= nanos("service") + nanos("system"),
+        "{metric}"
+    );
 }
 
 #[test]

@@ -335,9 +335,39 @@ fn broken_tls_settings_are_refused_at_start() {
 #[test]
 fn too_many_handshakes_are_put_off_with_a_text() {
     let setting = setting("tls { $PEMS, connection_rate_limit: 1 }");
-    let server = setting.launch.start();
+    let rejected = r"Rejected \d connections due to TLS rate limiting";
+    let server = setting.launch.allow_log(rejected).start();
     let mut wires: Vec<Wire> = (0..3).map(|_| Wire::connect(&server)).collect();
     for wire in &mut wires[1..] {
         wire.expect_err_and_close("Connection throttling is active. Please try again later.");
+    }
+    server.wait_for_log(rejected);
+}
+
+#[test]
+fn a_full_server_says_so_before_the_handshake() {
+    for (first, info) in [("false", true), ("true", false)] {
+        let config = format!("max_connections: 1\ntls {{ $PEMS, handshake_first: {first} }}");
+        let setting = setting(&config);
+        let client = setting.client();
+        let server = setting
+            .launch
+            .allow_log("maximum connections exceeded|TLS Handshake First")
+            .start();
+        let mut only = match info {
+            true => Wire::connect(&server).start_tls(&client),
+            false => Wire::dial(server.addr()).start_tls(&client),
+        };
+        if !info {
+            only.read_info();
+        }
+        only.login("");
+        let answer = Wire::dial(server.addr()).read_to_close();
+        assert_eq!(answer.starts_with("INFO"), info, "{answer}");
+        assert!(
+            answer.ends_with("-ERR 'maximum connections exceeded'\r\n"),
+            "{answer}"
+        );
+        only.flush();
     }
 }

@@ -79,6 +79,7 @@ pub struct ServerInfo {
 ///
 /// Read as the reference reads it: names of fields in any case, the last of several counts, `null` leaves a field (or the whole
 /// document) at its default, unknown fields are passed over. Clients rely on it: async-nats sends `null` for what it does not have.
+/// A second CONNECT changes what it names and nothing else: [`ConnectOptions::update`].
 #[derive(Clone, PartialEq, Serialize)]
 pub struct ConnectOptions {
     pub echo: bool,
@@ -154,32 +155,43 @@ impl std::fmt::Debug for ConnectOptions {
     }
 }
 
-impl<'de> Deserialize<'de> for ConnectOptions {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Lenient)
+impl ConnectOptions {
+    /// Takes over the fields that another CONNECT names; the others stay.
+    ///
+    /// # Errors
+    /// When the document is no object or a field has a wrong type. The fields before that one are taken over.
+    pub fn update<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(Lenient(self))
     }
 }
 
-struct Lenient;
+impl<'de> Deserialize<'de> for ConnectOptions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut options = Self::default();
+        options.update(deserializer)?;
+        Ok(options)
+    }
+}
 
-impl<'de> Visitor<'de> for Lenient {
-    type Value = ConnectOptions;
+struct Lenient<'a>(&'a mut ConnectOptions);
+
+impl<'de> Visitor<'de> for Lenient<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the JSON object of CONNECT")
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<ConnectOptions, E> {
-        Ok(ConnectOptions::default())
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ConnectOptions, A::Error> {
-        let mut options = ConnectOptions::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(mut name) = map.next_key::<String>()? {
             name.make_ascii_lowercase();
-            read_field(&mut options, &name, &mut map)?;
+            read_field(self.0, &name, &mut map)?;
         }
-        Ok(options)
+        Ok(())
     }
 }
 
@@ -269,6 +281,24 @@ mod tests {
         ] {
             assert!(read(json).is_err(), "{json}");
         }
+    }
+
+    #[test]
+    fn another_connect_changes_what_it_names() {
+        let mut options =
+            read(r#"{"verbose":false,"user":"a","pass":"b","name":"first"}"#).expect("JSON");
+        let again = r#"{"Name":"second","pass":null,"echo":false}"#;
+        let mut json = serde_json::Deserializer::from_str(again);
+        options.update(&mut json).expect("JSON");
+        let expected = ConnectOptions {
+            verbose: false,
+            echo: false,
+            user: "a".to_owned(),
+            pass: "b".to_owned(),
+            name: "second".to_owned(),
+            ..ConnectOptions::default()
+        };
+        assert_eq!(options, expected);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use nats_jwt::secret::Secret;
 use nats_proto::info::ConnectOptions;
 
 use super::host::AuthFailure;
@@ -35,7 +36,7 @@ impl Session {
     }
 
     pub(super) fn connect(&mut self, json: &[u8], now: Instant) {
-        let options = match serde_json::from_slice::<ConnectOptions>(json) {
+        let options = match self.said_with(json) {
             Ok(options) => options,
             Err(e) => {
                 self.host
@@ -56,7 +57,7 @@ impl Session {
             first
         };
         if !first {
-            self.drop_subscriptions();
+            self.leave_account();
         }
         self.timers.auth_by = None;
         self.timers.first_ping(now, self.jitter());
@@ -71,6 +72,33 @@ impl Session {
             .set_modes(self.modes.headers, options.echo);
         self.authenticate(&options, now);
         self.greeting_checks(&options);
+    }
+
+    /// What this CONNECT and those before it say together: a later one changes what it names.
+    fn said_with(&mut self, json: &[u8]) -> Result<ConnectOptions, serde_json::Error> {
+        let text = String::from_utf8_lossy(json);
+        if self.said.is_empty() {
+            let options = serde_json::from_str(&text)?;
+            self.said = Secret::new(text);
+            return Ok(options);
+        }
+        let mut options = serde_json::from_str::<ConnectOptions>(self.said.reveal())?;
+        let mut again = serde_json::Deserializer::from_str(&text);
+        options.update(&mut again)?;
+        again.end()?;
+        self.said = Secret::new(serde_json::to_string(&options)?);
+        Ok(options)
+    }
+
+    /// Back to where a connection begins, before another CONNECT may lead it elsewhere.
+    fn leave_account(&mut self) {
+        self.drop_subscriptions();
+        if std::mem::take(&mut self.admitted) {
+            self.publisher.account().release();
+        }
+        let mut state = self.shared.state.lock();
+        state.account = Some(self.host.global_account());
+        state.identity = None;
     }
 
     /// What the client says of itself, without what would let others say the same.

@@ -31,4 +31,4 @@ pub use host::{AuthFailure, Host, Settings};
 pub use input::Turn;
 pub use reason::ClosedReason;
 pub use session::Session;
-pub use shared::{Client, Command, Shared, SharedState, TlsFacts};
+pub use shared::{Client, Command, LastSub, Shared, SharedState, TlsFacts};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
+use nats_jwt::secret::Secret;
 use nats_proto::client_op::{self, ClientOp, Limits, ParseError, Publish, Step};
 
 use super::host::{Host, Settings};
@@ -44,6 +45,8 @@ pub struct Session {
     pub(super) max_subscriptions: Option<usize>,
     /// The account counts this connection.
     pub(super) admitted: bool,
+    /// All that CONNECT said so far, as JSON; empty before the first.
+    pub(super) said: Secret,
     input: Input,
     pause: Pause,
     first_pong_sent: bool,
@@ -97,6 +100,7 @@ impl Session {
             max_payload: settings.max_payload,
             max_subscriptions: settings.max_subscriptions,
             admitted: false,
+            said: Secret::default(),
             input: Input::default(),
             pause: Pause::default(),
             first_pong_sent: false,
@@ -105,11 +109,6 @@ impl Session {
             shared,
             settings,
         }
-    }
-
-    /// The server is full.
-    pub fn too_many(&mut self) {
-        self.refuse(wire::MAX_CONNECTIONS, ClosedReason::MaxConnectionsExceeded);
     }
 
     pub fn shared(&self) -> &Arc<Shared> {
@@ -244,7 +243,8 @@ impl Session {
         if !self.shared.set_closed(reason, at) {
             return;
         }
-        self.drop_subscriptions();
+        let subs = self.drop_subscriptions();
+        self.shared.keep_last_subs(&subs);
         if std::mem::take(&mut self.admitted) {
             self.publisher.account().release();
         }
@@ -330,6 +330,10 @@ impl Session {
                 .receiver
                 .count_in(traffic.in_msgs, traffic.in_bytes);
             self.published = true;
+        }
+        let remembered = std::mem::take(&mut cx.remembered);
+        if remembered > 0 {
+            self.publisher.account().interest.remembered.hit(remembered);
         }
         for sub in cx.take_ended() {
             if let Some(owner) = sub.receiver() {

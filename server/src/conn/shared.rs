@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use super::ClosedReason;
 use crate::account::Account;
 use crate::auth::{Identity, Revalidated, Who};
-use crate::interest::{Describe, Receiver};
+use crate::interest::{Describe, Receiver, Sub};
+use crate::limits::CLOSED_SUBSCRIPTIONS_MAX;
 
 /// A connection, seen from outside.
 pub struct Shared {
@@ -46,6 +47,39 @@ pub struct SharedState {
     /// Who the client said it was, as long as nobody has confirmed it.
     pub claimed: Who,
     pub tls: Option<Arc<TlsFacts>>,
+    /// The subscriptions that the connection held when it ended.
+    pub last_subs: LastSubs,
+}
+
+/// What is left of a closed connection's subscriptions.
+#[derive(Debug, Default)]
+pub struct LastSubs {
+    pub count: usize,
+    /// As many as the connection had, or none: the server keeps no more than
+    /// [`CLOSED_SUBSCRIPTIONS_MAX`](crate::limits::CLOSED_SUBSCRIPTIONS_MAX) of all closed connections together.
+    pub list: Box<[LastSub]>,
+}
+
+/// A subscription that ended with its connection.
+#[derive(Debug)]
+pub struct LastSub {
+    pub subject: Box<[u8]>,
+    pub queue: Option<Box<[u8]>>,
+    pub sid: Box<[u8]>,
+    pub delivered: u64,
+    pub max: u64,
+}
+
+impl From<&Sub> for LastSub {
+    fn from(sub: &Sub) -> Self {
+        Self {
+            subject: sub.subject.clone(),
+            queue: sub.queue.clone(),
+            sid: sub.sid.as_bytes().into(),
+            delivered: sub.delivered(),
+            max: sub.max(),
+        }
+    }
 }
 
 /// The harmless part of CONNECT.
@@ -216,6 +250,16 @@ impl Shared {
 
     pub fn set_closed(&self, reason: ClosedReason, at: SystemTime) -> bool {
         self.closed.set((reason, at)).is_ok()
+    }
+
+    /// Remembers what the connection listened to, for those who look at closed connections.
+    pub(super) fn keep_last_subs(&self, subs: &[Arc<Sub>]) {
+        let kept = subs.len().min(CLOSED_SUBSCRIPTIONS_MAX);
+        let list = subs.iter().take(kept).map(|sub| LastSub::from(&**sub));
+        self.state.lock().last_subs = LastSubs {
+            count: subs.len(),
+            list: list.collect(),
+        };
     }
 
     pub fn account(&self) -> Option<Arc<Account>> {

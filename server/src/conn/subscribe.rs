@@ -106,15 +106,17 @@ impl Session {
         }
     }
 
-    pub(super) fn drop_subscriptions(&self) {
+    /// Takes all subscriptions out; yields them.
+    pub(super) fn drop_subscriptions(&self) -> Vec<Arc<Sub>> {
         let subs = self.shared.receiver.subs.lock().take();
         if subs.is_empty() {
-            return;
+            return subs;
         }
         for sub in &subs {
             sub.close();
             sub.remove_shadows();
         }
         self.publisher.account().interest.remove_all(&subs);
+        subs
     }
 }

@@ -9,23 +9,29 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::transport::{Stream, Tcp};
-use super::{Door, Hello, NotWelcome, Opened, shell, welcome};
+use super::{Door, Hello, NotWelcome, Opened, shell, turn_away, welcome};
 use crate::conn::{ClosedReason, Host, Session, Shared, TlsFacts};
 use crate::limits::ACCEPT_RETRY_MAX;
 
 /// What a listener asks of the server for every connection.
 pub trait Admit: Host {
-    /// A place for a new connection. Everybody gets one; who is too many is told so by the session.
-    fn admit(self: Arc<Self>, remote: SocketAddr) -> Arc<Shared>;
+    /// A name for a new connection, and a place if there is one.
+    fn admit(self: Arc<Self>, remote: SocketAddr) -> Admitted;
     /// How clients are received now.
     fn door(&self) -> Arc<Door>;
     /// The INFO line that opens the connection.
     fn first_info(&self, to: &Shared, hello: &Hello) -> Vec<u8>;
-    /// There are more connections than allowed.
-    fn is_full(&self) -> bool;
     /// A client did not get as far as the protocol.
-    fn not_welcome(&self, client: &Arc<Shared>, why: &NotWelcome);
+    fn not_welcome(self: Arc<Self>, client: &Arc<Shared>, why: &NotWelcome);
     fn accept_failed(&self, error: &io::Error, retry: Duration);
+}
+
+/// A new connection as the server takes it.
+pub enum Admitted {
+    /// It has a place among the connections.
+    Placed(Arc<Shared>),
+    /// There are as many as allowed: this one is to be sent away.
+    Surplus(Arc<Shared>),
 }
 
 /// A port that cannot be had.
@@ -110,14 +116,20 @@ type Life = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Receives a client; `None` if it does not get as far as the protocol.
 async fn receive<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) -> Option<Life> {
     let _ = stream.set_nodelay(true);
-    let shared = server.clone().admit(peer);
-    let full = server.is_full();
+    let (shared, placed) = match server.clone().admit(peer) {
+        Admitted::Placed(shared) => (shared, true),
+        Admitted::Surplus(shared) => (shared, false),
+    };
     let info = |hello: &Hello| server.first_info(&shared, hello);
     let door = server.door();
-    let welcomed = match welcome(stream, peer, &door, info).await {
+    let received = match placed {
+        true => welcome(stream, peer, &door, info).await,
+        false => Err(turn_away(stream, peer, &door, info).await),
+    };
+    let welcomed = match received {
         Ok(welcomed) => welcomed,
         Err(why) => {
-            server.not_welcome(&shared, &why);
+            server.clone().not_welcome(&shared, &why);
             if shared.set_closed(reason_of(&why), SystemTime::now()) {
                 server.disconnected(&shared, reason_of(&why));
             }
@@ -137,9 +149,6 @@ async fn receive<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) 
     });
     let host: Arc<dyn Host> = server;
     let mut session = Session::new(host, shared, Instant::now());
-    if full {
-        session.too_many();
-    }
     match welcomed.stream {
         Opened::Plain { stream, early } => {
             session.early(early, Instant::now());
@@ -151,7 +160,7 @@ async fn receive<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) 
 
 fn reason_of(why: &NotWelcome) -> ClosedReason {
     match why {
-        NotWelcome::Throttled => ClosedReason::MaxConnectionsExceeded,
+        NotWelcome::Full | NotWelcome::Throttled => ClosedReason::MaxConnectionsExceeded,
         NotWelcome::HandshakeTimeout
         | NotWelcome::NotTls
         | NotWelcome::Handshake(_)

@@ -11,9 +11,9 @@ pub mod tls;
 mod transport;
 mod welcome;
 
-pub use listener::{Admit, ListenError, Listening};
+pub use listener::{Admit, Admitted, ListenError, Listening};
 pub use prefixed::Prefixed;
-pub use welcome::{Door, Hello, NotWelcome, Opened, Welcomed, welcome};
+pub use welcome::{Door, Hello, NotWelcome, Opened, Welcomed, turn_away, welcome};
 
 #[cfg(test)]
 mod tests;

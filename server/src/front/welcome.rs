@@ -21,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::prefixed::Prefixed;
 use super::tls::{TlsFacts, TlsPolicy};
+use crate::conn::wire;
 use crate::limits::{
     IN_PROCESS_TLS_WAIT, PROXY_HEADER_WAIT, WELCOME_READ_BYTES, WELCOME_WRITE_MAX,
 };
@@ -28,9 +29,6 @@ use crate::options::HandshakeFirst;
 
 /// First byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
-
-/// Said, before TLS, to a client that is one too many in this second.
-const THROTTLED: &[u8] = b"-ERR 'Connection throttling is active. Please try again later.'\r\n";
 
 /// How a listener receives its clients.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +74,8 @@ pub enum Opened<S> {
 /// Why a client was sent away before its first protocol byte. It has been told what there is to tell.
 #[derive(Debug, thiserror::Error)]
 pub enum NotWelcome {
+    #[error("maximum connections exceeded")]
+    Full,
     #[error("TLS connection rate limit exceeded")]
     Throttled,
     #[error("TLS handshake timeout")]
@@ -100,7 +100,7 @@ impl NotWelcome {
     /// The closed reason that `/connz` and the disconnect event show.
     pub const fn closed_reason(&self) -> &'static str {
         match self {
-            Self::Throttled => "Maximum Connections Exceeded",
+            Self::Full | Self::Throttled => "Maximum Connections Exceeded",
             Self::HandshakeTimeout | Self::NotTls | Self::Handshake(_) | Self::NotPinned => {
                 "TLS Handshake Failure"
             }
@@ -138,6 +138,38 @@ where
         client_known: !door.proxy_protocol,
     };
     guest.receive(door, info).await
+}
+
+/// Tells a client that there is no place for it: INFO, where that comes before TLS, and the reason, in the clear. No header is read
+/// and no handshake is spent on it, as in the reference.
+pub async fn turn_away<S>(
+    stream: S,
+    peer: SocketAddr,
+    door: &Door,
+    info: impl Fn(&Hello) -> Vec<u8>,
+) -> NotWelcome
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut guest = Guest {
+        stream,
+        early: Vec::new(),
+        client: peer,
+        client_known: !door.proxy_protocol,
+    };
+    let mut words = match &door.tls {
+        None => info(&guest.hello(false, false)),
+        Some(policy) if policy.handshake_first == HandshakeFirst::Off => {
+            let optional = policy.allow_non_tls || door.in_process;
+            info(&guest.hello(!optional, optional))
+        }
+        Some(_) => Vec::new(),
+    };
+    words.extend_from_slice(wire::MAX_CONNECTIONS.as_bytes());
+    match guest.send_off(&words).await {
+        Ok(()) => NotWelcome::Full,
+        Err(why) => why,
+    }
 }
 
 /// A client on its way in.
@@ -267,9 +299,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
     ) -> Result<(TlsStream<Prefixed<S>>, TlsFacts), NotWelcome> {
         let throttled = |limit: &super::tls::rate::RateLimit| !limit.admit(Instant::now());
         if policy.rate_limit().is_some_and(throttled) {
-            self.say(THROTTLED).await?;
-            // The peer may have sent its hello by now: reading it lets the line above arrive before the reset.
-            self.look(Duration::from_millis(1)).await;
+            self.send_off(wire::THROTTLED.as_bytes()).await?;
             return Err(NotWelcome::Throttled);
         }
         let handshake = async {
@@ -313,6 +343,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
 
     async fn say(&mut self, line: &[u8]) -> Result<(), NotWelcome> {
         write(&mut self.stream, line).await
+    }
+
+    /// The last words to a client. It may have spoken by now: reading that lets the words arrive before the reset.
+    async fn send_off(&mut self, words: &[u8]) -> Result<(), NotWelcome> {
+        self.say(words).await?;
+        self.look(Duration::from_millis(1)).await;
+        Ok(())
     }
 
     fn hello(&self, tls_required: bool, tls_available: bool) -> Hello {

@@ -11,5 +11,5 @@ mod trie;
 
 pub use receiver::{DeliveryCheck, Describe, Receiver, ReceiverKind, SubTable};
 pub use sub::{Hook, Shadow, Sid, Sub, Target};
-pub use sublist::{Interest, InterestStats, Matched, QueueGroup, SubSet};
+pub use sublist::{Holding, Interest, InterestStats, Matched, QueueGroup, Remembered, SubSet};
 pub use trie::SubjectTrie;

@@ -24,8 +24,17 @@ pub enum Matched {
 }
 
 impl Matched {
-    pub fn is_none(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         matches!(self, Self::None)
+    }
+
+    /// How many subscriptions.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::One(_) => 1,
+            Self::Many(set) => set.len(),
+        }
     }
 
     pub fn plain(&self) -> &[Arc<Sub>] {
@@ -154,6 +163,42 @@ pub struct Interest {
     index: RwLock<Index>,
     generation: AtomicU64,
     lookups: AtomicU64,
+    /// What the caches of its publishers hold.
+    pub remembered: Remembered,
+}
+
+/// Figures of the match caches: each publisher has its own, these are the sums over one account.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    hits: AtomicU64,
+    subjects: AtomicU64,
+    fanout: AtomicU64,
+}
+
+/// How much one cache holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Holding {
+    pub subjects: u64,
+    /// Subscriptions that these subjects matched.
+    pub fanout: u64,
+}
+
+impl Remembered {
+    /// So many matches were answered from a cache.
+    pub fn hit(&self, n: u64) {
+        self.hits.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// A cache that held `before` holds `after` now.
+    pub fn change(&self, before: Holding, after: Holding) {
+        let move_by = |sum: &AtomicU64, before: u64, after: u64| {
+            if before != after {
+                sum.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+            }
+        };
+        move_by(&self.subjects, before.subjects, after.subjects);
+        move_by(&self.fanout, before.fanout, after.fanout);
+    }
 }
 
 /// Figures for the monitoring pages.
@@ -162,9 +207,47 @@ pub struct InterestStats {
     pub subscriptions: usize,
     pub inserts: u64,
     pub removes: u64,
-    /// Lookups that went to the index, not answered by a connection's cache.
+    /// Questions who wants a subject, answered by the index or by a publisher's cache.
     pub matches: u64,
+    /// Those answered by a cache.
+    pub cache_hits: u64,
+    /// Subjects in the caches of all publishers.
+    pub cached: u64,
+    /// Subscriptions that the subjects in the caches matched.
+    pub cached_fanout: u64,
+    /// The most subscriptions under one subject or pattern.
     pub max_fanout: usize,
+}
+
+impl InterestStats {
+    /// Adds the figures of another account.
+    pub fn add(&mut self, other: &Self) {
+        self.subscriptions += other.subscriptions;
+        self.inserts += other.inserts;
+        self.removes += other.removes;
+        self.matches += other.matches;
+        self.cache_hits += other.cache_hits;
+        self.cached += other.cached;
+        self.cached_fanout += other.cached_fanout;
+        self.max_fanout = self.max_fanout.max(other.max_fanout);
+    }
+
+    /// Share of the matches that a cache answered, from 0 to 1.
+    pub fn cache_hit_rate(&self) -> f64 {
+        share(self.cache_hits, self.matches)
+    }
+
+    /// Subscriptions that a subject in a cache matched, on average.
+    pub fn average_fanout(&self) -> f64 {
+        share(self.cached_fanout, self.cached)
+    }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    match whole {
+        0 => 0.0,
+        whole => part as f64 / whole as f64,
+    }
 }
 
 impl Interest {
@@ -251,11 +334,15 @@ impl Interest {
         index
             .patterns
             .each(&mut |set| max_fanout = max_fanout.max(set.len()));
+        let hits = self.remembered.hits.load(Ordering::Relaxed);
         InterestStats {
             subscriptions: index.len,
             inserts: index.inserts,
             removes: index.removes,
-            matches: self.lookups.load(Ordering::Relaxed),
+            matches: self.lookups.load(Ordering::Relaxed) + hits,
+            cache_hits: hits,
+            cached: self.remembered.subjects.load(Ordering::Relaxed),
+            cached_fanout: self.remembered.fanout.load(Ordering::Relaxed),
             max_fanout,
         }
     }

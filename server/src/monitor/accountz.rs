@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use nats_api::monitor::accountz::{AccountExport, AccountImport, LatencySampling, MapDest};
 use nats_api::monitor::{
     AccountInfo, AccountStat, AccountStatz, AccountStatzOptions, Accountz, AccountzOptions,
-    DataStats, MsgBytes, SublistStats,
+    DataStats, MsgBytes,
 };
 use nats_api::system::subjects;
 
 use super::count;
+use super::subsz::sublist_stats;
 use super::view::{AccountView, View};
 use crate::options::{self, ExportKind, GLOBAL_ACCOUNT, ImportKind, Options, ResponseType};
 
@@ -43,15 +44,14 @@ pub fn account_detail(view: &dyn View, name: &str) -> Result<AccountInfo, String
         None if name == GLOBAL_ACCOUNT => options.mappings.as_slice(),
         None => &[],
     };
-    let stats = account.interest.stats();
-    let subscriptions = u32::try_from(stats.subscriptions).unwrap_or(u32::MAX);
+    let stats = sublist_stats(&account.interest.stats());
     Ok(AccountInfo {
         account_name: name.to_owned(),
         update_time: account.updated,
         is_system: name == system,
         complete: true,
         client_connections: count(account.connections),
-        subscriptions,
+        subscriptions: stats.num_subscriptions,
         mappings: mappings
             .iter()
             .map(|m| (m.subject.clone(), destinations(m)))
@@ -59,14 +59,7 @@ pub fn account_detail(view: &dyn View, name: &str) -> Result<AccountInfo, String
         exports: exports(configured, name == system),
         imports: imports(configured, name, system),
         name_tag: name.to_owned(),
-        sublist_stats: Some(SublistStats {
-            num_subscriptions: subscriptions,
-            num_inserts: stats.inserts,
-            num_removes: stats.removes,
-            num_matches: stats.matches,
-            max_fanout: u32::try_from(stats.max_fanout).unwrap_or(u32::MAX),
-            ..SublistStats::default()
-        }),
+        sublist_stats: Some(stats),
         ..AccountInfo::default()
     })
 }

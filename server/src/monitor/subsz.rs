@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use nats_api::monitor::{DEFAULT_LIMIT, SubDetail, Subsz, SubszOptions};
+use nats_api::monitor::{DEFAULT_LIMIT, SubDetail, SublistStats, Subsz, SubszOptions};
 use nats_proto::subject;
 
 use super::view::View;
 use super::{count, page_of};
-use crate::interest::Sub;
+use crate::interest::{InterestStats, Sub};
 
 /// The counts of the index and, when asked for, a page of subscriptions. The error is for the user who asked.
 pub fn subsz(view: &dyn View, options: &SubszOptions) -> Result<Subsz, String> {
@@ -28,18 +28,12 @@ pub fn subsz(view: &dyn View, options: &SubszOptions) -> Result<Subsz, String> {
         ..Subsz::default()
     };
     let mut found: Vec<(Arc<str>, Arc<Sub>)> = Vec::new();
+    let mut sum = InterestStats::default();
     for account in view.accounts() {
         if !options.account.is_empty() && *account.name != *options.account {
             continue;
         }
-        let stats = account.interest.stats();
-        page.num_subscriptions = page
-            .num_subscriptions
-            .saturating_add(short(stats.subscriptions));
-        page.num_inserts = page.num_inserts.saturating_add(stats.inserts);
-        page.num_removes = page.num_removes.saturating_add(stats.removes);
-        page.num_matches = page.num_matches.saturating_add(stats.matches);
-        page.max_fanout = page.max_fanout.max(short(stats.max_fanout));
+        sum.add(&account.interest.stats());
         if options.subscriptions {
             let subs = account.interest.all().into_iter();
             let wanted = subs.filter(|s| {
@@ -48,6 +42,15 @@ pub fn subsz(view: &dyn View, options: &SubszOptions) -> Result<Subsz, String> {
             found.extend(wanted.map(|s| (account.name.clone(), s)));
         }
     }
+    let stats = sublist_stats(&sum);
+    page.num_subscriptions = stats.num_subscriptions;
+    page.num_cache = stats.num_cache;
+    page.num_inserts = stats.num_inserts;
+    page.num_removes = stats.num_removes;
+    page.num_matches = stats.num_matches;
+    page.cache_hit_rate = stats.cache_hit_rate;
+    page.max_fanout = stats.max_fanout;
+    page.avg_fanout = stats.avg_fanout;
     if options.subscriptions {
         // The index has no order; without one, pages would overlap.
         found.sort_by_cached_key(|(account, s)| {
@@ -86,6 +89,22 @@ pub(crate) fn sub_detail(sub: &Sub) -> SubDetail {
     }
 }
 
-fn short(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+/// The figures of an index as documents write them.
+///
+/// The reference has one cache for each account, we have one for each publisher: the number of cached subjects and their fan-out
+/// are sums over these, and a match is a question that a message asked, whoever answered it.
+pub(super) fn sublist_stats(stats: &InterestStats) -> SublistStats {
+    fn short<T: TryInto<u32>>(n: T) -> u32 {
+        n.try_into().unwrap_or(u32::MAX)
+    }
+    SublistStats {
+        num_subscriptions: short(stats.subscriptions),
+        num_cache: short(stats.cached),
+        num_inserts: stats.inserts,
+        num_removes: stats.removes,
+        num_matches: stats.matches,
+        cache_hit_rate: stats.cache_hit_rate(),
+        max_fanout: short(stats.max_fanout),
+        avg_fanout: stats.average_fanout(),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher as _;
 
-use crate::interest::Matched;
+use crate::interest::{Holding, Matched};
 use crate::limits::{CACHED_SUBJECT_MAX, MATCH_CACHE_FIRST, MATCH_CACHE_MAX};
 
 /// What is known about publishing to one subject.
@@ -14,6 +14,12 @@ pub struct Known {
     pub mapped: bool,
     /// Several messages in a row may be delivered receiver by receiver: plain subscriptions only, no receiver twice.
     pub in_runs: bool,
+}
+
+impl Known {
+    fn fanout(&self) -> u64 {
+        self.matched.len() as u64
+    }
 }
 
 /// May this connection publish to the subject?
@@ -49,9 +55,15 @@ pub struct MatchCache {
     slots: Vec<Option<Slot>>,
     hasher: foldhash::fast::RandomState,
     evictions: usize,
+    holding: Holding,
 }
 
 impl MatchCache {
+    /// How much is in it, whether still valid or not.
+    pub fn holding(&self) -> Holding {
+        self.holding
+    }
+
     /// Where `subject` is remembered, if the memory is as new as `generation`.
     #[inline]
     pub fn find(&self, subject: &[u8], generation: u64) -> Option<Place> {
@@ -106,6 +118,11 @@ impl MatchCache {
                 at = self.place(subject).unwrap_or(0);
             }
         }
+        self.holding.fanout += known.fanout();
+        match &self.slots[at] {
+            Some(old) => self.holding.fanout -= old.known.fanout(),
+            None => self.holding.subjects += 1,
+        }
         match &mut self.slots[at] {
             Some(s) if *s.subject == *subject => {
                 s.generation = generation;
@@ -125,6 +142,7 @@ impl MatchCache {
     pub fn clear(&mut self) {
         self.slots = Vec::new();
         self.evictions = 0;
+        self.holding = Holding::default();
     }
 
     #[inline]
@@ -142,8 +160,14 @@ impl MatchCache {
         let old = std::mem::take(&mut self.slots);
         self.slots.resize_with(size, || None);
         self.evictions = 0;
+        self.holding = Holding::default();
         for slot in old.into_iter().flatten() {
-            if let Some(at) = self.place(&slot.subject) {
+            // More places than before: none of them is taken twice, but for those that long subjects share.
+            if let Some(at) = self.place(&slot.subject)
+                && self.slots[at].is_none()
+            {
+                self.holding.subjects += 1;
+                self.holding.fanout += slot.known.fanout();
                 self.slots[at] = Some(slot);
             }
         }
@@ -181,6 +205,25 @@ mod tests {
             assert!(c.holds(place, long.as_bytes(), 1));
         }
         assert_eq!(c.slots.iter().flatten().count(), 1);
+    }
+
+    #[test]
+    fn what_it_holds_is_counted_however_it_came_and_went() {
+        let mut c = MatchCache::default();
+        let mut number = 1u32;
+        for round in 0..30_000u32 {
+            number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let subject = (number >> 8) % 6_000;
+            c.store(
+                subject.to_string().as_bytes(),
+                u64::from(round / 7_000),
+                Known::default(),
+            );
+        }
+        let there = c.slots.iter().flatten().count() as u64;
+        assert_eq!(c.holding().subjects, there);
+        c.clear();
+        assert_eq!(c.holding(), Holding::default());
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Cycle {
     ended: Vec<Arc<Sub>>,
     /// Of the publisher's own account.
     pub traffic: TrafficSnapshot,
+    /// Matches that the publisher's cache answered.
+    pub remembered: u64,
     rng: Rng,
     /// Receivers that lag far behind miss messages (`no_fast_producer_stall`).
     pub drop_when_slow: bool,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use nats_api::system::ClientInfo;
 use nats_api::system::latency::{SERVICE_LATENCY_TYPE, ServiceLatency};
@@ -35,6 +35,8 @@ pub enum Measured {
         responder: Option<Box<ClientInfo>>,
         /// From the request's routing to the answer's.
         waited: Duration,
+        /// When the answer came.
+        at: Instant,
     },
     NoResponders,
     TooSlow,
@@ -84,10 +86,20 @@ impl Sample {
         let asked_rtt = rtt(requestor.as_ref());
         let mut document = self.document(requestor, started);
         let (status, description) = match outcome {
-            Measured::Answered { responder, waited } => {
+            Measured::Answered {
+                responder,
+                waited,
+                at,
+            } => {
                 let answered_rtt = rtt(responder.as_deref());
+                // What this server spends on the answer itself counts only beside a known network.
+                let ours = match answered_rtt.is_zero() {
+                    true => Duration::ZERO,
+                    false => at.elapsed(),
+                };
                 document.service = Nanos::from(waited.saturating_sub(answered_rtt));
-                document.total = Nanos::from(waited + asked_rtt);
+                document.system = Nanos::from(ours);
+                document.total = Nanos::from(waited + asked_rtt + ours);
                 document.responder = responder.map(|r| *r);
                 (200, "")
             }

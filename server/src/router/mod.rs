@@ -4,6 +4,7 @@
 //! call, waiting, an allocation per delivery. Locks: a receiver's append lock while one frame is copied.
 //! Start reading at [`Publisher::publish`], then [`deliver`](deliver::to_all).
 
+mod alarm;
 mod cache;
 mod cycle;
 mod deliver;
@@ -16,6 +17,7 @@ mod service;
 mod service_import;
 pub mod trace;
 
+pub use alarm::Alarm;
 pub use cycle::Cycle;
 pub use deliver::{Origin, publish_from_inside, to_all};
 pub use latency::Sampling;

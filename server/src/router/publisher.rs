@@ -69,7 +69,7 @@ impl Publisher {
     /// New rights: what was remembered under the old ones is forgotten.
     pub fn set_rights(&mut self, rights: Option<Arc<dyn Rights>>) {
         self.rights = rights;
-        self.cache.clear();
+        self.forget();
     }
 
     /// Every permitted message is acknowledged, before its deliveries.
@@ -85,7 +85,10 @@ impl Publisher {
 
     /// Gives the memory of the cache back (the connection is quiet).
     pub fn forget(&mut self) {
+        let before = self.cache.holding();
         self.cache.clear();
+        let remembered = &self.account.interest.remembered;
+        remembered.change(before, self.cache.holding());
     }
 
     /// Takes a message that repeats the subject of the one before into the run, to be delivered with those that follow.
@@ -150,7 +153,10 @@ impl Publisher {
         // Before the lookup, so that a change in between shows as a stale answer.
         let generation = self.account.interest.generation();
         let place = match self.cache.find(msg.subject, generation) {
-            Some(place) => place,
+            Some(place) => {
+                cx.remembered += 1;
+                place
+            }
             None => self.learn(msg.subject, generation),
         };
         let known = self.cache.at(place);
@@ -239,7 +245,11 @@ impl Publisher {
             verdict,
             mapped,
         };
-        self.cache.store(subject, generation, known)
+        let before = self.cache.holding();
+        let place = self.cache.store(subject, generation, known);
+        let remembered = &self.account.interest.remembered;
+        remembered.change(before, self.cache.holding());
+        place
     }
 
     fn verdict(&self, subject: &[u8]) -> Verdict {
@@ -254,6 +264,12 @@ impl Publisher {
             Some(r) if r.may_answer_replies() => Verdict::OnlyReplies,
             Some(_) => Verdict::Denied,
         }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.forget();
     }
 }
 

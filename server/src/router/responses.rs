@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::deliver::into_account;
 use super::latency::{Measured, Sample};
-use super::{Cycle, Handler, Message, Origin, Service};
+use super::{Alarm, Cycle, Handler, Message, Origin, Service};
 use crate::account::Account;
 use crate::interest::Sub;
 use crate::limits::{IMPORT_HOPS_MAX, PENDING_RESPONSES_MAX};
@@ -43,17 +43,27 @@ struct Pending {
     started: SystemTime,
 }
 
+impl Pending {
+    /// When its answer is overdue.
+    fn due(&self) -> Option<Instant> {
+        self.since.checked_add(self.asked.threshold)
+    }
+}
+
 /// The open requests into one account.
 pub struct Responses {
     exporter: Weak<Account>,
     pending: Mutex<HashMap<Box<[u8]>, Pending>>,
+    alarm: Arc<Alarm>,
 }
 
 impl Responses {
-    pub fn new(exporter: &Arc<Account>) -> Arc<Self> {
+    /// `alarm` is set to the moment at which [`Self::sweep`] has something to do.
+    pub fn new(exporter: &Arc<Account>, alarm: Arc<Alarm>) -> Arc<Self> {
         Arc::new(Self {
             exporter: Arc::downgrade(exporter),
             pending: Mutex::default(),
+            alarm,
         })
     }
 
@@ -76,7 +86,10 @@ impl Responses {
             since: Instant::now(),
             started: SystemTime::now(),
         };
+        let due = entry.due();
         pending.insert(subject.as_slice().into(), entry);
+        drop(pending);
+        self.alarm.set(due);
         Some(subject)
     }
 
@@ -88,15 +101,17 @@ impl Responses {
         }
     }
 
-    /// Ends requests whose answer is overdue.
+    /// Ends requests whose answer is overdue, and sets the alarm for the next one.
     pub fn sweep(&self, cx: &mut Cycle, now: Instant) {
-        let overdue: Vec<Pending> = {
+        let (overdue, next): (Vec<Pending>, _) = {
             let mut pending = self.pending.lock();
-            pending
-                .extract_if(|_, p| now.saturating_duration_since(p.since) >= p.asked.threshold)
+            let overdue = pending
+                .extract_if(|_, p| p.due().is_some_and(|due| due <= now))
                 .map(|(_, p)| p)
-                .collect()
+                .collect();
+            (overdue, pending.values().filter_map(Pending::due).min())
         };
+        self.alarm.set(next);
         for p in overdue {
             let importer = p.asked.importer.upgrade();
             let waits = importer.is_some_and(|i| i.interest.has_interest(&p.asked.reply));
@@ -144,13 +159,14 @@ impl Service for Responses {
         let reply = p.asked.reply.clone();
         let last = p.asked.response == ResponseType::Single || msg.body().is_empty();
         // Every answer of many begins the wait for the next.
-        let waited = p.since.elapsed();
+        let at = Instant::now();
+        let waited = at.saturating_duration_since(p.since);
         let sample = p.asked.sample.take();
         let (requestor, started) = (p.asked.requestor.clone(), p.started);
         if last {
             pending.remove(msg.subject);
         } else {
-            p.since = Instant::now();
+            p.since = at;
         }
         drop(pending);
         if let (Some(sample), Some(exporter)) = (sample, self.exporter.upgrade()) {
@@ -158,7 +174,11 @@ impl Service for Responses {
                 .receiver
                 .and_then(|r| r.client_info(true))
                 .map(Box::new);
-            let outcome = Measured::Answered { responder, waited };
+            let outcome = Measured::Answered {
+                responder,
+                waited,
+                at,
+            };
             sample.publish(cx, &exporter, requestor, outcome, started);
         }
         cx.hops += 1;

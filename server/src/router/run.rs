@@ -109,6 +109,7 @@ pub(super) fn deliver(
         append_all(cx, sub, to, &head, &frames, batch);
     }
     cx.traffic.in_msgs += frames.len() as u64;
+    cx.remembered += frames.len() as u64;
     cx.traffic.in_bytes += frames.iter().map(|f| u64::from(f.payload_len)).sum::<u64>();
     frames.clear();
     cx.run.frames = frames;

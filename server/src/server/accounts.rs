@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use super::services::Services;
 use crate::account::{Account, Settings, StreamImport};
 use crate::options::{self, GLOBAL_ACCOUNT, ImportKind, Options};
+use crate::router::Alarm;
 
 /// Accounts by name. An account keeps its identity over a reload, so that live connections stay in it.
 pub struct Accounts {
@@ -62,9 +63,14 @@ impl Accounts {
         self.services.lock().rebuild(options, &table);
     }
 
-    /// Ends requests between accounts whose answer is overdue. False when no account offers a service to another.
-    pub fn sweep(&self, now: Instant) -> bool {
-        self.services.lock().sweep(now)
+    /// Rings when a request between accounts waited too long for its answer: time for [`Self::sweep`].
+    pub fn alarm(&self) -> Arc<Alarm> {
+        self.services.lock().alarm()
+    }
+
+    /// Ends requests between accounts whose answer is overdue.
+    pub fn sweep(&self, now: Instant) {
+        self.services.lock().sweep(now);
     }
 
     pub fn find(&self, name: &str) -> Option<Arc<Account>> {

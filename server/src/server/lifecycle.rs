@@ -33,6 +33,9 @@ pub async fn lame_duck(core: &Arc<Core>) {
     for client in core.registry.open() {
         client.command(Command::SendInfo);
     }
+    if core.registry.is_empty() {
+        return;
+    }
     let options = core.options();
     let settings = &options.lame_duck;
     tokio::time::sleep(settings.grace_period).await;
@@ -48,14 +51,15 @@ pub async fn lame_duck(core: &Arc<Core>) {
     }
 }
 
-/// How often overdue requests between accounts are looked for; `SWEEP_IDLE` while no account offers a service to another.
-const SWEEP: Duration = Duration::from_millis(25);
-const SWEEP_IDLE: Duration = Duration::from_secs(1);
+/// Least time between two looks for overdue requests: each look goes through all that are open.
+const SWEEP_PAUSE: Duration = Duration::from_millis(25);
 
-/// Ends overdue requests between accounts, until the future is dropped.
+/// Ends overdue requests between accounts when there are any, until the future is dropped.
 pub async fn sweep(core: Arc<Core>) {
+    let alarm = core.accounts.alarm();
     loop {
-        let busy = core.accounts.sweep(Instant::now());
-        tokio::time::sleep(if busy { SWEEP } else { SWEEP_IDLE }).await;
+        alarm.wait().await;
+        core.accounts.sweep(Instant::now());
+        tokio::time::sleep(SWEEP_PAUSE).await;
     }
 }

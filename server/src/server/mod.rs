@@ -4,7 +4,7 @@
 //! Locks: the registry's and the account table's, held for single look-ups. Start reading at [`Server::builder`].
 
 mod accounts;
-
+mod crowds;
 mod identity;
 mod info;
 mod lifecycle;

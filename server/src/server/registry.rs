@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use crate::conn::Shared;
+use crate::limits::CLOSED_SUBSCRIPTIONS_MAX;
 
 /// Connections by id.
 pub struct Registry {
@@ -35,18 +36,24 @@ impl Registry {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub fn add(&self, shared: Arc<Shared>) {
+    /// Takes a connection in, unless there are `max` already. All that ever asked are counted.
+    #[must_use]
+    pub fn admit(&self, shared: &Arc<Shared>, max: usize) -> bool {
         self.total.fetch_add(1, Ordering::Relaxed);
+        let mut open = self.open.lock();
+        if open.len() >= max {
+            return false;
+        }
         self.count.fetch_add(1, Ordering::Relaxed);
-        self.open.lock().insert(shared.id(), shared);
+        open.insert(shared.id(), shared.clone());
+        true
     }
 
-    /// Moves a connection to the closed ones.
-    pub fn remove(&self, shared: &Arc<Shared>) {
-        if self.open.lock().remove(&shared.id()).is_none() {
-            return;
+    /// Notes a connection, which ends for the first and only time, among the closed ones.
+    pub fn close(&self, shared: &Arc<Shared>) {
+        if self.open.lock().remove(&shared.id()).is_some() {
+            self.count.fetch_sub(1, Ordering::Relaxed);
         }
-        self.count.fetch_sub(1, Ordering::Relaxed);
         let max = self.max_closed.load(Ordering::Relaxed);
         let mut closed = self.closed.lock();
         while closed.len() >= max.max(1) {
@@ -54,6 +61,7 @@ impl Registry {
         }
         if max > 0 {
             closed.push_back(shared.clone());
+            forget_oldest_subs(&closed);
         }
     }
 
@@ -95,5 +103,26 @@ impl Registry {
 
     pub fn set_max_closed(&self, max: usize) {
         self.max_closed.store(max, Ordering::Relaxed);
+    }
+}
+
+/// The subscriptions that are kept of closed connections are bounded: the oldest go first.
+fn forget_oldest_subs(closed: &VecDeque<Arc<Shared>>) {
+    let newest_first = || closed.iter().rev();
+    // Nearly always the newest has none, and nothing has changed.
+    if newest_first()
+        .next()
+        .is_none_or(|c| c.state.lock().last_subs.list.is_empty())
+    {
+        return;
+    }
+    let mut kept = 0usize;
+    for client in newest_first() {
+        let mut state = client.state.lock();
+        let list = &mut state.last_subs.list;
+        kept = kept.saturating_add(list.len());
+        if kept > CLOSED_SUBSCRIPTIONS_MAX {
+            *list = Box::default();
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::accounts::Table;
 use crate::account::Account;
 use crate::interest::Sub;
 use crate::options::{self, ExportKind, ImportKind, Options, ResponseType};
-use crate::router::{Cycle, Responses, Sampling, ServiceExport, ServiceImport};
+use crate::router::{Alarm, Cycle, Responses, Sampling, ServiceExport, ServiceImport};
 
 /// How long an answer may take when the exporter does not say.
 const THRESHOLD: Duration = Duration::from_secs(120);
@@ -17,6 +17,8 @@ const THRESHOLD: Duration = Duration::from_secs(120);
 pub struct Services {
     placed: Vec<(Arc<Account>, Arc<Sub>)>,
     responses: Vec<(Arc<str>, Arc<Responses>)>,
+    /// Rings when an answer is overdue.
+    alarm: Arc<Alarm>,
 }
 
 impl Services {
@@ -36,15 +38,19 @@ impl Services {
         }
     }
 
-    /// Ends overdue requests. False when there can be none.
-    pub fn sweep(&self, now: Instant) -> bool {
+    /// Rings when an answer is overdue: time for [`Self::sweep`].
+    pub fn alarm(&self) -> Arc<Alarm> {
+        self.alarm.clone()
+    }
+
+    /// Ends overdue requests.
+    pub fn sweep(&self, now: Instant) {
         for (_, responses) in self.responses.iter().filter(|(_, r)| !r.is_empty()) {
             let mut cx = Cycle::take(false);
             responses.sweep(&mut cx, now);
             cx.wake_all(None);
             cx.give_back();
         }
-        !self.responses.is_empty()
     }
 
     fn place(
@@ -94,7 +100,7 @@ impl Services {
         if let Some((_, responses)) = known {
             return responses.clone();
         }
-        let responses = Responses::new(exporter);
+        let responses = Responses::new(exporter, self.alarm.clone());
         exporter.interest.insert(responses.subscription());
         self.responses
             .push((exporter.name.clone(), responses.clone()));

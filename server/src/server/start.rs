@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -117,6 +118,7 @@ impl Builder {
         let side = Side::start(&core, self.reload.clone().map(reloader)).await?;
         tracing::info!("Listening for client connections on {}", clients.address);
         let accepting = tokio::spawn(clients.serve(core.clone()));
+        core.accepting.store(true, Ordering::Relaxed);
         let sweeping = tokio::spawn(lifecycle::sweep(core.clone()));
         if core.options().tls.is_some() {
             // The first use of the crypto library's generator takes 50 ms: not in somebody's first handshake.
@@ -212,6 +214,7 @@ impl Server {
     }
 
     async fn stop_accepting(&self) {
+        self.core.accepting.store(false, Ordering::Relaxed);
         for task in self.accepting.lock().await.drain(..) {
             task.abort();
             let _ = task.await;

@@ -13,12 +13,13 @@ use nats_api::system::ServerInfo as EventServerInfo;
 use nats_proto::info::ServerInfo;
 use parking_lot::Mutex;
 
+use super::crowds::{self, Crowds};
 use super::{Accounts, Observer, Registry, ServerIdentity, VERSION, info};
 use crate::account::{Account, Traffic};
 use crate::auth::{AuthSetupError, Authenticator};
 use crate::conn::{AuthFailure, ClosedReason, Command, Host, Settings, Shared, wire};
 use crate::front::tls::{TlsPolicy, TlsSetupError};
-use crate::front::{Admit, Door, Hello, NotWelcome};
+use crate::front::{Admit, Admitted, Door, Hello, NotWelcome};
 use crate::interest::{Receiver, ReceiverKind};
 use crate::options::{DEFAULT_SYSTEM_ACCOUNT, Options};
 
@@ -42,7 +43,10 @@ pub struct Core {
     document: ArcSwap<EventServerInfo>,
     door: ArcSwap<Door>,
     pub(super) lame_duck: AtomicBool,
+    pub(super) accepting: AtomicBool,
     config_loaded: Mutex<SystemTime>,
+    /// Refusals that the log counts instead of listing them.
+    pub(super) crowds: Crowds,
     observer: OnceLock<Arc<dyn Observer>>,
 }
 
@@ -107,7 +111,9 @@ impl Core {
             document: ArcSwap::from_pointee(document_of(&identity, &options)),
             door: ArcSwap::from_pointee(door),
             lame_duck: AtomicBool::new(false),
+            accepting: AtomicBool::new(false),
             config_loaded: Mutex::new(identity.started),
+            crowds: Crowds::default(),
             observer: OnceLock::new(),
             options: ArcSwap::from_pointee(options),
             identity,
@@ -185,6 +191,11 @@ impl Core {
 
     pub fn is_lame_duck(&self) -> bool {
         self.lame_duck.load(Ordering::Relaxed)
+    }
+
+    /// New clients get in: the listener is open, and the server does not leave.
+    pub fn is_accepting(&self) -> bool {
+        self.accepting.load(Ordering::Relaxed)
     }
 
     /// When the configuration was last taken on.
@@ -306,7 +317,7 @@ impl Host for Core {
     }
 
     fn disconnected(&self, client: &Arc<Shared>, reason: ClosedReason) {
-        self.registry.remove(client);
+        self.registry.close(client);
         match reason {
             ClosedReason::SlowConsumerPendingBytes | ClosedReason::SlowConsumerWriteDeadline => {
                 self.counters.slow_consumers.fetch_add(1, Ordering::Relaxed);
@@ -334,7 +345,7 @@ impl Host for Core {
 }
 
 impl Admit for Core {
-    fn admit(self: Arc<Self>, remote: SocketAddr) -> Arc<Shared> {
+    fn admit(self: Arc<Self>, remote: SocketAddr) -> Admitted {
         let max_pending = self.settings.load().max_pending;
         let id = self.registry.next_id();
         let receiver = Arc::new(Receiver::new(id, ReceiverKind::Client, max_pending));
@@ -353,9 +364,12 @@ impl Admit for Core {
         ));
         let about: Weak<Shared> = Arc::downgrade(&shared);
         shared.receiver.set_about(about);
-        self.registry.add(shared.clone());
         tracing::debug!("{} - Client connection created", shared.label());
-        shared
+        let max = self.options.load().limits.max_connections as usize;
+        match self.registry.admit(&shared, max) {
+            true => Admitted::Placed(shared),
+            false => Admitted::Surplus(shared),
+        }
     }
 
     fn door(&self) -> Arc<Door> {
@@ -370,16 +384,23 @@ impl Admit for Core {
         info::line(&info, to, shown, false)
     }
 
-    fn not_welcome(&self, client: &Arc<Shared>, why: &NotWelcome) {
-        if why.is_probe() {
-            tracing::debug!("{} - {why}", client.label());
-        } else {
-            tracing::error!("{} - {why}", client.label());
+    fn not_welcome(self: Arc<Self>, client: &Arc<Shared>, why: &NotWelcome) {
+        match why {
+            NotWelcome::Full => {
+                if self.crowds.surplus.note() {
+                    tracing::error!("{} - {why}", client.label());
+                    tokio::spawn(crowds::tell_of_surplus(self));
+                }
+            }
+            NotWelcome::Throttled => {
+                tracing::debug!("{} - {why}", client.label());
+                if self.crowds.throttled.note() {
+                    tokio::spawn(crowds::tell_of_throttled(self));
+                }
+            }
+            why if why.is_probe() => tracing::debug!("{} - {why}", client.label()),
+            why => tracing::error!("{} - {why}", client.label()),
         }
-    }
-
-    fn is_full(&self) -> bool {
-        self.registry.len() > self.options.load().limits.max_connections as usize
     }
 
     fn accept_failed(&self, error: &io::Error, retry: Duration) {

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::Core;
 use crate::account::Account;
 use crate::auth::CertificateNames;
-use crate::conn::{Shared, TlsFacts};
+use crate::conn::{LastSub, Shared, TlsFacts};
 use crate::front::Admit as _;
 use crate::front::tls::{Fingerprint, spki_sha256};
 use crate::monitor::{
@@ -98,7 +98,9 @@ impl View for Core {
     }
 
     fn not_ready(&self) -> Option<String> {
-        None
+        // The words of the reference, which looks for a millisecond whether its listener is there.
+        let words = "failed to be ready for connections after 1ms: server";
+        (!self.is_accepting()).then(|| words.to_owned())
     }
 
     fn now(&self) -> Timestamp {
@@ -139,7 +141,10 @@ impl ClientView for Shared {
             out_msgs,
             out_bytes,
             stalls,
-            subscriptions: self.receiver.subs.lock().len(),
+            subscriptions: match self.closed() {
+                None => self.receiver.subs.lock().len(),
+                Some(_) => self.state.lock().last_subs.count,
+            },
         }
     }
 
@@ -169,15 +174,45 @@ impl ClientView for Shared {
     }
 
     fn subscriptions(&self) -> Vec<SubDetail> {
-        let mut subs: Vec<_> = self.receiver.subs.lock().iter().cloned().collect();
+        let mut subs: Vec<SubDetail> = match self.closed() {
+            None => {
+                let subs = self.receiver.subs.lock();
+                subs.iter().map(|sub| sub_detail(sub)).collect()
+            }
+            Some(_) => {
+                let state = self.state.lock();
+                let last = state.last_subs.list.iter();
+                let account = state.account.as_ref().map_or("", |a| &a.name);
+                last.map(|sub| SubDetail {
+                    account: account.to_owned(),
+                    account_tag: account.to_owned(),
+                    ..last_sub_detail(sub, self.id())
+                })
+                .collect()
+            }
+        };
         // The table has no order. Ids are mostly rising numbers, so that shorter ones are older.
-        subs.sort_by_cached_key(|sub| (sub.sid.as_bytes().len(), sub.sid.as_bytes().to_vec()));
-        subs.iter().map(|sub| sub_detail(sub)).collect()
+        subs.sort_by(|a, b| (a.sid.len(), &a.sid).cmp(&(b.sid.len(), &b.sid)));
+        subs
     }
 
     fn ended(&self) -> Option<(Timestamp, &'static str)> {
         self.closed()
             .map(|(reason, at)| (at.into(), reason.as_str()))
+    }
+}
+
+/// A subscription of a closed connection, shown like those of an open one.
+fn last_sub_detail(sub: &LastSub, client: u64) -> SubDetail {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    SubDetail {
+        subject: text(&sub.subject),
+        qgroup: sub.queue.as_deref().map(text).unwrap_or_default(),
+        sid: text(&sub.sid),
+        msgs: i64::try_from(sub.delivered).unwrap_or(i64::MAX),
+        max: i64::try_from(sub.max).unwrap_or(i64::MAX),
+        cid: client,
+        ..SubDetail::default()
     }
 }
 

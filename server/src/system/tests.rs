@@ -337,6 +337,7 @@ fn events_come_in_the_order_of_the_reference_and_requests_are_answered() {
             "$SYS.SERVER.ACCOUNT.A.CONNS",
             "$SYS.ACCOUNT.A.SERVER.CONNS",
             "$SYS.ACCOUNT.A.CONNECT",
+            "$SYS.ACCOUNT.CLIENT.AUTH.ERR",
             "$SYS.SERVER.ID.CLIENT.AUTH.ERR",
             "$SYS.ACCOUNT.$G.DISCONNECT",
             "$SYS.SERVER.ACCOUNT.A.CONNS",
@@ -353,6 +354,10 @@ fn events_come_in_the_order_of_the_reference_and_requests_are_answered() {
         (&"Client Closed".into(), &1.into())
     );
     let published = outlet.0.lock();
+    let told = published
+        .iter()
+        .find(|(_, s, _, _)| s == "$SYS.ACCOUNT.CLIENT.AUTH.ERR");
+    assert_eq!(told.unwrap().0, "$G", "where the stranger stood");
     let reply = published
         .iter()
         .find(|(_, s, _, _)| s == "_INBOX.x")

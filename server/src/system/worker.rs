@@ -154,10 +154,12 @@ impl Worker {
                 });
             }
             Job::Refused(client, gone) => {
+                let event = |desk: &Desk| document(&desk.disconnect_event(client.as_ref(), gone));
+                // First to the account where the client stood when it was refused, then to the operator.
+                let account = account_of(client.as_ref());
+                self.tell(&account, subjects::ACCOUNT_AUTH_ERROR, event);
                 let subject = subjects::auth_error_event(&self.desk.view.facts().id);
-                self.tell_system(&subject, |desk| {
-                    document(&desk.disconnect_event(client.as_ref(), gone))
-                });
+                self.tell_system(&subject, event);
             }
             Job::LameDuck => {
                 let subject = subjects::lame_duck_event(&self.desk.view.facts().id);
@@ -208,15 +210,19 @@ impl Worker {
         }
     }
 
-    /// Publishes in the system account, if anybody there wants it: most events interest nobody.
+    /// Publishes in the system account, if there is one.
     fn tell_system(&self, subject: &str, make: impl FnOnce(&Desk) -> Vec<u8>) {
         let options = self.desk.view.options();
-        let Some(system) = options.system_account_name() else {
-            return;
-        };
-        if self.outlet.is_wanted(system, subject) {
+        if let Some(system) = options.system_account_name() {
+            self.tell(system, subject, make);
+        }
+    }
+
+    /// Publishes in an account, if anybody there wants it: most events interest nobody.
+    fn tell(&self, account: &str, subject: &str, make: impl FnOnce(&Desk) -> Vec<u8>) {
+        if self.outlet.is_wanted(account, subject) {
             self.outlet
-                .publish(system, subject, None, &[], &make(&self.desk));
+                .publish(account, subject, None, &[], &make(&self.desk));
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::super::{Door, Hello, NotWelcome, Opened, Welcomed, welcome};
+use super::super::{Door, Hello, NotWelcome, Opened, Welcomed, turn_away, welcome};
 use super::*;
 use crate::options::HandshakeFirst;
 
@@ -20,17 +20,18 @@ type Outcome = Result<Welcomed<DuplexStream>, NotWelcome>;
 fn knock(door: Door) -> (DuplexStream, JoinHandle<Outcome>) {
     let (near, far) = duplex(64 * 1024);
     let peer: SocketAddr = PEER.parse().expect("an address");
-    let info = |hello: &Hello| {
-        let Hello {
-            tls_required: required,
-            tls_available: available,
-            client,
-        } = hello;
-        let client = client.map_or("-".to_owned(), |c| c.to_string());
-        format!("INFO required={required} available={available} client={client}\r\n").into_bytes()
-    };
-    let server = tokio::spawn(async move { welcome(far, peer, &door, info).await });
+    let server = tokio::spawn(async move { welcome(far, peer, &door, info_of).await });
     (near, server)
+}
+
+fn info_of(hello: &Hello) -> Vec<u8> {
+    let Hello {
+        tls_required: required,
+        tls_available: available,
+        client,
+    } = hello;
+    let client = client.map_or("-".to_owned(), |c| c.to_string());
+    format!("INFO required={required} available={available} client={client}\r\n").into_bytes()
 }
 
 fn door(tls: &Tls, allow_non_tls: bool) -> Door {
@@ -325,8 +326,38 @@ async fn too_many_handshakes_in_a_second_are_told_so() {
     );
     let why = refusal(server).await;
     assert_eq!(why.closed_reason(), "Maximum Connections Exceeded");
-    let policy = door.tls.expect("a policy");
-    assert_eq!(policy.rate_limit().expect("a limit").take_rejected(), 1);
+}
+
+/// All that a client gets to read that is sent away because the server is full.
+async fn send_away(door: &Door) -> String {
+    let (client, far) = duplex(64 * 1024);
+    let peer: SocketAddr = PEER.parse().expect("an address");
+    let why = turn_away(far, peer, door, info_of).await;
+    assert!(matches!(why, NotWelcome::Full), "{why}");
+    String::from_utf8(rest(client).await).expect("text")
+}
+
+#[tokio::test]
+async fn a_full_server_says_so_in_the_clear_and_spends_no_handshake() {
+    let (_ca, tls) = certificate();
+    let full = "-ERR 'maximum connections exceeded'";
+    let proxied = Door {
+        proxy_protocol: true,
+        ..Door::default()
+    };
+    let cases = [
+        (Door::default(), Some(info(false, false, PEER))),
+        (proxied, Some(info(false, false, "-"))),
+        (door(&tls, false), Some(info(true, false, PEER))),
+        (door(&tls, true), Some(info(false, true, PEER))),
+        (door(&first(&tls, HandshakeFirst::On), false), None),
+        (door(&first(&tls, auto()), false), None),
+    ];
+    for (door, info) in cases {
+        let said = send_away(&door).await;
+        let lines: Vec<_> = info.iter().map(String::as_str).chain([full]).collect();
+        assert_eq!(said.lines().collect::<Vec<_>>(), lines, "{door:?}");
+    }
 }
 
 #[tokio::test]
