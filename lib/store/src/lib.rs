@@ -15,6 +15,8 @@
 pub mod error;
 pub mod memory;
 pub mod message;
+#[cfg(any(test, feature = "testing"))]
+pub mod model;
 pub mod state;
 pub mod store;
 

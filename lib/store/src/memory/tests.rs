@@ -1,4 +1,5 @@
 use super::*;
+use crate::model;
 
 fn store(limits: Limits) -> MemoryStore {
     MemoryStore::new(limits)
@@ -185,4 +186,14 @@ fn a_sequence_is_never_given_twice() {
         Err(StoreError::OutOfOrder { given: 1, last: 1 })
     ));
     assert!(store.skip(0).is_err());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 400, ..Default::default() })]
+
+    #[test]
+    fn does_whatever_the_model_does(operations in model::operations(1..60)) {
+        let same = model::compare(store(Limits::default()), |store| store, &operations);
+        proptest::prop_assert!(same.is_ok(), "{}", same.unwrap_err());
+    }
 }
