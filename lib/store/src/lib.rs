@@ -1,7 +1,7 @@
 //! Messages of a stream and state of a consumer, in memory or in files.
 //!
 //! **What lives here.** [`message`] and [`state`] are the vocabulary; [`store`] is the one small trait through which the machines of
-//! `nats-jetstream` keep messages, whatever keeps them.
+//! `nats-jetstream` keep messages, whatever keeps them. [`disk`] is all that the store asks of a disk, with a twin that misbehaves.
 //!
 //! **Who may call.** The stream machines, through [`store::StreamStore`]; the server, to open and close what is on disk.
 //!
@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod disk;
 pub mod error;
 pub mod memory;
 pub mod message;
