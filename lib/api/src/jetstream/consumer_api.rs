@@ -107,12 +107,12 @@ pub struct ConsumerListResponse {
 reply!(
     ConsumerNamesResponse,
     "consumer_names_response",
-    r#","total":0,"offset":0,"limit":0,"consumers":null"#
+    r#","total":0,"offset":0,"limit":0,"consumers":[]"#
 );
 reply!(
     ConsumerListResponse,
     "consumer_list_response",
-    r#","total":0,"offset":0,"limit":0,"consumers":null"#
+    r#","total":0,"offset":0,"limit":0,"consumers":[]"#
 );
 
 /// CONSUMER.PAUSE. A time that has passed, or [`Timestamp::NEVER`], resumes.

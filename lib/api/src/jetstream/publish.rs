@@ -12,9 +12,9 @@ use crate::json::is_default;
 #[serde(default)]
 pub struct PubAck {
     pub stream: String,
-    pub seq: u64,
     #[serde(skip_serializing_if = "is_default")]
     pub domain: String,
+    pub seq: u64,
     /// The message was there already, at `seq`.
     #[serde(skip_serializing_if = "is_default")]
     pub duplicate: bool,
@@ -36,9 +36,9 @@ pub struct PubAckResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ApiError>,
     pub stream: String,
-    pub seq: u64,
     #[serde(skip_serializing_if = "is_default")]
     pub domain: String,
+    pub seq: u64,
     #[serde(skip_serializing_if = "is_default")]
     pub duplicate: bool,
     #[serde(skip_serializing_if = "is_default")]

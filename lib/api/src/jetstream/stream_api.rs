@@ -200,12 +200,12 @@ pub struct StreamListResponse {
 reply!(
     StreamNamesResponse,
     "stream_names_response",
-    r#","total":0,"offset":0,"limit":0,"streams":null"#
+    r#","total":0,"offset":0,"limit":0,"streams":[]"#
 );
 reply!(
     StreamListResponse,
     "stream_list_response",
-    r#","total":0,"offset":0,"limit":0,"streams":null"#
+    r#","total":0,"offset":0,"limit":0,"streams":[]"#
 );
 
 /// STREAM.PURGE. `seq` and `keep` exclude each other.

@@ -152,6 +152,9 @@ pub struct StreamSourceInfo {
     #[serde(skip_serializing_if = "is_default")]
     pub external: Option<ExternalStream>,
     pub lag: u64,
+    /// The last sequence that came.
+    #[serde(skip_serializing_if = "is_default")]
+    pub seq: u64,
     /// How long ago something came; -1 when nothing ever did.
     pub active: Nanos,
     #[serde(skip_serializing_if = "is_default")]
