@@ -316,7 +316,7 @@ fn schemas() -> Option<&'static str> {
 }
 
 /// Where the reference server (2.15.1) itself departs from its published schemas: part of the file's name, part of the problem.
-const KNOWN: [(&str, &str); 9] = [
+const KNOWN: [(&str, &str); 11] = [
     // A server with a domain says so.
     (
         "advisory/",
@@ -335,6 +335,8 @@ const KNOWN: [(&str, &str); 9] = [
     // Neither is what the server's own type says.
     ("advisory/v1/consumer_group_", "\"server\" is a required"),
     ("advisory/v1/", "/consumer_seq: "),
+    ("_leader_elected", "/replicas: "),
+    ("_quorum_lost", "/replicas: "),
     ("consumer_unpin_response", "/error: \"error\" is a required"),
 ];
 
