@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands;
+use crate::complete;
 use crate::error::{CliError, Result};
 use crate::globals::{GlobalArgs, Globals};
 use crate::reference;
@@ -57,6 +58,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(args: Vec<OsString>) -> Result {
+    if complete::answer(&args)? {
+        return Ok(());
+    }
     if let Some(text) = args
         .get(1)
         .and_then(|flag| flag.to_str())

@@ -4,11 +4,14 @@
 //! [`GlobalArgs`] is what was typed; [`Globals`] is what commands use.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use nats_client::context::{Context, ContextError, Store};
 use nats_client::{Client, Event, Options, ServerUrl};
+use tokio::sync::OnceCell;
 
 use crate::error::{CliError, Result};
 use crate::output::color::Scheme;
@@ -16,6 +19,9 @@ use crate::parse;
 
 /// How long to wait for responses unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The context `NAME_sys` holds the system account's user for the servers of the context `NAME`.
+pub const SYSTEM_SUFFIX: &str = "_sys";
 
 /// The environment variables that override parts of a context; `nats context info` warns about those that are set.
 pub const OVERRIDES: [&str; 11] = [
@@ -204,7 +210,8 @@ pub struct GlobalArgs {
         value_name = "NAME",
         global = true,
         env = "NATS_CONTEXT",
-        hide_env_values = true
+        hide_env_values = true,
+        add = ArgValueCompleter::new(crate::complete::contexts)
     )]
     pub context: Option<String>,
 
@@ -328,6 +335,8 @@ pub struct Globals {
     /// The context with the flags over it. An error is kept until somebody wants to connect: commands that repair contexts must
     /// work with a broken one selected.
     context: Result<Context>,
+    /// The connection of [`Globals::connect_system`]: a report that repeats itself asks over the same one.
+    system: Arc<OnceCell<Client>>,
 }
 
 impl Globals {
@@ -335,7 +344,12 @@ impl Globals {
     pub fn load(mut args: GlobalArgs) -> Result<Self> {
         args.colors = args.colors.or(color_of_environment()?);
         let context = chosen_context(&args).map(|context| args.override_settings(context));
-        Ok(Self { args, context })
+        let system = Arc::new(OnceCell::new());
+        Ok(Self {
+            args,
+            context,
+            system,
+        })
     }
 
     /// The settings that commands connect with.
@@ -380,6 +394,47 @@ impl Globals {
     /// Connects to the servers of the flags or the context.
     pub async fn connect(&self) -> Result<Client> {
         Ok(self.context()?.connect(self.options()).await?)
+    }
+
+    /// Connects as a user of the system account, for questions to servers; once, however often it is called.
+    ///
+    /// When the user is only implied by the selected context `NAME`, and there is a context `NAME_sys` for the same
+    /// server, that one is used: `nats up` saves such a pair. Whoever says who he is (by flags, variables or
+    /// `--context`) gets what he says.
+    pub async fn connect_system(&self) -> Result<Client> {
+        let client = self.system.get_or_try_init(|| async {
+            match self.system_sibling() {
+                Some(context) => Ok::<_, CliError>(context.connect(self.options()).await?),
+                None => self.connect().await,
+            }
+        });
+        Ok(client.await?.clone())
+    }
+
+    fn system_sibling(&self) -> Option<Context> {
+        let args = &self.args;
+        let said = [
+            &args.context,
+            &args.servers,
+            &args.user,
+            &args.token,
+            &args.creds,
+            &args.nkey,
+            &args.jwt,
+        ];
+        if args.no_context || said.iter().any(|value| given(value).is_some()) {
+            return None;
+        }
+        let selected = self.context.as_ref().ok()?;
+        if selected.name.is_empty() {
+            return None;
+        }
+        let store = Store::open_default().ok()?;
+        let sibling = store
+            .load(&format!("{}{SYSTEM_SUFFIX}", selected.name))
+            .ok()?;
+        let same_server = sibling.settings.url == selected.settings.url;
+        same_server.then(|| args.override_settings(sibling))
     }
 
     /// Connects to other servers with the same credentials.

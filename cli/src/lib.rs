@@ -20,6 +20,8 @@ pub mod output;
 pub mod app;
 pub mod bench;
 pub mod commands;
+pub mod complete;
+pub mod connections;
 pub mod editor;
 pub mod error;
 pub mod globals;

@@ -2,22 +2,23 @@
 //! `--completion-script-…` flags that the reference tool has on its root.
 
 use clap::Command;
-use clap_complete::Shell;
 
+use crate::complete;
 use crate::error::{CliError, Result};
 
 /// What a hidden flag prints; `None` when `flag` is none of them.
 pub fn of_flag(flag: &str, tree: impl FnOnce() -> Command) -> Option<Result<String>> {
+    if let Some(shell) = flag.strip_prefix("--completion-script-") {
+        return Some(complete::script(shell));
+    }
     let text = match flag {
         "--help-long" => long(tree()),
         "--help-compact" => compact(tree()),
         "--help-llm" => markdown(tree()),
-        "--completion-script-bash" => completion(tree(), Shell::Bash),
-        "--completion-script-zsh" => completion(tree(), Shell::Zsh),
         "--help-man" | "--fisk-introspect" | "--completion-bash" | "--completion-zsh-menu" => {
             let error = CliError::new(format!("{flag} is not available in this build of nats"));
             return Some(Err(error.next_step(
-                "--help-long, --help-llm and --completion-script-bash|zsh are",
+                "--help-long, --help-llm and --completion-script-bash|zsh|fish|powershell|elvish are",
             )));
         }
         _ => return None,
@@ -69,12 +70,6 @@ pub fn markdown(tree: Command) -> String {
         ));
     });
     text
-}
-
-fn completion(mut tree: Command, shell: Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut tree, "nats", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
 }
 
 /// Visits the visible commands, parents first; `path` is empty for the root and begins with a blank otherwise.

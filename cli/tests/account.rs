@@ -137,7 +137,7 @@ fn reports_show_ones_own_account_only() {
     let flags = ["account", "report", "connections", "--json"];
     let largest = json(&joe(&server, &[&flags[..], &["--top", "1"]].concat()));
     assert_eq!(largest.as_array().map(Vec::len), Some(1), "{largest}");
-    assert_eq!(largest[0]["connection"]["name"], "ears", "{largest}");
+    assert_eq!(largest[0]["name"], "ears", "{largest}");
     let listening = json(&joe(&server, &[&flags[..], &["--subject", "b"]].concat()));
     assert_eq!(listening.as_array().map(Vec::len), Some(1), "{listening}");
     let closed = json(&joe(

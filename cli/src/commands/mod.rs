@@ -64,3 +64,8 @@ registry! {
         Up(up),
     }
 }
+
+/// Bytes for people; what a server reports as less than nothing is nothing.
+pub(crate) fn size(bytes: i64) -> String {
+    crate::output::format::bytes(u64::try_from(bytes).unwrap_or(0))
+}

@@ -1,7 +1,7 @@
 //! `nats up`: a server in this process, ready for use from other terminals.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nats_client::context::{Context, Store};
 use nats_server::options::{Logging, Options};
@@ -9,13 +9,15 @@ use nats_server::server::StartError;
 use nats_server::{Server, log};
 
 use crate::error::{CliError, Result};
-use crate::globals::Globals;
+use crate::globals::{Globals, SYSTEM_SUFFIX};
 use crate::signals;
+use crate::template::random_text;
 
 /// Start a local server and select it
 ///
 /// The server runs in this process until Ctrl-C. A context for it is saved and selected, so that `nats` in other
-/// terminals needs no flags; the context selected before is selected again at the end.
+/// terminals needs no flags; the context selected before is selected again at the end. Without --config the server has a
+/// user of the system account as well, saved as a second context, which `nats server list` and its like use by themselves.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
         nats up\n  \
@@ -49,7 +51,9 @@ pub struct Args {
 
 pub async fn run(_globals: &Globals, args: Args) -> Result {
     let store = Store::open_default().map_err(|e| CliError::new(e.to_string()))?;
-    let options = options(&args, &store)?;
+    let system_password = random_text(22);
+    let options = options(&args, &store, &system_password)?;
+    let system_password = args.config.is_none().then_some(&*system_password);
     let log_file = options.logging.logfile.clone().unwrap_or_default();
     log::install(&options.logging).map_err(|e| {
         CliError::new(e.to_string()).next_step("name a file that can be written with --log")
@@ -60,15 +64,38 @@ pub async fn run(_globals: &Globals, args: Args) -> Result {
         .start()
         .await
         .map_err(|e| start_error(&e, &host, port))?;
-    let selection = Selection::begin(&store, &args.context_name, &server.client_url())?;
-    welcome(&server, &args.context_name, &log_file)?;
+    let url = server.client_url();
+    let selection = Selection::begin(&store, &args.context_name, &url, system_password)?;
+    welcome(
+        &server,
+        &args.context_name,
+        &log_file,
+        system_password.is_some(),
+    )?;
     signals::interrupted().await;
     eprintln!("\nStopping ...");
     server.shutdown().await;
     selection.end(&store)
 }
 
-fn options(args: &Args, store: &Store) -> Result<Options> {
+/// The system account's user. Everybody else is the one user of the global account, without credentials.
+const SYSTEM_USER: &str = "sys";
+
+/// Clients need no credentials, and are alone with each other; the system account has a user.
+fn open_server(system_password: &str) -> Result<Options> {
+    let text = format!(
+        "authorization {{ users: [{{ user: local, password: {open:?} }}] }}\n\
+         no_auth_user: local\n\
+         accounts {{ $SYS {{ users: [{{ user: {SYSTEM_USER}, password: {system_password:?} }}] }} }}",
+        open = random_text(22),
+    );
+    let loaded = Options::from_text(&text).map_err(|e| CliError::new(e.to_string()))?;
+    let mut options = loaded.options;
+    "127.0.0.1".clone_into(&mut options.listen.host);
+    Ok(options)
+}
+
+fn options(args: &Args, store: &Store, system_password: &str) -> Result<Options> {
     let mut options = match &args.config {
         Some(file) => {
             let loaded = Options::from_file(file).map_err(|e| {
@@ -83,11 +110,7 @@ fn options(args: &Args, store: &Store) -> Result<Options> {
             }
             loaded.options
         }
-        None => {
-            let mut options = Options::default();
-            "127.0.0.1".clone_into(&mut options.listen.host);
-            options
-        }
+        None => open_server(system_password)?,
     };
     if let Some(host) = &args.host {
         options.listen.host.clone_from(host);
@@ -130,7 +153,12 @@ fn start_error(error: &StartError, host: &str, port: u16) -> CliError {
     CliError::new(error.to_string())
 }
 
-fn welcome(server: &Server, context: &str, log_file: &std::path::Path) -> Result {
+fn welcome(server: &Server, context: &str, log_file: &Path, has_system_user: bool) -> Result {
+    let servers = if has_system_user {
+        "  nats server list\n\n"
+    } else {
+        ""
+    };
     let text = format!(
         "NATS server {} is ready\n\n  \
            URL      {}\n  \
@@ -141,6 +169,7 @@ fn welcome(server: &Server, context: &str, log_file: &std::path::Path) -> Result
            nats pub greet.world hello\n\n  \
            nats reply time 'it is {{{{Time}}}}'\n  \
            nats request time ''\n\n\
+         {servers}\
          Ctrl-C stops the server.\n",
         server.core.identity.name,
         server.client_url(),
@@ -159,12 +188,21 @@ struct Selection {
 }
 
 impl Selection {
-    fn begin(store: &Store, name: &str, url: &str) -> Result<Self> {
+    fn begin(store: &Store, name: &str, url: &str, system_password: Option<&str>) -> Result<Self> {
         let failed = |e: nats_client::context::ContextError| CliError::new(e.to_string());
         let mut context = Context::new(name);
         context.settings.description = "local server started by nats up".to_owned();
         context.settings.url = url.to_owned();
         store.save(&mut context).map_err(failed)?;
+        if let Some(password) = system_password {
+            let mut context = Context::new(format!("{name}{SYSTEM_SUFFIX}"));
+            context.settings.description =
+                "system account of the local server started by nats up".to_owned();
+            context.settings.url = url.to_owned();
+            context.settings.user = SYSTEM_USER.to_owned();
+            context.settings.password = password.to_owned();
+            store.save(&mut context).map_err(failed)?;
+        }
         let before = store.select(name).map_err(failed)?;
         Ok(Self {
             name: name.to_owned(),
@@ -203,7 +241,9 @@ mod tests {
             store.save(&mut Context::new(name)).unwrap();
         }
         store.select("mine").unwrap();
-        let selection = Selection::begin(&store, "local", "nats://127.0.0.1:1").unwrap();
+        let selection =
+            Selection::begin(&store, "local", "nats://127.0.0.1:1", Some("s3cret")).unwrap();
+        assert_eq!(store.load("local_sys").unwrap().settings.password, "s3cret");
         assert_eq!(store.selected().as_deref(), Some("local"));
         assert_eq!(
             store.load("local").unwrap().settings.url,
@@ -212,7 +252,7 @@ mod tests {
         selection.end(&store).unwrap();
         assert_eq!(store.selected().as_deref(), Some("mine"));
 
-        let selection = Selection::begin(&store, "local", "nats://127.0.0.1:1").unwrap();
+        let selection = Selection::begin(&store, "local", "nats://127.0.0.1:1", None).unwrap();
         store.select("other").unwrap();
         selection.end(&store).unwrap();
         assert_eq!(store.selected().as_deref(), Some("other"));

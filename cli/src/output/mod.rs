@@ -9,6 +9,8 @@ pub mod color;
 mod columns;
 pub mod format;
 pub mod graph;
+pub mod plots;
+pub mod screen;
 mod table;
 
 use std::fmt;

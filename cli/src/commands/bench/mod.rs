@@ -39,35 +39,40 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     args.command.run(globals).await
 }
 
-/// The flags of every benchmark.
+/// Messages of a benchmark unless told otherwise.
+const DEFAULT_MSGS: u64 = 100_000;
+/// Their size unless told otherwise.
+const DEFAULT_SIZE: &str = "128B";
+
+/// The flags of every benchmark; on groups of benchmarks as well, so that they may stand before or after the name.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CommonArgs {
     /// Number of concurrent clients, each with its own connection
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), global = true)]
     pub clients: u32,
 
     /// Number of messages
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = DEFAULT_MSGS, value_parser = clap::value_parser!(u64).range(1..), global = true)]
     pub msgs: u64,
 
     /// Show no progress bars
-    #[arg(long, overrides_with = "progress")]
+    #[arg(long, overrides_with = "progress", global = true)]
     pub no_progress: bool,
 
     /// Show progress bars (default)
-    #[arg(long, overrides_with = "no_progress", hide = true)]
+    #[arg(long, overrides_with = "no_progress", hide = true, global = true)]
     pub progress: bool,
 
     /// Save the figures of each client in this CSV file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub csv: Option<PathBuf>,
 
     /// Size of the messages
-    #[arg(long, value_name = "BYTES", default_value = "128B", value_parser = message_size)]
+    #[arg(long, value_name = "BYTES", default_value = DEFAULT_SIZE, value_parser = message_size, global = true)]
     pub size: usize,
 
     /// Print the figures as JSON
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub json: bool,
 }
 
@@ -98,6 +103,28 @@ pub struct RateArgs {
     /// With --throughput: send for so long, whatever --msgs says
     #[arg(long, value_name = "DURATION", value_parser = parse::duration, requires = "throughput")]
     pub duration: Option<std::time::Duration>,
+}
+
+/// Wait between messages; on groups of benchmarks as well.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SleepArgs {
+    /// Wait between messages
+    #[arg(long, value_name = "DURATION", default_value = "0s", hide_default_value = true, value_parser = parse::duration, global = true)]
+    pub sleep: std::time::Duration,
+}
+
+impl CommonArgs {
+    /// Those of the flags that were given and that mean nothing to a benchmark without an end.
+    fn without_effect(&self) -> impl Iterator<Item = &'static str> {
+        let size = message_size(DEFAULT_SIZE).is_ok_and(|size| size == self.size);
+        [
+            ("--msgs", self.msgs != DEFAULT_MSGS),
+            ("--size", !size),
+            ("--csv", self.csv.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(flag, given)| given.then_some(flag))
+    }
 }
 
 impl PayloadArgs {

@@ -1,5 +1,6 @@
 //! `nats context copy`.
 
+use clap_complete::engine::ArgValueCompleter;
 use nats_client::context::Store;
 
 use super::add::{self, SaveArgs};
@@ -14,6 +15,7 @@ use crate::globals::Globals;
 )]
 pub struct Args {
     /// Name of the context to copy
+    #[arg(add = ArgValueCompleter::new(crate::complete::contexts))]
     source: String,
 
     /// Name of the new context

@@ -1,5 +1,6 @@
 //! `nats context edit`.
 
+use clap_complete::engine::ArgValueCompleter;
 use nats_client::context::{Context, Store};
 
 use super::{sheet, show};
@@ -17,6 +18,7 @@ use crate::globals::Globals;
 )]
 pub struct Args {
     /// Name of the context
+    #[arg(add = ArgValueCompleter::new(crate::complete::contexts))]
     name: String,
 }
 

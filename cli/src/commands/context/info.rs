@@ -1,5 +1,6 @@
 //! `nats context info`.
 
+use clap_complete::engine::ArgValueCompleter;
 use nats_client::context::Store;
 
 use super::show;
@@ -18,6 +19,7 @@ use crate::output;
 )]
 pub struct Args {
     /// Name of the context; the selected one when left out
+    #[arg(add = ArgValueCompleter::new(crate::complete::contexts))]
     name: Option<String>,
 
     /// Print JSON

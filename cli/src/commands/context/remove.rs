@@ -1,5 +1,6 @@
 //! `nats context rm`.
 
+use clap_complete::engine::ArgValueCompleter;
 use nats_client::context::Store;
 
 use crate::error::{CliError, Result};
@@ -14,6 +15,7 @@ use crate::prompt::{Prompt, Terminal};
 )]
 pub struct Args {
     /// Name of the context
+    #[arg(add = ArgValueCompleter::new(crate::complete::contexts))]
     name: String,
 
     /// Do not ask, and remove even the selected context

@@ -1,5 +1,6 @@
 //! `nats context select`.
 
+use clap_complete::engine::ArgValueCompleter;
 use nats_client::context::Store;
 
 use super::show;
@@ -18,6 +19,7 @@ use crate::prompt::{Prompt, Terminal};
 )]
 pub struct Args {
     /// Name of the context
+    #[arg(add = ArgValueCompleter::new(crate::complete::contexts))]
     name: Option<String>,
 }
 

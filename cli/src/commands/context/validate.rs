@@ -1,5 +1,6 @@
 //! `nats context validate`.
 
+use clap_complete::engine::ArgValueCompleter;
 use nats_client::context::Store;
 
 use super::show;
@@ -13,6 +14,7 @@ use crate::globals::Globals;
         nats context validate prod --connect")]
 pub struct Args {
     /// Name of the context; all of them when left out
+    #[arg(add = ArgValueCompleter::new(crate::complete::contexts))]
     name: Option<String>,
 
     /// Connect with each of them

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nats_api::monitor::Varz;
 
 use super::ask;
-use super::list::size;
+use crate::commands::size;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::output::color::Scheme;
@@ -30,7 +30,7 @@ pub struct Args {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    let client = globals.connect().await?;
+    let client = globals.connect_system().await?;
     let (_, varz) = ask::one::<Varz>(globals, &client, &args.server, "VARZ").await?;
     if args.json {
         return output::json(&varz);

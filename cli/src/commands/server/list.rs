@@ -8,6 +8,7 @@ use nats_api::monitor::PerKind;
 use nats_api::system::events::ServerStatsEvent;
 
 use super::ask::{self, Whom};
+use crate::commands::size;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::output::color::Scheme;
@@ -73,7 +74,7 @@ struct Server {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    let client = globals.connect().await?;
+    let client = globals.connect_system().await?;
     let answers = ask::statistics(globals, &client, &Whom::everybody(args.expect)).await?;
     let mut servers: Vec<Server> = answers
         .into_iter()
@@ -275,11 +276,6 @@ fn cluster_overview(clusters: &BTreeMap<&str, Cluster>, scheme: Scheme) -> Table
     }
     table.footer(cells("", &total));
     table
-}
-
-/// Bytes for people; what a server reports as less than nothing is nothing.
-pub fn size(bytes: i64) -> String {
-    format::bytes(u64::try_from(bytes).unwrap_or(0))
 }
 
 /// The number, and by kind of connection when others than clients were slow.

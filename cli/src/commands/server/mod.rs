@@ -7,6 +7,7 @@
 mod ask;
 mod check;
 mod config;
+mod graph;
 mod info;
 mod list;
 mod mappings;
@@ -15,6 +16,7 @@ mod ping;
 mod report;
 mod request;
 mod target;
+mod watch;
 
 use crate::error::Result;
 use crate::globals::Globals;
@@ -40,6 +42,7 @@ registry! {
     Servers {
         Check(check),
         Config(config),
+        Graph(graph),
         Info(info),
         List(list),
         Mappings(mappings),
@@ -47,6 +50,7 @@ registry! {
         Ping(ping),
         Report(report),
         Request(request),
+        Watch(watch),
     }
 }
 

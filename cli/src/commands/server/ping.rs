@@ -35,7 +35,7 @@ pub struct Args {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    let client = globals.connect().await?;
+    let client = globals.connect_system().await?;
     let mut expected = args.expect.filter(|n| *n > 0);
     let options = RequestManyOptions {
         max: expected,

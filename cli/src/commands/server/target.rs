@@ -1,9 +1,12 @@
 //! The flags that choose servers, shared by `report` and `request`: on the group and on each of its commands, so that they
 //! may stand before or after the command's name.
 
+use std::path::PathBuf;
+
 use nats_api::system::EventFilter;
 
 use super::ask::Whom;
+use crate::error::{CliError, Result};
 
 /// Servers to ask.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -24,9 +27,24 @@ pub struct Target {
     /// Only servers with all of these tags
     #[arg(long, value_name = "TAG", global = true)]
     tags: Vec<String>,
+
+    /// Read from an archive of `nats audit gather`
+    #[arg(long, value_name = "FILE", global = true, hide = true)]
+    archive: Option<PathBuf>,
 }
 
 impl Target {
+    /// Archives are refused by name until there is a command that writes them.
+    pub fn refuse_archive(&self) -> Result {
+        match &self.archive {
+            Some(_) => Err(CliError::not_available(
+                "--archive",
+                "an archive of 'nats audit gather'",
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// With the number of answers to wait for, 0 for as many as there are.
     pub fn whom(&self, expected: usize) -> Whom {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();

@@ -5,6 +5,7 @@
 mod request;
 mod serve;
 
+use super::{CommonArgs, SleepArgs};
 use crate::error::Result;
 use crate::globals::Globals;
 
@@ -14,6 +15,12 @@ use crate::globals::Globals;
         nats bench service serve test.service --clients 2\n  \
         nats bench service request test.service --clients 8 --msgs 100000")]
 pub struct Args {
+    #[command(flatten)]
+    common: CommonArgs,
+
+    #[command(flatten)]
+    sleep: SleepArgs,
+
     #[command(subcommand)]
     command: Sides,
 }
@@ -27,5 +34,7 @@ registry! {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
+    // Both sides have these flags as well, and clap hands them down.
+    drop((args.common, args.sleep));
     args.command.run(globals).await
 }

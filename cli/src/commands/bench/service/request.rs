@@ -7,12 +7,11 @@ use nats_client::HeaderMap;
 
 use crate::bench::{Kind, Latencies, Pace, Sample, share};
 use crate::commands::bench::run::{Bench, Worker};
-use crate::commands::bench::{CommonArgs, PayloadArgs, RateArgs};
+use crate::commands::bench::{CommonArgs, PayloadArgs, RateArgs, SleepArgs};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::messaging::headers_from;
 use crate::output::format;
-use crate::parse;
 use crate::template::Scope;
 
 /// Measure requests
@@ -36,9 +35,8 @@ pub struct Args {
     #[command(flatten)]
     rate: RateArgs,
 
-    /// Wait between requests
-    #[arg(long, value_name = "DURATION", default_value = "0s", hide_default_value = true, value_parser = parse::duration)]
-    sleep: Duration,
+    #[command(flatten)]
+    sleep: SleepArgs,
 }
 
 #[derive(Clone)]
@@ -61,13 +59,13 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         subject: args.subject.clone(),
         headers: headers_from(&args.payload.headers, &Scope::at_count(0))?,
         payload: args.payload.payload(args.common.size)?,
-        sleep: args.sleep,
+        sleep: args.sleep.sleep,
         timeout: globals.timeout(),
         rate_per_client: args.rate.per_client(clients),
     };
     let mut arguments = vec![
         ("subject", args.subject.clone()),
-        ("sleep", format::duration(args.sleep)),
+        ("sleep", format::duration(args.sleep.sleep)),
         ("msgs", format::count(messages)),
         ("msg-size", format::bytes(load.payload.len() as u64)),
         ("clients", format::count(clients.into())),

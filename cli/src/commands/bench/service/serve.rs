@@ -7,11 +7,11 @@ use nats_client::Client;
 use tokio::task::JoinSet;
 
 use crate::bench::{Kind, Report};
+use crate::commands::bench::{CommonArgs, SleepArgs};
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::micro::{Endpoint, Service};
 use crate::output::{self, format};
-use crate::parse;
 use crate::signals::interrupted;
 use crate::template::random_text;
 
@@ -31,37 +31,12 @@ pub struct Args {
     /// Subject to listen on
     subject: String,
 
-    /// Number of concurrent clients, each with its own connection
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    clients: u32,
-
-    /// Print the number of answers as JSON
-    #[arg(short, long)]
-    json: bool,
-
-    /// Wait before each answer
-    #[arg(long, value_name = "DURATION", default_value = "0s", hide_default_value = true, value_parser = parse::duration)]
-    sleep: Duration,
-
-    /// Known because all benchmarks have them, but without a meaning here.
+    /// Of these only --clients and --json mean something here.
     #[command(flatten)]
-    others: OtherArgs,
-}
+    common: CommonArgs,
 
-/// Flags that the reference tool takes and ignores here: the log says so.
-#[derive(Debug, clap::Args)]
-struct OtherArgs {
-    #[arg(long, hide = true)]
-    msgs: Option<u64>,
-    #[arg(long, hide = true)]
-    size: Option<String>,
-    #[arg(long, hide = true)]
-    csv: Option<String>,
-    /// There are no bars to leave out.
-    #[arg(long, hide = true)]
-    no_progress: bool,
-    #[arg(long, hide = true)]
-    progress: bool,
+    #[command(flatten)]
+    sleep: SleepArgs,
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
@@ -69,28 +44,22 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         run_id: random_text(22),
         kind: Kind::ServiceServe,
         arguments: vec![
-            ("clients", format::count(args.clients.into())),
-            ("sleep", format::duration(args.sleep)),
+            ("clients", format::count(args.common.clients.into())),
+            ("sleep", format::duration(args.sleep.sleep)),
             ("subject", args.subject.clone()),
         ],
         open_loop: false,
         samples: Vec::new(),
     };
-    for (flag, given) in [
-        ("--msgs", args.others.msgs.is_some()),
-        ("--size", args.others.size.is_some()),
-        ("--csv", args.others.csv.is_some()),
-    ] {
-        if given {
-            log_line!(
-                "{flag} has no effect here: the service answers until Ctrl-C and takes no figures"
-            );
-        }
+    for flag in args.common.without_effect() {
+        log_line!(
+            "{flag} has no effect here: the service answers until Ctrl-C and takes no figures"
+        );
     }
     log_line!("{}", report.banner());
     let mut services = Vec::new();
     let mut workers = JoinSet::new();
-    for index in 1..=args.clients {
+    for index in 1..=args.common.clients {
         let client = globals
             .connect()
             .await
@@ -102,7 +71,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
             Kind::ServiceServe.label()
         );
         services.push(Arc::clone(&service));
-        workers.spawn(serve(client, service, args.sleep));
+        workers.spawn(serve(client, service, args.sleep.sleep));
     }
     tokio::select! {
         () = interrupted() => {}
@@ -113,7 +82,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         }
     }
     let served: u64 = services.iter().map(|service| service.requests()).sum();
-    if args.json {
+    if args.common.json {
         return output::json(&serde_json::json!({"requests": served}));
     }
     log_line!("Answered {} requests", format::count(served));

@@ -100,7 +100,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
 
 async fn varz(globals: &Globals, name: &str) -> Result<Varz> {
     let client = globals
-        .connect()
+        .connect_system()
         .await
         .map_err(|e| e.context("connection failed"))?;
     let (_, varz) = ask::one::<Varz>(globals, &client, name, "VARZ")

@@ -23,7 +23,7 @@ pub struct Args {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    let client = globals.connect().await?;
+    let client = globals.connect_system().await?;
     let (server, _) = ask::one::<Varz>(globals, &client, &args.id, "VARZ").await?;
     if !args.force {
         let question = format!(

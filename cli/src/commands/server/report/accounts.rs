@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use nats_api::monitor::ConnzOptions;
+use nats_api::monitor::{Connz, ConnzOptions};
 use nats_api::system::ServerInfo;
 use serde::Serialize;
 
-use super::super::list::size;
+use super::super::ask;
 use super::super::target::Target;
-use super::connections::{self, View, account, largest};
-use super::gather::{self, Connection};
+use crate::commands::size;
+use crate::connections::{self, Connection, View, account, largest};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::output::color::Scheme;
 use crate::output::{self, Table, format};
 
 /// Show what the connections of each account do
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(
     visible_alias = "acct",
     after_help = "Examples:\n  \
@@ -35,9 +35,9 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Sort::Subs, value_name = "KEY")]
     sort: Sort,
 
-    /// Show so many of the largest
-    #[arg(long, default_value_t = 1_000)]
-    top: usize,
+    /// Show so many of the largest; 1000 in a table when not given, all in JSON
+    #[arg(long, value_name = "COUNT")]
+    top: Option<usize>,
 
     /// The largest stand first
     #[arg(short = 'R', long)]
@@ -77,15 +77,17 @@ struct Account {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    let client = globals.connect().await?;
+    let client = globals.connect_system().await?;
     let options = ConnzOptions {
         subscriptions: args.json,
         acc: args.account.clone().unwrap_or_default(),
         ..ConnzOptions::default()
     };
     let whom = args.target.whom(args.limit);
-    let found = gather::connections(globals, &client, options, &whom, None).await?;
-    let mut accounts = accounts(found);
+    let found = connections::collect(options, None, async |options| {
+        ask::pages::<Connz>(globals, &client, "CONNZ", options, &whom).await
+    });
+    let mut accounts = accounts(found.await?);
     let view = args.view();
     if let Some(name) = &args.account {
         let Some(account) = accounts.pop() else {
@@ -106,7 +108,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     });
     let shown = largest(&accounts, &view);
     if args.json {
-        return output::json(shown);
+        return output::json(if args.top.is_some() { shown } else { &accounts });
     }
     out!("{}", table(shown, globals.scheme()).render())
 }

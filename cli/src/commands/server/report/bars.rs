@@ -24,7 +24,7 @@ pub async fn report(
     figure: fn(&ServerStats) -> f64,
     text: fn(f64) -> String,
 ) -> Result {
-    let client = globals.connect().await?;
+    let client = globals.connect_system().await?;
     let answers = ask::statistics(globals, &client, &target.whom(expected)).await?;
     let usage: BTreeMap<String, f64> = answers
         .into_iter()

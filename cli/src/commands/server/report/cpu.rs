@@ -7,7 +7,7 @@ use crate::globals::Globals;
 use crate::output::format;
 
 /// Show how busy the processors of the servers are
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:\n  nats server report cpu")]
 pub struct Args {
     /// Wait for so many servers

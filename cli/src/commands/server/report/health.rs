@@ -16,7 +16,7 @@ use crate::output::{self, Table, format};
 const ERRORS_MAX: usize = 10;
 
 /// Show whether the servers are fit for work
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:\n  \
         nats server report health\n  \
         nats server report health --js-enabled")]
@@ -58,7 +58,7 @@ pub struct Args {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    let client = globals.connect().await?;
+    let client = globals.connect_system().await?;
     let whom = args.target.whom(args.limit);
     let options = HealthzOptions {
         js_enabled_only: args.js_enabled,

@@ -7,7 +7,7 @@ use crate::globals::Globals;
 use crate::output::format;
 
 /// Show how much memory the servers use
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:\n  nats server report mem")]
 pub struct Args {
     /// Wait for so many servers

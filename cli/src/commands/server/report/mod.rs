@@ -1,19 +1,26 @@
 //! `nats server report`: the registry.
 //!
-//! Each report asks all servers and shows one table over all of them. [`gather`] fetches connections page by page; the
-//! connection table is shared by `connections` and `accounts`. Called by the registry of `nats server` only.
+//! Each report asks all servers and shows one table over all of them. What is known about connections is in
+//! [`crate::connections`]. Called by the registry of `nats server` only.
 
 mod accounts;
 mod bars;
 mod connections;
 mod cpu;
-mod gather;
+mod gateways;
 mod health;
+mod leafnodes;
 mod mem;
+mod routes;
+
+use std::io::Write;
+use std::time::Duration;
 
 use super::target::Target;
 use crate::error::Result;
 use crate::globals::Globals;
+use crate::output::screen;
+use crate::signals::interrupted;
 
 /// Reports over all servers
 #[derive(Debug, clap::Args)]
@@ -28,23 +35,59 @@ pub struct Args {
     #[command(flatten)]
     target: Target,
 
+    /// Show the report again every so many seconds
+    #[arg(long, value_name = "SECONDS", global = true, value_parser = clap::value_parser!(u64).range(1..))]
+    watch: Option<u64>,
+
     #[command(subcommand)]
     command: Reports,
 }
 
 registry! {
     /// What can be reported.
+    #[derive(Clone)]
     Reports {
         Accounts(accounts),
         Connections(connections),
         Cpu(cpu),
+        Gateways(gateways),
         Health(health),
+        Leafnodes(leafnodes),
         Mem(mem),
+        Routes(routes),
     }
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
     // The commands have these flags as well, and clap hands them down.
-    drop(args.target);
-    args.command.run(globals).await
+    args.target.refuse_archive()?;
+    let Some(seconds) = args.watch else {
+        return args.command.run(globals).await;
+    };
+    let mut tick = tokio::time::interval(Duration::from_secs(seconds));
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = interrupted() => return Ok(()),
+        }
+        screen::clear()?;
+        args.command.clone().run(globals).await?;
+        std::io::stdout().flush()?;
+    }
+}
+
+/// An account as it fits into a table: keys are shown by their ends.
+fn account_cell(account: &str) -> String {
+    const LONGEST: usize = 23;
+    const END: usize = 10;
+    let letters: Vec<char> = account.chars().collect();
+    if letters.len() <= LONGEST {
+        return account.to_owned();
+    }
+    let (head, tail) = (&letters[..END], &letters[letters.len() - END..]);
+    format!(
+        "{}...{}",
+        head.iter().collect::<String>(),
+        tail.iter().collect::<String>()
+    )
 }

@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    let client = globals.connect().await?;
+    let client = globals.connect_system().await?;
     let order = ConnectionRequest { cid: args.client };
     let answer = ask::order(globals, &client, &args.server, "KICK", &order).await?;
     output::json(&answer)?;

@@ -8,8 +8,11 @@ mod connections;
 mod gateways;
 mod health;
 mod ipqueue;
+mod jetstream;
 mod kick;
 mod leafnodes;
+mod profile;
+mod raft;
 mod routes;
 mod subscriptions;
 mod variables;
@@ -46,9 +49,12 @@ registry! {
         Connections(connections),
         Gateways(gateways),
         Ipqueue(ipqueue),
+        Jetstream(jetstream),
         JetstreamHealth(health),
         Kick(kick),
         Leafnodes(leafnodes),
+        Profile(profile),
+        Raft(raft),
         Routes(routes),
         Subscriptions(subscriptions),
         Variables(variables),
@@ -57,7 +63,7 @@ registry! {
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
     // The commands have these flags as well, and clap hands them down.
-    drop(args.target);
+    args.target.refuse_archive()?;
     args.command.run(globals).await
 }
 
@@ -87,7 +93,7 @@ async fn documents(
     options: &impl Serialize,
     whom: &Whom,
 ) -> Result<Vec<Value>> {
-    let client = globals.connect().await?;
+    let client = globals.connect_system().await?;
     let subject = subjects::server_ping(verb);
     let answers = ask::answers::<Value>(globals, &client, &subject, options, whom).await?;
     Ok(answers.into_iter().map(|answer| answer.document).collect())

@@ -1,51 +1,24 @@
 //! Connections of all servers, page by page.
 
-use nats_api::monitor::{ConnInfo, Connz, ConnzOptions};
-use nats_api::system::ServerInfo;
-use nats_client::Client;
-use regex::Regex;
-use serde::Serialize;
 use std::sync::Arc;
 
-use super::super::ask::{self, Whom};
+use nats_api::monitor::{Connz, ConnzOptions};
+use nats_api::system::ServerInfo;
+use regex::Regex;
+
+use super::Connection;
 use crate::error::Result;
-use crate::globals::Globals;
 
 /// Connections asked for at once.
 const PAGE: i64 = 1_024;
 /// Pages of one server; what comes after is said to be left out.
 const PAGES_MAX: i64 = 1_000;
 
-/// A connection and the server that has it.
-#[derive(Debug, Clone)]
-pub struct Connection {
-    pub info: ConnInfo,
-    pub server: Arc<ServerInfo>,
-}
-
-/// As the reference writes it: the connection's fields with the server beside them.
-impl Serialize for Connection {
-    fn serialize<S: serde::Serializer>(
-        &self,
-        serializer: S,
-    ) -> std::result::Result<S::Ok, S::Error> {
-        use serde::ser::Error;
-        let mut document = serde_json::to_value(&self.info).map_err(S::Error::custom)?;
-        let server = serde_json::to_value(&*self.server).map_err(S::Error::custom)?;
-        if let Some(fields) = document.as_object_mut() {
-            fields.insert("server".to_owned(), server);
-        }
-        document.serialize(serializer)
-    }
-}
-
-/// All connections that the options choose and whose reason for closing matches.
-pub async fn connections(
-    globals: &Globals,
-    client: &Client,
+/// All connections that the options choose and whose reason for closing matches. `ask` puts one question to the servers.
+pub async fn collect(
     mut options: ConnzOptions,
-    whom: &Whom,
     reason: Option<&Regex>,
+    ask: impl AsyncFn(&ConnzOptions) -> Result<Vec<(ServerInfo, Connz)>>,
 ) -> Result<Vec<Connection>> {
     let mut found = Vec::new();
     options.auth = true;
@@ -53,8 +26,7 @@ pub async fn connections(
     for page in 0..PAGES_MAX {
         options.offset = page * PAGE;
         let mut more = false;
-        for (server, connz) in ask::pages::<Connz>(globals, client, "CONNZ", &options, whom).await?
-        {
+        for (server, connz) in ask(&options).await? {
             let here = connz.connections.len();
             // `total` counts before filtering by user: only a full page promises another.
             more |= here > 0 && connz.offset.saturating_add(connz.limit) < connz.total;

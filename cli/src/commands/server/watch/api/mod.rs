@@ -1,0 +1,26 @@
+//! `nats server watch api`: the registry of what is known about the JetStream API. One command so far, as in the
+//! reference tool.
+
+mod requests;
+
+use crate::error::Result;
+use crate::globals::Globals;
+
+/// Watch the JetStream API
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  nats server watch api requests")]
+pub struct Args {
+    #[command(subcommand)]
+    command: ApiWatches,
+}
+
+registry! {
+    /// What can be watched.
+    ApiWatches {
+        Requests(requests),
+    }
+}
+
+pub async fn run(globals: &Globals, args: Args) -> Result {
+    args.command.run(globals).await
+}
