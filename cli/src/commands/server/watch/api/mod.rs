@@ -1,5 +1,5 @@
-//! `nats server watch api`: the registry of what is known about the JetStream API. One command so far, as in the
-//! reference tool.
+//! `nats server watch api`: the registry of what can be watched of the JetStream API; one command so far, as in the
+//! reference tool. Called by the registry of `nats server watch` only. Requests are counted, never answered or changed.
 
 mod requests;
 
