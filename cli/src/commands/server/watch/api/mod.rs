@@ -1,5 +1,6 @@
 //! `nats server watch api`: the registry of what can be watched of the JetStream API; one command so far, as in the
 //! reference tool. Called by the registry of `nats server watch` only. Requests are counted, never answered or changed.
+//! What never happens here: a request of our own to the API.
 
 mod requests;
 
