@@ -1,5 +1,7 @@
 //! What can go wrong in a store.
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A store's refusal. Cheap to clone, because a frozen store gives the same reason again and again.
@@ -27,4 +29,24 @@ pub enum StoreError {
     /// A sequence that is not the next one.
     #[error("sequence {given} is not after the last one, {last}")]
     OutOfOrder { given: u64, last: u64 },
+}
+
+impl StoreError {
+    /// What a failed operation of the disk is to a store.
+    pub fn io(doing: &'static str, place: &Path, cause: &std::io::Error) -> Self {
+        let place = Arc::from(place.to_string_lossy());
+        match cause.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full { place },
+            _ => Self::Io {
+                doing,
+                place,
+                cause: Arc::from(cause.to_string()),
+            },
+        }
+    }
+
+    /// Whether the cause may go away by itself, so that trying again makes sense.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
 }

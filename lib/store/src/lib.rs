@@ -1,7 +1,8 @@
 //! Messages of a stream and state of a consumer, in memory or in files.
 //!
 //! **What lives here.** [`message`] and [`state`] are the vocabulary; [`store`] is the one small trait through which the machines of
-//! `nats-jetstream` keep messages, whatever keeps them. [`disk`] is all that the store asks of a disk, with a twin that misbehaves.
+//! `nats-jetstream` keep messages, whatever keeps them. [`disk`] is all that the store asks of a disk, with a twin that misbehaves;
+//! [`log`] makes durable what must be, once for everybody; [`crypt`] seals.
 //!
 //! **Who may call.** The stream machines, through [`store::StreamStore`]; the server, to open and close what is on disk.
 //!
@@ -12,8 +13,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod codec;
+pub mod crypt;
 pub mod disk;
 pub mod error;
+pub mod limits;
+pub mod log;
 pub mod memory;
 pub mod message;
 #[cfg(any(test, feature = "testing"))]

@@ -1,0 +1,20 @@
+//! The bounds of everything that could grow.
+
+/// Largest record of a stream, all parts together: the reference server's bound.
+pub const RECORD_MAX: u64 = 32 * 1024 * 1024;
+/// Largest entry of the log. A purge of many single messages is one entry.
+pub const ENTRY_MAX: usize = 256 * 1024 * 1024;
+/// Bytes staged in the log that nobody has committed yet; whoever stages more commits first.
+pub const STAGED_MAX: usize = 64 * 1024 * 1024;
+/// A segment of the log is closed when it is this large.
+pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// When more of the log than this is kept, groups are asked to make their own files durable.
+pub const LOG_HELD_BYTES: u64 = 128 * 1024 * 1024;
+/// A buffer that was larger than this once is not kept.
+pub const SPARE_BUFFER_MAX: usize = 4 * 1024 * 1024;
+/// What a group may keep beside its checkpoint.
+pub const CHECKPOINT_NOTE_MAX: usize = 256;
+/// Rows of checkpoints in one entry of the log, bytes.
+pub const TABLE_ENTRY_BYTES: usize = 64 * 1024;
+/// How much of a file is searched at once for a place where reading can go on.
+pub const SEARCH_WINDOW: usize = 1024 * 1024;
