@@ -267,30 +267,7 @@ impl Writer {
             .finish(mark, 0, sealer.as_ref())
             .ok_or_else(|| cannot_seal(&path))?;
         bytes.extend_from_slice(&body);
-        let file = self
-            .disk
-            .create(&path)
-            .map_err(|e| StoreError::io("creating", &path, &e))?;
-        let written = file
-            .write_at(&bytes, 0)
-            .map_err(|e| StoreError::io("writing", &path, &e))
-            .and_then(|()| {
-                if !sync {
-                    return Ok(());
-                }
-                file.sync()
-                    .map_err(|e| StoreError::io("syncing", &path, &e))
-            })
-            .and_then(|()| {
-                self.disk
-                    .sync_dir(&self.dir)
-                    .map_err(|e| StoreError::io("syncing", &self.dir, &e))
-            });
-        if let Err(error) = written {
-            // Best effort: without this an attempt every second would fill the directory. If it stays, recovery passes over it.
-            let _ = self.disk.remove(&path);
-            return Err(error);
-        }
+        let file = self.put_down(&path, &bytes, sync)?;
         self.segments.push_back(Segment {
             path: path.clone(),
             end: batch.position,
@@ -304,6 +281,37 @@ impl Writer {
         });
         self.wrote(batch.end(), bytes.len() as u64, mark);
         Ok(())
+    }
+
+    /// Creates a segment's file with its first bytes.
+    fn put_down(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        sync: bool,
+    ) -> Result<Arc<dyn DiskFile>, StoreError> {
+        let file = self
+            .disk
+            .create(path)
+            .map_err(|e| StoreError::io("creating", path, &e))?;
+        let mut written = file
+            .write_at(bytes, 0)
+            .map_err(|e| StoreError::io("writing", path, &e));
+        if sync {
+            written =
+                written.and_then(|()| file.sync().map_err(|e| StoreError::io("syncing", path, &e)));
+        }
+        let written = written.and_then(|()| {
+            self.disk
+                .sync_dir(&self.dir)
+                .map_err(|e| StoreError::io("syncing", &self.dir, &e))
+        });
+        if let Err(error) = written {
+            // Best effort: without this an attempt every second would fill the directory. If it stays, recovery passes over it.
+            let _ = self.disk.remove(path);
+            return Err(error);
+        }
+        Ok(file)
     }
 
     /// Before a segment is left behind, everything in it is durable. (With syncing before every acknowledgement it is already.)
