@@ -236,17 +236,7 @@ impl Writer {
         // A failed attempt leaves a file; the next attempt takes another name.
         self.next_number = number.saturating_add(1);
         let path = self.dir.join(file_name(number));
-        let salt = match self.key {
-            Some(_) => fresh_salt().ok_or_else(|| cannot_seal(&path))?,
-            None => [0; 16],
-        };
-        let sealer = match &self.key {
-            Some(key) => Some(
-                key.sealer(SEAL_CONTEXT, &salt)
-                    .ok_or_else(|| cannot_seal(&path))?,
-            ),
-            None => None,
-        };
+        let (salt, sealer) = self.new_sealer().ok_or_else(|| cannot_seal(&path))?;
         let header = SegmentHeader {
             number,
             base: batch.position,
@@ -281,6 +271,15 @@ impl Writer {
         });
         self.wrote(batch.end(), bytes.len() as u64, mark);
         Ok(())
+    }
+
+    /// A salt for a new segment, and what seals it when there is a key.
+    fn new_sealer(&self) -> Option<([u8; 16], Option<Sealer>)> {
+        let Some(key) = &self.key else {
+            return Some(([0; 16], None));
+        };
+        let salt = fresh_salt()?;
+        Some((salt, Some(key.sealer(SEAL_CONTEXT, &salt)?)))
     }
 
     /// Creates a segment's file with its first bytes.
