@@ -16,7 +16,7 @@
 //! # The house
 //!
 //! What lives here: connecting ([`Options`]), the handle ([`Client`]), subscriptions, requests, events, statistics;
-//! named connection settings ([`context`]), requests to servers ([`system`]), micro services ([`micro`]).
+//! named connection settings ([`context`]), requests to servers ([`system`]), micro services ([`micro`]), JetStream ([`jetstream`]).
 //! Who may call: programs and tests. The server never does. What never happens here: a panic caused by a peer's bytes,
 //! memory without bound, a secret in a text.
 //!
@@ -39,6 +39,7 @@ pub mod context;
 mod dial;
 mod error;
 mod events;
+pub mod jetstream;
 pub mod limits;
 mod message;
 pub mod micro;

@@ -55,3 +55,49 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longer waits are cut to this, so that adding them to the clock cannot overflow.
 pub const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Default bound of one request to the JetStream API and of one acknowledgement.
+pub const JETSTREAM_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest name of a stream or consumer.
+pub const NAME_BYTES: usize = 255;
+/// A listing of streams, consumers or subjects ends here, whatever the server says.
+pub const LISTED_MAX: i64 = 1 << 32;
+/// How long one request for messages stands unless said otherwise.
+pub const FETCH_EXPIRES: Duration = Duration::from_secs(30);
+/// The end of a request may be told so much later.
+pub const FETCH_GRACE: Duration = Duration::from_secs(2);
+/// Messages of a request that is bounded by bytes.
+pub const FETCH_BYTES_MESSAGES: usize = 1_000_000;
+/// Heartbeats of requests for messages are not more frequent, and not rarer unless wished.
+pub const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
+pub const HEARTBEAT_MAX: Duration = Duration::from_secs(5);
+/// So many heartbeats may be missed before silence means something.
+pub const HEARTBEATS_MISSED: u32 = 3;
+/// Messages that a server may owe a reader without end.
+pub const MESSAGES_AHEAD: usize = 500;
+/// Requests in a row that nobody serves before a consumer counts as gone, and the pause between them.
+pub const PULLS_UNSERVED: u32 = 8;
+pub const PULL_PAUSE: Duration = Duration::from_millis(250);
+/// Ordered consumers: heartbeat, life without a listener, the time for an acknowledgement that nobody sends.
+pub const ORDERED_HEARTBEAT: Duration = Duration::from_secs(5);
+pub const ORDERED_INACTIVE: Duration = Duration::from_secs(300);
+pub const ORDERED_ACK_WAIT: Duration = Duration::from_secs(22 * 3600);
+/// Attempts to make an ordered consumer anew, and the pause that grows between them.
+pub const ORDERED_ATTEMPTS: u32 = 30;
+pub const ORDERED_PAUSE: Duration = Duration::from_millis(200);
+/// A publish that nobody takes is tried again so often: a leader may be on its way.
+pub const PUBLISH_RETRIES: u32 = 2;
+pub const PUBLISH_RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// Messages under way without an acknowledgement.
+pub const PUBLISH_WINDOW: usize = 4_000;
+/// Longest reply subject of a publisher with a window.
+pub const REPLY_BYTES: usize = 256;
+/// Fast batches: messages per acknowledgement that we ask for, gaps that are remembered.
+pub const FAST_BATCH_FLOW: u16 = 1_000;
+pub const FAST_BATCH_GAPS: usize = 1_024;
+/// Silence in the middle of a backup or a restore.
+pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The work of a server at the end of a restore.
+pub const RESTORE_TIMEOUT: Duration = Duration::from_secs(3600);
+/// Bytes of one chunk of a restore.
+pub const RESTORE_CHUNK_BYTES: usize = 128 * 1024;

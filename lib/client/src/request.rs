@@ -140,11 +140,12 @@ impl crate::client::Client {
         timeout: Duration,
     ) -> Result<Message, RequestError> {
         let block = headers.map(crate::client::HeaderBlock::new);
-        self.request_inner(subject, block.as_deref(), payload.as_ref(), timeout)
+        self.request_block(subject, block.as_deref(), payload.as_ref(), timeout)
             .await
     }
 
-    async fn request_inner(
+    /// [`Client::request`](crate::Client::request) with a header block that is kept ready.
+    pub(crate) async fn request_block(
         &self,
         subject: &str,
         headers: Option<&[u8]>,
