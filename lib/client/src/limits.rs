@@ -101,3 +101,9 @@ pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const RESTORE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Bytes of one chunk of a restore.
 pub const RESTORE_CHUNK_BYTES: usize = 128 * 1024;
+/// Bytes of an object that are under way without an acknowledgement.
+pub const OBJECT_BYTES_AHEAD: usize = 8 * 1024 * 1024;
+/// Links that are followed to an object.
+pub const OBJECT_LINKS: u32 = 16;
+/// Silence in the middle of an object.
+pub const OBJECT_SILENCE: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@
 //!
 //! What lives here: the handle ([`JetStream`]) with every request of the API, publishing one by one ([`JetStream::publish`]),
 //! with a window ([`Publisher`]) and in batches ([`AtomicBatch`], [`FastBatch`]), reading by pull ([`PullConsumer`]), push
-//! ([`PushConsumer`]) and in order ([`OrderedConsumer`]), counters
+//! ([`PushConsumer`]) and in order ([`OrderedConsumer`]), key-value buckets ([`kv`]), object stores ([`object`]), counters
 //! ([`Counter`]), schedules ([`Schedule`]), backups ([`snapshot`]). The documents are those of [`nats_api::jetstream`].
 //!
 //! Who may call: programs. What never happens here: a default that the server should choose; a retry that could do
@@ -41,8 +41,10 @@ mod context;
 mod counter;
 mod error;
 mod fast_batch;
+pub mod kv;
 mod message;
 mod messages;
+pub mod object;
 mod ordered;
 mod publish;
 mod publisher;

@@ -126,7 +126,7 @@ impl PublishOptions {
     /// One that was set cannot be written.
     pub fn headers(&self) -> Result<&HeaderMap, JetStreamError> {
         match &self.problem {
-            Some(problem) => Err(problem.clone().into()),
+            Some(problem) => Err((*problem).into()),
             None => Ok(&self.headers),
         }
     }
