@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::transport::{Stream, Tcp};
 use super::{Door, Hello, NotWelcome, Opened, shell, turn_away, welcome};
 use crate::conn::{ClosedReason, Host, Session, Shared, TlsFacts};
-use crate::limits::ACCEPT_RETRY_MAX;
+use crate::limits::{ACCEPT_RETRY_MAX, LISTEN_BACKLOG};
 
 /// What a listener asks of the server for every connection.
 pub trait Admit: Host {
@@ -80,7 +80,7 @@ impl Listening {
             address: address.clone(),
             source,
         };
-        let listener = TcpListener::bind(&address).await.map_err(failed)?;
+        let listener = listen(host, port).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address })
     }
@@ -102,6 +102,33 @@ impl Listening {
             }
         }
     }
+}
+
+/// Listens on the first address of `host` that can be had. As many connections as the system lets may wait to be accepted: with the
+/// usual 128 some clients of a crowd see their first packet lost, and wait a second.
+///
+/// # Errors
+/// When the name does not resolve or no address is free.
+pub async fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
+    let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in tokio::net::lookup_host((host, port)).await? {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(e) => failed = e,
+        }
+    }
+    Err(failed)
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A server that starts again finds its port, though connections of the one before linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// One client from its first byte to its last. Both parts are on the heap: the first is gone when the connection is quiet.

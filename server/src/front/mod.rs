@@ -11,7 +11,7 @@ pub mod tls;
 mod transport;
 mod welcome;
 
-pub use listener::{Admit, Admitted, ListenError, Listening};
+pub use listener::{Admit, Admitted, ListenError, Listening, listen};
 pub use prefixed::Prefixed;
 pub use welcome::{Door, Hello, NotWelcome, Opened, Welcomed, turn_away, welcome};
 

@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use super::{Core, Observer, info};
 use crate::account::Account;
 use crate::conn::{AuthFailure, ClosedReason, Host as _, Shared};
-use crate::front::ListenError;
 use crate::front::tls::{TlsPolicy, TlsSetupError};
+use crate::front::{ListenError, listen};
 use crate::interest::Sub;
 use crate::monitor::{self, Pages};
 use crate::options::{GLOBAL_ACCOUNT, Tls};
@@ -245,8 +245,7 @@ fn pages_config(tls: &Tls) -> Result<Arc<rustls::ServerConfig>, TlsSetupError> {
 }
 
 async fn open(scheme: &str, host: &str, port: u16) -> Result<TcpListener, ListenError> {
-    let bound = TcpListener::bind((host, port)).await;
-    let tcp = bound.map_err(|source| ListenError {
+    let tcp = listen(host, port).await.map_err(|source| ListenError {
         address: format!("{host}:{port}"),
         source,
     })?;
