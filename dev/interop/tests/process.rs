@@ -397,3 +397,16 @@ fn a_start_is_quick_and_small() {
         server.resident_bytes()
     );
 }
+
+#[test]
+fn the_limit_of_open_files_is_raised_to_what_the_system_allows() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let real = nats_interop::binary::under_test().display().to_string();
+    let script = format!("#!/bin/sh\nulimit -Sn 100\nexec '{real}' \"$@\"\n");
+    let launch = Launch::new("").file("limited.sh", &script);
+    let path = launch.dir().join("limited.sh");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("our own file");
+    let server = launch.binary(&path).start();
+    let clients: Vec<Wire> = (0..200).map(|_| Wire::open(&server)).collect();
+    drop(clients);
+}

@@ -36,6 +36,7 @@ pub type ReadOptions = Box<dyn Fn() -> Result<Options, String> + Send + Sync>;
 /// See [`RunError`].
 pub async fn run(options: Options, read_again: ReadOptions, log: Log) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
+    allow_all_descriptors();
     let files = Files::of(&options);
     announce(&options);
     let server = Arc::new(
@@ -72,6 +73,20 @@ pub async fn run(options: Options, read_again: ReadOptions, log: Log) -> Result<
     server.shutdown().await;
     files.remove();
     Ok(())
+}
+
+/// Takes as many file descriptors as the system allows this process: shells and service managers hand out 1,024 unless asked, and
+/// each connection needs one. The reference does the same.
+fn allow_all_descriptors() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    limit.current = limit.maximum;
+    if let Err(e) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!("the limit of open files stays at its default: {e}");
+    }
 }
 
 /// The first lines of the log: who starts here, and with what.
