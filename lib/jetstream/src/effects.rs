@@ -95,6 +95,20 @@ impl Effects {
         });
     }
 
+    /// A message without reply and headers whose payload is written in place.
+    pub fn send_with(&mut self, kind: Kind, subject: &[u8], payload: impl FnOnce(&mut Vec<u8>)) {
+        let subject = self.push_text(subject);
+        let payload = Part::Text(self.push_with(payload));
+        self.entries.push(Entry {
+            kind,
+            subject,
+            reply: 0..0,
+            headers: Part::Text(0..0),
+            payload,
+            message: None,
+        });
+    }
+
     /// A stored message as it is. `reply` writes the reply subject into the buffer it is given.
     pub fn deliver(&mut self, subject: &[u8], reply: impl FnOnce(&mut Vec<u8>), message: Message) {
         let subject = self.push_text(subject);

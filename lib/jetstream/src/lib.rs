@@ -9,12 +9,18 @@
 //! **What never happens here.** No clock, no file, no socket, no thread, no iteration over randomly ordered maps. Effects are only described
 //! here; whoever drives the machine releases them after the log has committed what they depend on.
 //!
-//! **Where to start reading.** [`Context`] and [`Effects`], then `stream` and `consumer`.
+//! **Where to start reading.** [`Context`] and [`Effects`], then [`stream::Stream`] with [`publish::check`] and `consumer`; what a
+//! configuration may say is in [`config`].
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod context;
 pub mod effects;
+pub mod limits;
+pub mod publish;
+pub mod schedule;
+pub mod stream;
 
 pub use context::{Context, Interest, Random};
 pub use effects::{Effect, Effects, Kind};

@@ -1,0 +1,38 @@
+//! The bounds of everything in this crate, by name.
+
+/// Longest name of a stream or consumer, bytes.
+pub const NAME_LEN_MAX: usize = 255;
+/// Longest description, bytes.
+pub const DESCRIPTION_LEN_MAX: usize = 4 * 1024;
+/// Keys and values of an asset's metadata together, bytes.
+pub const METADATA_LEN_MAX: usize = 128 * 1024;
+/// Most replicas of a stream.
+pub const REPLICAS_MAX: i64 = 5;
+/// How long a message id is remembered when nobody says, nanoseconds.
+pub const DUPLICATE_WINDOW_DEFAULT: i64 = 2 * 60 * 1_000_000_000;
+/// Shortest `max_age` and `duplicate_window`, nanoseconds.
+pub const WINDOW_MIN: i64 = 100 * 1_000_000;
+/// Shortest life of a delete marker, nanoseconds.
+pub const MARKER_TTL_MIN: i64 = 1_000_000_000;
+/// Largest header block of a stored message, bytes.
+pub const HEADERS_LEN_MAX: usize = 65_535;
+/// Largest record of a file store, bytes: what [`nats_store::Storage::message_size`] counts.
+pub const RECORD_LEN_MAX: u64 = 32 * 1024 * 1024;
+/// Longest id of a batch, bytes.
+pub const BATCH_ID_LEN_MAX: usize = 64;
+/// Most messages of an atomic batch, unless the server's options say otherwise.
+pub const BATCH_SIZE_MAX: u64 = 1000;
+/// Most atomic batches that are open in one stream at a time.
+pub const ATOMIC_BATCHES_PER_STREAM_MAX: usize = 50;
+/// Most fast batches that are open in one stream at a time.
+pub const FAST_BATCHES_PER_STREAM_MAX: usize = 1000;
+/// A batch to which nothing is added for so long is given up, nanoseconds.
+pub const BATCH_TIMEOUT: u64 = 10 * 1_000_000_000;
+/// Most messages that a fast batch is allowed between two words from the server.
+pub const FAST_BATCH_FLOW_MAX: u16 = 500;
+/// Subjects on one page of a stream's info.
+pub const INFO_SUBJECTS_PAGE: usize = 100_000;
+/// Most messages that one direct get answers with.
+pub const DIRECT_GET_MULTI_MAX: usize = 1024;
+/// Expired messages removed in one go, so that a tick stays short.
+pub const EXPIRE_STEP: usize = 4096;
