@@ -98,13 +98,14 @@ impl Effects {
     /// A message without reply and headers whose payload is written in place.
     pub fn send_with(&mut self, kind: Kind, subject: &[u8], payload: impl FnOnce(&mut Vec<u8>)) {
         let subject = self.push_text(subject);
-        let payload = Part::Text(self.push_with(payload));
+        let payload = self.push_with(payload);
+        let none = payload.start..payload.start;
         self.entries.push(Entry {
             kind,
             subject,
-            reply: 0..0,
-            headers: Part::Text(0..0),
-            payload,
+            reply: none.clone(),
+            headers: Part::Text(none),
+            payload: Part::Text(payload),
             message: None,
         });
     }
@@ -255,6 +256,10 @@ mod tests {
         assert_eq!(&*all[2].frame(), b"H");
         assert_eq!(&*all[0].frame(), b"{}");
         assert_eq!((all[2].headers, all[2].payload), (&b"H"[..], &b""[..]));
+        effects.send_with(Kind::PubAck, b"r", |out| out.extend_from_slice(b"{1}"));
+        let last = effects.iter().last().unwrap();
+        assert_eq!((last.subject, last.payload), (&b"r"[..], &b"{1}"[..]));
+        assert_eq!(&*last.frame(), b"{1}");
         effects.clear();
         assert!(effects.is_empty());
     }

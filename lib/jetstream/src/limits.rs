@@ -36,3 +36,7 @@ pub const INFO_SUBJECTS_PAGE: usize = 100_000;
 pub const DIRECT_GET_MULTI_MAX: usize = 1024;
 /// Expired messages removed in one go, so that a tick stays short.
 pub const EXPIRE_STEP: usize = 4096;
+/// Deleted sequences that a stream's info names; more are only counted.
+pub const INFO_DELETED_MAX: usize = 1_000_000;
+/// Bytes of messages that one direct get answers with when it does not say.
+pub const DIRECT_GET_BYTES: usize = 64 * 1024 * 1024;

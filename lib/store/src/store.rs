@@ -119,6 +119,10 @@ pub trait StreamStore: Send {
         removed: &mut Removals,
     ) -> Result<(), StoreError>;
 
+    /// What [`StreamStore::expire`] would remove now, at most `most` sequences in that order. For streams that put a marker in the place of
+    /// what expires, before it goes.
+    fn expired(&self, now: Timestamp, most: usize) -> Result<Vec<u64>, StoreError>;
+
     /// When [`StreamStore::expire`] has something to do next.
     fn next_expiry(&self) -> Option<Timestamp>;
 

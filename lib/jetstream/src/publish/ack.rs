@@ -20,8 +20,14 @@ pub enum AckTail<'a> {
     Duplicate,
     /// The value of a counter.
     Counter(&'a str),
-    Batch { id: &'a [u8], count: u64 },
-    DuplicateInBatch { id: &'a [u8], count: u64 },
+    Batch {
+        id: &'a [u8],
+        count: u64,
+    },
+    DuplicateInBatch {
+        id: &'a [u8],
+        count: u64,
+    },
 }
 
 impl AckWriter {

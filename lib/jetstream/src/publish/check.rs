@@ -140,7 +140,13 @@ pub fn check<'a>(
     if let Some(increment) = asked.increment
         && view.config.allow_msg_counter
     {
-        count(view, candidate, &increment, staged.as_deref_mut(), &mut accepted)?;
+        count(
+            view,
+            candidate,
+            &increment,
+            staged.as_deref_mut(),
+            &mut accepted,
+        )?;
     }
     room::message(view, accepted.headers.len(), accepted.payload.len())?;
     view.quota.admit_any()?;
@@ -207,10 +213,7 @@ fn check_headers<'a>(
     let is_published = candidate.origin == Origin::Client;
     if candidate.origin != Origin::Source
         && !view.config.allow_msg_ttl
-        && !matches!(
-            AskedTtl::parse(found.ttl),
-            Ok(AskedTtl::None) | Err(_)
-        )
+        && !matches!(AskedTtl::parse(found.ttl), Ok(AskedTtl::None) | Err(_))
     {
         return Err(ApiError::MESSAGE_TTL_DISABLED.error().into());
     }
@@ -239,16 +242,12 @@ fn check_headers<'a>(
 const PURGE: &[u8] = nats_api::jetstream::headers::SCHEDULE_NEXT_PURGE.as_bytes();
 
 /// `Nats-Incr` stands alone: no body, no expectations, no rollup.
-fn check_increment(
-    view: &View<'_>,
-    candidate: &Candidate<'_>,
-) -> Result<Option<Number>, ApiError> {
+fn check_increment(view: &View<'_>, candidate: &Candidate<'_>) -> Result<Option<Number>, ApiError> {
     let found = candidate.found;
     let Some(text) = given(found.increment) else {
         return Ok(None);
     };
-    let increment =
-        Number::parse(text).ok_or_else(|| ApiError::MESSAGE_INCR_INVALID.error())?;
+    let increment = Number::parse(text).ok_or_else(|| ApiError::MESSAGE_INCR_INVALID.error())?;
     if candidate.origin == Origin::Source {
         return Ok(Some(increment));
     }
@@ -335,7 +334,9 @@ fn count(
     accepted: &mut Accepted<'_>,
 ) -> Result<(), ApiError> {
     let subject = candidate.subject;
-    let running = staged.as_ref().and_then(|s| s.counters.get(subject).cloned());
+    let running = staged
+        .as_ref()
+        .and_then(|s| s.counters.get(subject).cloned());
     let mut counter = match running {
         Some(counter) => counter,
         None => stored_counter(view, subject)?,
@@ -398,8 +399,7 @@ fn live(
         seconds = least;
         let headers = block::remove_all(&accepted.headers, TTL.as_bytes());
         let headers = block::append(&headers, TTL.as_bytes(), least.to_string().as_bytes());
-        accepted.headers =
-            Cow::Owned(headers.map_err(|_| ApiError::MESSAGE_TTL_INVALID.error())?);
+        accepted.headers = Cow::Owned(headers.map_err(|_| ApiError::MESSAGE_TTL_INVALID.error())?);
     }
     if view.config.allow_msg_ttl {
         accepted.ttl = Ttl::Until(view.now.plus(seconds.saturating_mul(NANOS)));

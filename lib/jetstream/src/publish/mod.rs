@@ -26,8 +26,8 @@ mod staged;
 pub(crate) mod ttl;
 
 pub use ack::{AckTail, AckWriter};
-pub use check::{Accepted, Candidate, Origin, Refusal, Rollup, View, check};
 pub(crate) use check::store_failed;
+pub use check::{Accepted, Candidate, Origin, Refusal, Rollup, View, check};
 pub use headers::PublishHeaders;
 pub(crate) use room::store_limits;
 pub use staged::Staged;

@@ -1,9 +1,7 @@
 //! Headers that make a message a schedule, or that take one back.
 
 use nats_api::errors::ApiError;
-use nats_api::jetstream::headers::{
-    ROLLUP, ROLLUP_SUBJECT, SCHEDULE, SCHEDULE_NEXT_PURGE,
-};
+use nats_api::jetstream::headers::{ROLLUP, ROLLUP_SUBJECT, SCHEDULE, SCHEDULE_NEXT_PURGE};
 use nats_proto::header::block;
 use nats_proto::subject;
 use nats_store::Timestamp;
@@ -42,7 +40,14 @@ pub(super) fn check<'a>(
         let due = schedule
             .next(view.now, view.now)
             .ok_or(ApiError::MESSAGE_SCHEDULES_PATTERN_INVALID)
-            .map_err(|error| if is_allowed { error } else { ApiError::MESSAGE_SCHEDULES_DISABLED }.error())?;
+            .map_err(|error| {
+                if is_allowed {
+                    error
+                } else {
+                    ApiError::MESSAGE_SCHEDULES_DISABLED
+                }
+                .error()
+            })?;
         if !is_allowed {
             return Err(ApiError::MESSAGE_SCHEDULES_DISABLED.error());
         }
@@ -58,10 +63,7 @@ pub(super) fn check<'a>(
 }
 
 /// TTL, rollup, target and source of a schedule. Headers, when a rollup has to be added.
-fn check_schedule(
-    view: &View<'_>,
-    candidate: &Candidate<'_>,
-) -> Result<Option<Vec<u8>>, ApiError> {
+fn check_schedule(view: &View<'_>, candidate: &Candidate<'_>) -> Result<Option<Vec<u8>>, ApiError> {
     let found = candidate.found;
     if AskedTtl::parse(found.schedule_ttl).is_err() {
         return Err(ApiError::MESSAGE_SCHEDULES_TTL_INVALID.error());
@@ -128,7 +130,11 @@ fn check_purge<'a>(
         Some(staged) => staged.is_schedule,
         None => is_stored_schedule(view, scheduler)?,
     };
-    if is_schedule { Ok(scheduler) } else { Err(invalid()) }
+    if is_schedule {
+        Ok(scheduler)
+    } else {
+        Err(invalid())
+    }
 }
 
 fn is_stored_schedule(view: &View<'_>, scheduler: &[u8]) -> Result<bool, ApiError> {

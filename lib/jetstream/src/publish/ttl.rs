@@ -37,9 +37,7 @@ impl AskedTtl {
             if nanos < NANOS_PER_SECOND {
                 return Err(BadTtl);
             }
-            return Ok(Self::Seconds(
-                (nanos / NANOS_PER_SECOND).unsigned_abs(),
-            ));
+            return Ok(Self::Seconds((nanos / NANOS_PER_SECOND).unsigned_abs()));
         }
         match decimal(text) {
             Some(0) => Ok(Self::None),
@@ -65,7 +63,11 @@ pub(crate) fn duration(text: &str) -> Option<i64> {
     }
     let nanos = nats_api::time::parse(magnitude)?.as_nanos();
     let nanos = i64::try_from(nanos).ok()?;
-    Some(if is_negative { nanos.wrapping_neg() } else { nanos })
+    Some(if is_negative {
+        nanos.wrapping_neg()
+    } else {
+        nanos
+    })
 }
 
 #[cfg(test)]

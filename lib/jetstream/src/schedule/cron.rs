@@ -129,9 +129,7 @@ impl Cron {
             return false;
         }
         let by_month = self.day_of_month.has(date.day());
-        let by_week = self
-            .day_of_week
-            .has(date.weekday().to_sunday_zero_offset());
+        let by_week = self.day_of_week.has(date.weekday().to_sunday_zero_offset());
         if self.day_of_month.is_star || self.day_of_week.is_star {
             by_month && by_week
         } else {

@@ -185,35 +185,89 @@ mod tests {
     #[test]
     fn patterns_are_due_when_they_say() {
         let table = [
-            ("@at 2030-01-01T00:00:00Z", "2024-01-01T00:00:00Z", "2030-01-01T00:00:00Z"),
-            ("@at 2020-01-01T02:00:00.5+02:00", "2024-01-01T00:00:00Z", "2020-01-01T00:00:00.5Z"),
-            ("@every 90s", "2024-01-01T00:00:00.4Z", "2024-01-01T00:01:30Z"),
-            ("@every 90s", "2024-01-01T00:00:00.5Z", "2024-01-01T00:01:31Z"),
+            (
+                "@at 2030-01-01T00:00:00Z",
+                "2024-01-01T00:00:00Z",
+                "2030-01-01T00:00:00Z",
+            ),
+            (
+                "@at 2020-01-01T02:00:00.5+02:00",
+                "2024-01-01T00:00:00Z",
+                "2020-01-01T00:00:00.5Z",
+            ),
+            (
+                "@every 90s",
+                "2024-01-01T00:00:00.4Z",
+                "2024-01-01T00:01:30Z",
+            ),
+            (
+                "@every 90s",
+                "2024-01-01T00:00:00.5Z",
+                "2024-01-01T00:01:31Z",
+            ),
             ("@hourly", "2024-01-01T00:00:00Z", "2024-01-01T01:00:00Z"),
             ("@daily", "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"),
             ("@weekly", "2024-01-01T00:00:00Z", "2024-01-07T00:00:00Z"),
             ("@monthly", "2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z"),
             ("@yearly", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"),
-            ("* * * * * *", "2024-01-01T00:00:00.9Z", "2024-01-01T00:00:01Z"),
-            ("*/15 30-45/5 8,20 * * *", "2024-01-01T08:30:00Z", "2024-01-01T08:30:15Z"),
-            ("5/20 0 0 * * ?", "2024-01-01T00:00:05Z", "2024-01-01T00:00:25Z"),
-            ("0 0 0 29 FEB *", "2024-03-01T00:00:00Z", "2028-02-29T00:00:00Z"),
+            (
+                "* * * * * *",
+                "2024-01-01T00:00:00.9Z",
+                "2024-01-01T00:00:01Z",
+            ),
+            (
+                "*/15 30-45/5 8,20 * * *",
+                "2024-01-01T08:30:00Z",
+                "2024-01-01T08:30:15Z",
+            ),
+            (
+                "5/20 0 0 * * ?",
+                "2024-01-01T00:00:05Z",
+                "2024-01-01T00:00:25Z",
+            ),
+            (
+                "0 0 0 29 FEB *",
+                "2024-03-01T00:00:00Z",
+                "2028-02-29T00:00:00Z",
+            ),
             // Day of month OR day of week, when neither is a star.
-            ("0 0 0 13 * FRI", "2024-01-01T00:00:00Z", "2024-01-05T00:00:00Z"),
-            ("0 0 0 13 * *", "2024-01-01T00:00:00Z", "2024-01-13T00:00:00Z"),
-            ("0 0 0 * * mon", "2024-01-01T00:00:00Z", "2024-01-08T00:00:00Z"),
+            (
+                "0 0 0 13 * FRI",
+                "2024-01-01T00:00:00Z",
+                "2024-01-05T00:00:00Z",
+            ),
+            (
+                "0 0 0 13 * *",
+                "2024-01-01T00:00:00Z",
+                "2024-01-13T00:00:00Z",
+            ),
+            (
+                "0 0 0 * * mon",
+                "2024-01-01T00:00:00Z",
+                "2024-01-08T00:00:00Z",
+            ),
         ];
         for (pattern, after, due) in table {
-            assert_eq!(next(pattern, None, after).as_deref(), Some(due), "{pattern}");
+            assert_eq!(
+                next(pattern, None, after).as_deref(),
+                Some(due),
+                "{pattern}"
+            );
         }
     }
 
     #[test]
     fn what_was_missed_is_made_up_for_once() {
         for (pattern, due) in [("@every 10s", 1_010), ("*/10 * * * * *", 1_010)] {
-            let schedule = Schedule::parse(Some(pattern.as_bytes()), None).unwrap().unwrap();
+            let schedule = Schedule::parse(Some(pattern.as_bytes()), None)
+                .unwrap()
+                .unwrap();
             let at = |seconds: i64| Timestamp(seconds * SECOND);
-            assert_eq!(schedule.next(at(100), at(1_000)), Some(at(due)), "{pattern}");
+            assert_eq!(
+                schedule.next(at(100), at(1_000)),
+                Some(at(due)),
+                "{pattern}"
+            );
             assert_eq!(schedule.next(at(1_000), at(1_000)), Some(at(1_010)));
         }
     }
@@ -222,33 +276,80 @@ mod tests {
     fn zones_shift_days_and_clocks_that_change_skip_or_repeat_hours() {
         let berlin = Some("Europe/Berlin");
         let table = [
-            ("0 0 0 * * *", "2024-06-01T00:00:00Z", "2024-06-01T22:00:00Z"),
+            (
+                "0 0 0 * * *",
+                "2024-06-01T00:00:00Z",
+                "2024-06-01T22:00:00Z",
+            ),
             // 02:30 does not exist on 31 March, so the day after is next.
-            ("0 30 2 * * *", "2024-03-30T23:00:00Z", "2024-04-01T00:30:00Z"),
+            (
+                "0 30 2 * * *",
+                "2024-03-30T23:00:00Z",
+                "2024-04-01T00:30:00Z",
+            ),
             // 02:30 comes twice on 27 October.
-            ("0 30 2 * * *", "2024-10-26T23:00:00Z", "2024-10-27T00:30:00Z"),
-            ("0 30 2 * * *", "2024-10-27T00:30:00Z", "2024-10-27T01:30:00Z"),
-            ("0 */30 * * * *", "2024-10-27T00:30:00Z", "2024-10-27T01:00:00Z"),
+            (
+                "0 30 2 * * *",
+                "2024-10-26T23:00:00Z",
+                "2024-10-27T00:30:00Z",
+            ),
+            (
+                "0 30 2 * * *",
+                "2024-10-27T00:30:00Z",
+                "2024-10-27T01:30:00Z",
+            ),
+            (
+                "0 */30 * * * *",
+                "2024-10-27T00:30:00Z",
+                "2024-10-27T01:00:00Z",
+            ),
         ];
         for (pattern, after, due) in table {
-            assert_eq!(next(pattern, berlin, after).as_deref(), Some(due), "{pattern} {after}");
+            assert_eq!(
+                next(pattern, berlin, after).as_deref(),
+                Some(due),
+                "{pattern} {after}"
+            );
         }
     }
 
     #[test]
     fn a_pattern_that_never_matches_has_no_next_time() {
         assert_eq!(next("0 0 0 30 2 *", None, "2024-01-01T00:00:00Z"), None);
-        assert_eq!(next("0 0 0 31 4,6,9,11 *", None, "2024-01-01T00:00:00Z"), None);
+        assert_eq!(
+            next("0 0 0 31 4,6,9,11 *", None, "2024-01-01T00:00:00Z"),
+            None
+        );
     }
 
     #[test]
     fn what_is_no_schedule_is_refused() {
         let patterns = [
-            "@at", "@at ", "@at 2030-01-01", "@at 2030-01-01 00:00:00Z", "@at 2030-01-01T00:00:00",
-            "@at 2030-13-01T00:00:00Z", "@every 999ms", "@every -5s", "@every x", "@fortnightly",
-            "* * * * *", "* * * * * * *", "60 * * * * *", "* * 24 * * *", "* * * 0 * *", "* * * * 13 *",
-            "* * * * * 7", "5-1 * * * * *", "*/0 * * * * *", "1-2-3 * * * * *", "1/2/3 * * * * *",
-            ", * * * * *", "-1 * * * * *", "x * * * * *", "\u{00e9}",
+            "@at",
+            "@at ",
+            "@at 2030-01-01",
+            "@at 2030-01-01 00:00:00Z",
+            "@at 2030-01-01T00:00:00",
+            "@at 2030-13-01T00:00:00Z",
+            "@every 999ms",
+            "@every -5s",
+            "@every x",
+            "@fortnightly",
+            "* * * * *",
+            "* * * * * * *",
+            "60 * * * * *",
+            "* * 24 * * *",
+            "* * * 0 * *",
+            "* * * * 13 *",
+            "* * * * * 7",
+            "5-1 * * * * *",
+            "*/0 * * * * *",
+            "1-2-3 * * * * *",
+            "1/2/3 * * * * *",
+            ", * * * * *",
+            "-1 * * * * *",
+            "x * * * * *",
+            "\u{00e9}",
         ];
         for pattern in patterns {
             let found = Schedule::parse(Some(pattern.as_bytes()), None);
@@ -260,7 +361,11 @@ mod tests {
         }
         for pattern in ["@at 2030-01-01T00:00:00Z", "@every 5s"] {
             let found = Schedule::parse(Some(pattern.as_bytes()), Some(b"UTC"));
-            assert_eq!(found.err(), Some(BadSchedule::Pattern), "{pattern:?} takes no zone");
+            assert_eq!(
+                found.err(),
+                Some(BadSchedule::Pattern),
+                "{pattern:?} takes no zone"
+            );
         }
         assert!(Schedule::parse(None, Some(b"UTC")).unwrap().is_none());
         assert!(Schedule::parse(Some(b""), None).unwrap().is_none());

@@ -16,14 +16,21 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
 )]
 
+mod advise;
 mod dedupe;
+mod direct;
 mod environment;
+mod get;
+mod info;
 mod publish;
 mod quota;
 mod recover;
 mod remove;
 mod republish;
 mod rules;
+mod schedules;
+mod tick;
+mod update;
 
 use std::sync::Arc;
 
@@ -37,6 +44,7 @@ pub use publish::Outcome;
 pub use quota::{BatchKind, Quota, Unlimited};
 
 use rules::Rules;
+use schedules::Schedules;
 
 /// A stream.
 pub struct Stream {
@@ -49,6 +57,9 @@ pub struct Stream {
     dedupe: Dedupe,
     /// The id of the message that was stored last, empty when it had none.
     last_message_id: Vec<u8>,
+    schedules: Schedules,
+    /// When a sequence was given last to a message that nobody wanted.
+    skipped: Timestamp,
     /// What operations on the store removed; empty between inputs.
     removals: Removals,
     /// Room for a transformed subject; empty between inputs.
@@ -88,9 +99,7 @@ impl Stream {
     /// As [`Stream::create`].
     pub fn recover(parts: Parts, now: Timestamp) -> Result<Self, ApiError> {
         let mut stream = Self::assemble(parts)?;
-        stream
-            .rebuild(now)
-            .map_err(crate::publish::store_failed)?;
+        stream.rebuild(now).map_err(crate::publish::store_failed)?;
         Ok(stream)
     }
 
@@ -106,6 +115,8 @@ impl Stream {
             quota: parts.quota,
             dedupe: Dedupe::new(window),
             last_message_id: Vec::new(),
+            schedules: Schedules::default(),
+            skipped: Timestamp::default(),
             removals: Removals::default(),
             subject: Vec::new(),
         };
@@ -116,7 +127,9 @@ impl Stream {
             .store
             .set_limits(limits, &mut stream.removals)
             .map_err(crate::publish::store_failed)?;
-        stream.after_removals(bytes);
+        // Nobody is there yet who would have to be told.
+        stream.removals.clear();
+        stream.quota.resized(bytes, stream.store.state().bytes);
         Ok(stream)
     }
 

@@ -35,12 +35,20 @@ impl Stream {
         message: &Inbound<'_>,
         out: &mut Effects,
     ) -> Outcome {
+        if message.reply.ends_with(b".$FI") {
+            let error = ApiError::BATCH_PUBLISH_DISABLED.error();
+            return self.refuse(error.into(), message.reply, out);
+        }
         if message.headers.is_empty() {
             let found = PublishHeaders::default();
             return self.publish_one(cx, message, &[], &found, out);
         }
         let headers = block::without_status(message.headers);
         let found = PublishHeaders::scan(&headers);
+        if crate::publish::headers::given(found.batch_id).is_some() {
+            let error = ApiError::ATOMIC_PUBLISH_DISABLED.error();
+            return self.refuse(error.into(), message.reply, out);
+        }
         if found.request_info.is_none() {
             return self.publish_one(cx, message, &headers, &found, out);
         }
@@ -144,18 +152,49 @@ impl Stream {
                 ttl: accepted.ttl,
             };
             self.store.append(sequence, &message, &mut self.removals)?;
+            if self.config.allow_msg_schedules {
+                let found = PublishHeaders::scan(&accepted.headers);
+                self.schedules
+                    .track(subject, sequence, cx.now, cx.now, &found);
+            }
             if let Some(republish) = republish {
                 self.republish(republish, sequence, &message, out);
             }
         } else {
             self.store.skip(sequence)?;
+            self.skipped = cx.now;
         }
         self.remember_id(accepted.message_id, sequence, cx);
         if accepted.rollup.is_some() || accepted.schedule_purge.is_some() {
             self.replace(subject, accepted)?;
         }
-        self.after_removals(before.bytes);
+        self.after_removals(cx, before.bytes, out);
         Ok(sequence)
+    }
+
+    /// Stores a message of the stream's own making. False when it may not be stored now.
+    pub(super) fn keep_own(
+        &mut self,
+        cx: &mut Context<'_>,
+        subject: &[u8],
+        headers: &[u8],
+        payload: &[u8],
+        out: &mut Effects,
+    ) -> Result<bool, StoreError> {
+        let mut room = Vec::new();
+        let subject = self.transformed(cx, subject, &mut room);
+        let candidate = Candidate {
+            subject,
+            headers,
+            payload,
+            found: &PublishHeaders::scan(headers),
+            origin: Origin::Own,
+            is_wanted: self.is_wanted(subject),
+        };
+        match self.check(cx, &candidate, None) {
+            Ok(accepted) => self.keep(cx, subject, &accepted, out).map(|_| true),
+            Err(_) => Ok(false),
+        }
     }
 
     fn remember_id(&mut self, id: &[u8], sequence: u64, cx: &Context<'_>) {
@@ -237,7 +276,7 @@ impl Stream {
         out: &mut Effects,
     ) {
         if self.rules.answers && !reply.is_empty() {
-            out.send_with(Kind::Answer, reply, |text| {
+            out.send_with(Kind::PubAck, reply, |text| {
                 self.rules.ack.write(text, sequence, tail);
             });
         }
@@ -246,7 +285,7 @@ impl Stream {
     pub(super) fn answer_error(&self, error: &ApiError, reply: &[u8], out: &mut Effects) {
         if self.rules.answers && !reply.is_empty() {
             let payload = self.rules.ack.refusal(error);
-            out.send(Kind::Answer, reply, b"", b"", &payload);
+            out.send(Kind::PubAck, reply, b"", b"", &payload);
         }
     }
 }

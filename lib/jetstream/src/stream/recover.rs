@@ -2,13 +2,35 @@
 
 use nats_api::jetstream::headers::MSG_ID;
 use nats_proto::header::block;
-use nats_store::{Filter, StoreError, Timestamp};
+use nats_store::{Filter, Message, StoreError, StreamStore, Timestamp};
 
 use super::Stream;
+use crate::publish::PublishHeaders;
 
 impl Stream {
     pub(super) fn rebuild(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        self.rebuild_dedupe(now)
+        self.rebuild_dedupe(now)?;
+        if self.config.allow_msg_schedules {
+            self.rebuild_schedules(now)?;
+        }
+        Ok(())
+    }
+
+    /// Reads every message: nothing else says which of them are schedules.
+    fn rebuild_schedules(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let Self {
+            store, schedules, ..
+        } = self;
+        visit(&**store, 1, |message| {
+            let found = PublishHeaders::scan(message.headers());
+            schedules.track(
+                message.subject(),
+                message.sequence,
+                message.time,
+                now,
+                &found,
+            );
+        })
     }
 
     /// Reads the ids of the window, and that of the last message. A message that cannot be read has no id; the store reports it.
@@ -17,26 +39,43 @@ impl Stream {
         if window == 0 {
             return Ok(());
         }
+        let first = self.store.sequence_at(now.minus(window))?;
         let last = self.store.state().last_sequence;
-        let mut sequence = self.store.sequence_at(now.minus(window))?;
-        while sequence <= last {
-            match self.store.next(&Filter::ALL, sequence) {
-                Ok(Some(message)) => {
-                    let id = block::find_value(message.headers(), MSG_ID.as_bytes());
-                    let id = id.unwrap_or_default();
-                    self.dedupe.remember(id, message.sequence, message.time);
-                    if message.sequence == last {
-                        self.last_message_id = id.to_vec();
-                    }
-                    sequence = message.sequence.saturating_add(1);
-                }
-                Ok(None) => break,
-                Err(StoreError::Damaged { sequence: at, .. }) => {
-                    sequence = at.max(sequence).saturating_add(1);
-                }
-                Err(error) => return Err(error),
+        let Self {
+            store,
+            dedupe,
+            last_message_id,
+            ..
+        } = self;
+        visit(&**store, first, |message| {
+            let id = block::find_value(message.headers(), MSG_ID.as_bytes());
+            let id = id.unwrap_or_default();
+            dedupe.remember(id, message.sequence, message.time);
+            if message.sequence == last {
+                *last_message_id = id.to_vec();
             }
+        })
+    }
+}
+
+/// Visits every message from `first` on that can be read; the store itself reports the others.
+fn visit(
+    store: &dyn StreamStore,
+    first: u64,
+    mut see: impl FnMut(&Message),
+) -> Result<(), StoreError> {
+    let mut sequence = first;
+    loop {
+        match store.next(&Filter::ALL, sequence) {
+            Ok(Some(message)) => {
+                see(&message);
+                sequence = message.sequence.saturating_add(1);
+            }
+            Ok(None) => return Ok(()),
+            Err(StoreError::Damaged { sequence: at, .. }) => {
+                sequence = at.max(sequence).saturating_add(1);
+            }
+            Err(error) => return Err(error),
         }
-        Ok(())
     }
 }

@@ -304,6 +304,21 @@ impl StreamStore for MemoryStore {
         Ok(())
     }
 
+    fn expired(&self, now: Timestamp, most: usize) -> Result<Vec<u64>, StoreError> {
+        let by_age = self.messages.iter().filter(|(_, stored)| {
+            let max_age = self.limits.max_age.filter(|_| stored.ttl != Ttl::Never);
+            max_age.is_some_and(|max_age| stored.message.time.plus(max_age) <= now)
+        });
+        let by_age: BTreeSet<u64> = by_age.map(|(&sequence, _)| sequence).take(most).collect();
+        let by_ttl = self
+            .deadlines
+            .iter()
+            .take_while(|(deadline, _)| *deadline <= now)
+            .map(|&(_, sequence)| sequence)
+            .filter(|sequence| !by_age.contains(sequence));
+        Ok(by_age.iter().copied().chain(by_ttl).take(most).collect())
+    }
+
     fn next_expiry(&self) -> Option<Timestamp> {
         let by_age = self
             .limits

@@ -98,9 +98,7 @@ pub(super) fn complete_windows(
         return Err(invalid("duplicates window can not be negative"));
     }
     if max_age != 0 && window > max_age {
-        return Err(invalid(
-            "duplicates window can not be larger then max age",
-        ));
+        return Err(invalid("duplicates window can not be larger then max age"));
     }
     if server_max > 0 && window > server_max {
         return Err(invalid(format_args!(

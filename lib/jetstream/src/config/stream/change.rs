@@ -6,24 +6,23 @@ use nats_api::time::Nanos;
 
 use super::{Surroundings, basics, check, invalid, metadata};
 
-/// Checks a STREAM.UPDATE request. `name` stands in the subject of the request; `old` is the stream's configuration, `None` when there is
-/// no such stream.
+/// Checks a STREAM.UPDATE request. `name` stands in the subject of the request.
 ///
 /// # Errors
 /// The first rule that is broken, in the reference server's order.
 pub fn update(
     name: &str,
     request: StreamConfigRequest,
-    old: Option<&StreamConfig>,
     around: &dyn Surroundings,
 ) -> Result<StreamConfig, ApiError> {
     let mut config = check(request.config, around, request.pedantic)?;
     if name != config.name {
         return Err(ApiError::STREAM_MISMATCH.error());
     }
-    let Some(old) = old else {
+    let Some(old) = around.stream(name) else {
         return Err(ApiError::STREAM_NOT_FOUND.error());
     };
+    let old = &*old;
     metadata::set_static(&mut config);
     if around.is_standalone() && config.num_replicas > 1 {
         return Err(ApiError::STREAM_REPLICAS_NOT_SUPPORTED.error());
@@ -65,7 +64,11 @@ fn check_change(old: &StreamConfig, new: &StreamConfig) -> Result<(), ApiError> 
     }
     let undone = [
         (old.sealed, new.sealed, "unseal a sealed stream"),
-        (old.deny_delete, new.deny_delete, "cancel deny message deletes"),
+        (
+            old.deny_delete,
+            new.deny_delete,
+            "cancel deny message deletes",
+        ),
         (old.deny_purge, new.deny_purge, "cancel deny purge"),
     ];
     for (before, after, what) in undone {

@@ -59,7 +59,15 @@ pub fn copy_static(config: &mut StreamConfig, from: &StreamConfig) {
 
 /// Whether a stored asset that needs `level` can run here.
 pub fn is_supported(level: &str) -> bool {
-    level.is_empty() || level.parse::<u32>().is_ok_and(|level| level <= API_LEVEL)
+    level.is_empty()
+        || level
+            .parse::<i64>()
+            .is_ok_and(|level| level <= i64::from(API_LEVEL))
+}
+
+/// Whether a request that says it needs this level (`Nats-Required-Api-Level`) can be served.
+pub fn is_level_served(level: &[u8]) -> bool {
+    std::str::from_utf8(level).is_ok_and(is_supported)
 }
 
 fn remove_dynamic(config: &mut StreamConfig) {

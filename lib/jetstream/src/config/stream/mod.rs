@@ -88,9 +88,7 @@ pub fn create(
         return Err(ApiError::STREAM_NAME_CONTAINS_PATH_SEPARATORS.error());
     }
     if config.sealed {
-        return Err(invalid(
-            "stream configuration for create can not be sealed",
-        ));
+        return Err(invalid("stream configuration for create can not be sealed"));
     }
     if config.mirror_direct && config.mirror.is_none() {
         return Err(invalid("stream has no mirror but does have mirror direct"));
@@ -155,8 +153,7 @@ pub fn check(
 
 /// Whether `name` can name a stream or a consumer.
 pub fn is_valid_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.contains([' ', '\t', '\r', '\n', '\x0c', '.', '*', '>', '\\', '/'])
+    !name.is_empty() && !name.contains([' ', '\t', '\r', '\n', '\x0c', '.', '*', '>', '\\', '/'])
 }
 
 /// The configuration cannot be as it is (10052).

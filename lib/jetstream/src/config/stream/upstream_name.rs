@@ -34,7 +34,10 @@ pub(super) fn with_consumer(source: &StreamSource) -> String {
 /// Filters and destinations as they stand in the name.
 pub fn filters_and_destinations(source: &StreamSource) -> (String, String) {
     if source.subject_transforms.is_empty() {
-        return (all_if_empty(&source.filter_subject).to_owned(), ">".to_owned());
+        return (
+            all_if_empty(&source.filter_subject).to_owned(),
+            ">".to_owned(),
+        );
     }
     let join = |texts: Vec<&str>| texts.join(LIST_SEPARATOR);
     let transforms = &source.subject_transforms;

@@ -51,7 +51,10 @@ fn check_mirror_alone(config: &StreamConfig) -> Result<(), ApiError> {
         (config.allow_msg_counter, ApiError::MIRROR_WITH_COUNTERS),
         (config.allow_atomic, ApiError::MIRROR_WITH_ATOMIC_PUBLISH),
         (config.allow_batched, ApiError::MIRROR_WITH_BATCH_PUBLISH),
-        (config.allow_msg_schedules, ApiError::MIRROR_WITH_MSG_SCHEDULES),
+        (
+            config.allow_msg_schedules,
+            ApiError::MIRROR_WITH_MSG_SCHEDULES,
+        ),
     ];
     match excluded.iter().find(|(is_set, _)| *is_set) {
         Some((_, error)) => Err(error.error()),
@@ -200,8 +203,9 @@ impl Seen {
 fn check_prefixes(seen: &Seen) -> Result<(), ApiError> {
     for prefix in &seen.delivery_prefixes {
         if !subject::is_valid_publish(prefix.as_bytes()) {
-            return Err(ApiError::STREAM_INVALID_EXTERNAL_DELIVERY_SUBJ
-                .error_with(&[("prefix", prefix)]));
+            return Err(
+                ApiError::STREAM_INVALID_EXTERNAL_DELIVERY_SUBJ.error_with(&[("prefix", prefix)])
+            );
         }
         let overlapped = seen.subjects.iter().find(|taken| {
             let delivered = format!("{prefix}.{taken}");

@@ -33,14 +33,12 @@ impl Counter {
     /// Its body or its `Nats-Counter-Sources` is not what a counter writes (10172).
     pub fn read(headers: &[u8], payload: &[u8]) -> Result<Self, ApiError> {
         let total = value(payload)?;
-        let sources = match super::headers::given(block::find_value(
-            headers,
-            COUNTER_SOURCES.as_bytes(),
-        )) {
-            Some(json) => serde_json::from_slice(json)
-                .map_err(|_| ApiError::MESSAGE_COUNTER_BROKEN.error())?,
-            None => CounterSources::new(),
-        };
+        let sources =
+            match super::headers::given(block::find_value(headers, COUNTER_SOURCES.as_bytes())) {
+                Some(json) => serde_json::from_slice(json)
+                    .map_err(|_| ApiError::MESSAGE_COUNTER_BROKEN.error())?,
+                None => CounterSources::new(),
+            };
         Ok(Self { total, sources })
     }
 
@@ -111,8 +109,8 @@ fn value(payload: &[u8]) -> Result<Number, ApiError> {
     if !payload.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::MESSAGE_COUNTER_BROKEN.error());
     }
-    let body: CounterValue = serde_json::from_slice(payload)
-        .map_err(|_| ApiError::MESSAGE_COUNTER_BROKEN.error())?;
+    let body: CounterValue =
+        serde_json::from_slice(payload).map_err(|_| ApiError::MESSAGE_COUNTER_BROKEN.error())?;
     Ok(Number::parse(body.val.as_bytes()).unwrap_or_default())
 }
 
@@ -133,7 +131,13 @@ mod tests {
     fn a_local_increment_changes_the_sum_and_keeps_the_headers() {
         let mut counter = Counter::read(b"", br#"{"val":"40"}"#).unwrap();
         let counted = counter
-            .add(&number("2"), b"c", None, b"NATS/1.0\r\nNats-Incr: 2\r\n\r\n", b"")
+            .add(
+                &number("2"),
+                b"c",
+                None,
+                b"NATS/1.0\r\nNats-Incr: 2\r\n\r\n",
+                b"",
+            )
             .unwrap();
         assert_eq!(counted.headers, None);
         assert_eq!(counted.payload, br#"{"val":"42"}"#);

@@ -1,0 +1,28 @@
+//! Time passes.
+
+use nats_store::Timestamp;
+
+use super::Stream;
+use crate::context::Context;
+use crate::effects::Effects;
+
+impl Stream {
+    /// Does what is due. What a store that fails keeps it from doing is due again with the next call.
+    pub fn tick(&mut self, cx: &mut Context<'_>, out: &mut Effects) {
+        self.dedupe.forget(cx.now);
+        // A store that fails says so in `fault` and in the answers to publishers.
+        let _ = self
+            .expire(cx, out)
+            .and_then(|()| self.run_schedules(cx, out));
+    }
+
+    /// When [`Stream::tick`] has something to do without any input. In the past when it is not done yet.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        let deadlines = [
+            self.dedupe.deadline(),
+            self.store.next_expiry(),
+            self.schedules.deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+}
