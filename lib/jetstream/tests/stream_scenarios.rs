@@ -130,8 +130,8 @@ impl World {
     fn answer(&mut self, step: &Step) -> Value {
         match &*step.verb {
             "publish" => self.publish(step),
-            "direct" => self.direct(step, "$JS.API.DIRECT.GET.S".to_owned()),
-            "last" => self.direct(step, format!("$JS.API.DIRECT.GET.S.{}", step.subject)),
+            "direct" => self.direct(step, "DIRECT.GET.S".to_owned()),
+            "last" => self.direct(step, format!("DIRECT.GET.S.{}", step.subject)),
             "wait" => self.wait(step.ms),
             "purge" => {
                 let request = parsed(&step.request);

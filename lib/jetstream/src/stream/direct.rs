@@ -64,12 +64,12 @@ struct InBatch {
     previous: u64,
 }
 
-/// Tokens in front of the subject in `$JS.API.DIRECT.GET.<stream>.<subject>`.
-const TOKENS_BEFORE_SUBJECT: usize = 5;
+/// Tokens in front of the subject in `DIRECT.GET.<stream>.<subject>`.
+const TOKENS_BEFORE_SUBJECT: usize = 3;
 
 impl Stream {
-    /// `$JS.API.DIRECT.GET.<stream>[.<subject>]`: answers on the reply subject, with messages or a status. Nobody is answered when the
-    /// stream does not allow it.
+    /// Answers on the reply subject, with messages or a status. The request's subject is `DIRECT.GET.<stream>[.<subject>]`, what follows
+    /// the prefix of the API. Nobody is answered when the stream does not allow it.
     pub fn direct_get(&self, request: &Inbound<'_>, out: &mut Effects) {
         let is_allowed = self.config.allow_direct || self.config.mirror_direct;
         if request.reply.is_empty() || !is_allowed {

@@ -1,4 +1,7 @@
 //! Counters: each message of a subject carries the sum so far, and where sums came from other streams.
+//!
+//! **What lives here.** [`Counter`] turns an increment into the next sum; [`Number`] is a whole number of any size. **Who may call.** The
+//! check of a publish. **What never happens here.** No reading of stores: the last message is handed in.
 
 mod number;
 
