@@ -305,11 +305,16 @@ impl StreamStore for MemoryStore {
     }
 
     fn expired(&self, now: Timestamp, most: usize) -> Result<Vec<u64>, StoreError> {
-        let by_age = self.messages.iter().filter(|(_, stored)| {
-            let max_age = self.limits.max_age.filter(|_| stored.ttl != Ttl::Never);
-            max_age.is_some_and(|max_age| stored.message.time.plus(max_age) <= now)
-        });
-        let by_age: BTreeSet<u64> = by_age.map(|(&sequence, _)| sequence).take(most).collect();
+        let ageing = self.messages.iter().filter(|(_, s)| s.ttl != Ttl::Never);
+        let is_old = |time: Timestamp| {
+            let max_age = self.limits.max_age;
+            max_age.is_some_and(|max_age| time.plus(max_age) <= now)
+        };
+        let by_age: BTreeSet<u64> = ageing
+            .take_while(|(_, stored)| is_old(stored.message.time))
+            .map(|(&sequence, _)| sequence)
+            .take(most)
+            .collect();
         let by_ttl = self
             .deadlines
             .iter()

@@ -212,6 +212,9 @@ impl<S: StreamStore> Pair<S> {
         same("state", &store.state(), &model.state())?;
         same("limits", &store.limits(), &model.limits())?;
         same("next_expiry", &store.next_expiry(), &model.next_expiry())?;
+        let soon = model.next_expiry().unwrap_or_default().plus(50);
+        let expired = |store: &dyn StreamStore| store.expired(soon, 4).ok();
+        same("expired", &expired(store), &expired(model))?;
         same("gaps", &gaps(store), &gaps(model))?;
         same(
             "subjects",

@@ -274,6 +274,13 @@ impl StreamStore for NaiveStore {
         Ok(())
     }
 
+    fn expired(&self, now: Timestamp, most: usize) -> Result<Vec<u64>, StoreError> {
+        let mut rest = self.clone();
+        let mut removed = Removals::default();
+        rest.expire(now, most, &mut removed)?;
+        Ok(removed.iter().map(|removed| removed.sequence).collect())
+    }
+
     fn next_expiry(&self) -> Option<Timestamp> {
         let front = self.kept.iter().find(|kept| kept.ttl != Ttl::Never);
         let by_age = self
