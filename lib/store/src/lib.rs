@@ -3,6 +3,7 @@
 //! **What lives here.** [`message`] and [`state`] are the vocabulary; [`store`] is the one small trait through which the machines of
 //! `nats-jetstream` keep messages, whatever keeps them. [`disk`] is all that the store asks of a disk, with a twin that misbehaves;
 //! [`log`] makes durable what must be, once for everybody; [`crypt`] seals.
+//! [`consumer`] is what a consumer must not forget.
 //!
 //! **Who may call.** The stream machines, through [`store::StreamStore`]; the server, to open and close what is on disk.
 //!
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod codec;
+pub mod consumer;
 pub mod crypt;
 pub mod disk;
 pub mod error;
@@ -26,6 +28,7 @@ pub mod model;
 pub mod state;
 pub mod store;
 
+pub use consumer::{ConsumerDelta, ConsumerState, Place, Unacked, UnackedSet};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use message::{Message, NewMessage, Storage, Timestamp, Ttl};

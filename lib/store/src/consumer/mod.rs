@@ -1,0 +1,13 @@
+//! What a consumer must not forget: how far it delivered, what was acknowledged, what waits for an acknowledgement.
+//!
+//! [`ConsumerState`] is that state and [`ConsumerDelta`] is every way in which it changes; [`ConsumerState::apply`] is the only place
+//! where one meets the other. The machine in `nats-jetstream` applies a delta to its own state and hands the same delta out to be
+//! logged, so what is read back after a crash is by construction what the machine had. Nothing here knows times, policies or clients.
+
+mod delta;
+mod state;
+mod unacked;
+
+pub use delta::ConsumerDelta;
+pub use state::{ConsumerState, Place};
+pub use unacked::{Unacked, UnackedSet};
