@@ -18,6 +18,18 @@ pub trait Random {
 pub trait Interest {
     /// Somebody would get a message on this literal subject.
     fn listens(&self, subject: &[u8]) -> bool;
+
+    /// A member of this queue group would get a message on this literal subject.
+    fn listens_in_group(&self, subject: &[u8], group: &[u8]) -> bool {
+        let _ = group;
+        self.listens(subject)
+    }
+
+    /// The subject leads back to a requester in another account.
+    fn is_foreign(&self, subject: &[u8]) -> bool {
+        let _ = subject;
+        false
+    }
 }
 
 /// Everybody listens; for tests and for replay.

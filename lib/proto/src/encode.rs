@@ -176,7 +176,7 @@ fn check(part: &'static str, text: &[u8]) -> Result<(), EncodeError> {
 
 /// Appends `value` in decimal digits.
 #[inline]
-fn decimal(buf: &mut Vec<u8>, value: u64) {
+pub fn decimal(buf: &mut Vec<u8>, value: u64) {
     // One digit is the most frequent size of a subscription id, two or three that of a message.
     let mut digits = [0u8; 20];
     let mut rest = value;

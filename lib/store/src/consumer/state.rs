@@ -12,6 +12,16 @@ pub struct Place {
     pub stream: u64,
 }
 
+impl Place {
+    /// The place `steps` deliveries on, when every message is delivered.
+    fn plus(self, steps: u64) -> Self {
+        Self {
+            consumer: self.consumer.saturating_add(steps),
+            stream: self.stream.saturating_add(steps),
+        }
+    }
+}
+
 /// Everything that a consumer needs to go on where it was, besides its configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConsumerState {
@@ -55,16 +65,12 @@ impl ConsumerState {
                 time,
                 wait,
             } => {
-                let behind = |step: u64| Place {
-                    consumer: first.consumer.saturating_add(step),
-                    stream: first.stream.saturating_add(step),
-                };
-                self.delivered = behind(count.saturating_sub(1));
+                self.delivered = first.plus(count.saturating_sub(1));
                 if !wait {
                     self.ack_floor = self.delivered;
                     return;
                 }
-                for place in (0..count).map(behind) {
+                for place in (0..count).map(|step| first.plus(step)) {
                     self.unacked.insert(Unacked {
                         stream: place.stream,
                         consumer: place.consumer,

@@ -1,0 +1,6 @@
+//! The consumer as a client sees it.
+
+mod pull;
+mod push;
+mod redelivery;
+mod world;
