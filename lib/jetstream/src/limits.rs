@@ -40,3 +40,15 @@ pub const EXPIRE_STEP: usize = 4096;
 pub const INFO_DELETED_MAX: usize = 1_000_000;
 /// Bytes of messages that one direct get answers with when it does not say.
 pub const DIRECT_GET_BYTES: usize = 64 * 1024 * 1024;
+/// Consumers that are told about one message one by one; when more want it, only those are told where somebody waits.
+pub const CONSUMERS_TOLD_MAX: usize = 32;
+/// Removed messages that consumers are told about one by one; after more they look at what is left.
+pub const REMOVALS_TOLD_MAX: usize = 64;
+/// Messages that one consumer delivers in one round.
+pub const CONSUMER_PUMP_MAX: usize = 512;
+/// Messages that all consumers of a stream deliver in one round.
+pub const STREAM_PUMP_MAX: usize = 2048;
+/// Timers of consumers that one tick serves.
+pub const CONSUMER_TIMERS_STEP: usize = 1024;
+/// Messages that one tick looks at to see whether anybody is left who wants them.
+pub const SWEEP_STEP: usize = 2048;

@@ -28,7 +28,9 @@ pub mod model;
 pub mod state;
 pub mod store;
 
-pub use consumer::{ConsumerDelta, ConsumerState, Place, Unacked, UnackedSet};
+pub use consumer::{
+    ConsumerDelta, ConsumerState, ConsumerStore, Forgetful, Place, Unacked, UnackedSet,
+};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use message::{Message, NewMessage, Storage, Timestamp, Ttl};

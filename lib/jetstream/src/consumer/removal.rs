@@ -54,23 +54,8 @@ impl Consumer {
     /// # Errors
     /// The store cannot say.
     pub fn purged(&mut self, turn: &mut Turn<'_, '_>) -> Result<Pumped, StoreError> {
-        let state = turn.store.state();
-        self.next = self.next.max(state.first_sequence);
-        if let Some(skip) = &mut self.skip {
-            let mut there = std::collections::VecDeque::new();
-            for sequence in std::mem::take(&mut skip.sequences) {
-                if turn.store.load(sequence)?.is_some() {
-                    there.push_back(sequence);
-                }
-            }
-            if there.is_empty() {
-                self.next = self.next.max(skip.resume.saturating_add(1));
-                self.skip = None;
-            } else {
-                skip.sequences = there;
-            }
-        }
-        self.drop_missing(turn)?;
+        self.look_again(turn)?;
+
         if self.state.unacked.is_empty() {
             // Nothing before the next message is of any interest.
             let place = Place {
@@ -87,6 +72,35 @@ impl Consumer {
         }
         self.count_pending(turn)?;
         Ok(self.pump(turn, PUMP_MOST))
+    }
+
+    /// Makes up for messages that came and went while nobody waited here and it was not told.
+    ///
+    /// # Errors
+    /// The store cannot say.
+    pub fn catch_up(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), StoreError> {
+        self.look_again(turn)?;
+        self.count_pending(turn)
+    }
+
+    fn look_again(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), StoreError> {
+        let state = turn.store.state();
+        self.next = self.next.max(state.first_sequence);
+        if let Some(skip) = &mut self.skip {
+            let mut there = std::collections::VecDeque::new();
+            for sequence in std::mem::take(&mut skip.sequences) {
+                if turn.store.load(sequence)?.is_some() {
+                    there.push_back(sequence);
+                }
+            }
+            if there.is_empty() {
+                self.next = self.next.max(skip.resume.saturating_add(1));
+                self.skip = None;
+            } else {
+                skip.sequences = there;
+            }
+        }
+        self.drop_missing(turn)
     }
 
     /// Lets go of what waits for acknowledgement, or is remembered, and is not in the stream any more.

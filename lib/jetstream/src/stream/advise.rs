@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Stream;
 use super::republish::api_time;
+use crate::consumer::Closing;
 use crate::context::{Context, Random};
 use crate::effects::{Effects, Kind};
 
@@ -39,9 +40,12 @@ impl Stream {
         self.announce(Action::Create, cx, out);
     }
 
-    /// Says that the stream is gone.
-    pub fn announce_deleted(&self, cx: &mut Context<'_>, out: &mut Effects) {
+    /// The stream is deleted: its consumers end, and both say so to whoever listens. Nothing may be asked of it afterwards.
+    pub fn close_deleted(&mut self, cx: &mut Context<'_>, out: &mut Effects) {
+        self.close_consumers(cx, Closing::Deleted, out);
         self.announce(Action::Delete, cx, out);
+        let bytes = self.store.state().bytes;
+        self.quota.resized(bytes, 0);
     }
 
     pub(super) fn announce(&self, action: Action, cx: &mut Context<'_>, out: &mut Effects) {

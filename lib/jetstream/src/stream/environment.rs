@@ -13,6 +13,8 @@ pub struct Environment {
     /// The largest message that a client may publish, bytes.
     pub max_payload: usize,
     pub batches: BatchLimits,
+    /// Acknowledgement subjects are written in their second form, with domain and account.
+    pub ack_v2: bool,
 }
 
 /// Bounds of batches, from the options `max_batch_inflight_per_stream`, `max_batch_size` and `max_batch_timeout`.
@@ -45,6 +47,7 @@ impl Default for Environment {
             version: "".into(),
             max_payload: 1024 * 1024,
             batches: BatchLimits::default(),
+            ack_v2: false,
         }
     }
 }

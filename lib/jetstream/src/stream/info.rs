@@ -83,7 +83,7 @@ impl Stream {
             num_subjects: state.subjects,
             num_deleted: state.deleted,
             lost: (state.lost > 0).then(LostStreamData::default),
-            consumer_count: 0,
+            consumer_count: self.consumers.len() as u64,
             ..StreamState::default()
         }
     }

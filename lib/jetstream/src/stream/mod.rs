@@ -1,7 +1,8 @@
 //! The stream machine: one stream's configuration, messages, and everything that happens to them.
 //!
 //! **What lives here.** [`Stream`]. It owns its store and decides what is stored, what leaves, who is told. A file per thing that happens:
-//! `publish`, `remove` (delete, purge, expiry), `get` and `direct` (reading), `info`, `update`, `republish`, [`dedupe`].
+//! `publish`, `remove` (delete, purge, expiry), `retention` (interest and work queues), `get` and `direct` (reading), `info`, `update`,
+//! `schedules`, `republish`; `consumers` owns the consumers.
 //!
 //! **Who may call.** The engine, which orders the inputs, and `dev/sim`.
 //!
@@ -17,6 +18,7 @@
 )]
 
 mod advise;
+mod consumers;
 mod dedupe;
 mod direct;
 mod environment;
@@ -27,22 +29,29 @@ mod quota;
 mod recover;
 mod remove;
 mod republish;
+mod retention;
 mod rules;
 mod schedules;
 mod tick;
 mod update;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use nats_api::errors::ApiError;
 use nats_api::jetstream::StreamConfig;
-use nats_store::{Removals, StoreError, StreamState, StreamStore, Timestamp};
+use nats_store::{Position, Removals, StoreError, StreamState, StreamStore, Timestamp};
 
+pub use consumers::NewConsumer;
 pub use dedupe::Dedupe;
 pub use environment::{BatchLimits, Environment};
 pub use publish::Outcome;
 pub use quota::{BatchKind, Quota, Unlimited};
 
+use consumers::Consumers;
+use retention::Sweeps;
 use rules::Rules;
 use schedules::Schedules;
 
@@ -58,6 +67,8 @@ pub struct Stream {
     /// The id of the message that was stored last, empty when it had none.
     last_message_id: Vec<u8>,
     schedules: Schedules,
+    consumers: Consumers,
+    sweeps: Sweeps,
     /// When a sequence was given last to a message that nobody wanted.
     skipped: Timestamp,
     /// What operations on the store removed; empty between inputs.
@@ -116,6 +127,8 @@ impl Stream {
             dedupe: Dedupe::new(window),
             last_message_id: Vec::new(),
             schedules: Schedules::default(),
+            consumers: Consumers::default(),
+            sweeps: Sweeps::default(),
             skipped: Timestamp::default(),
             removals: Removals::default(),
             subject: Vec::new(),
@@ -151,6 +164,11 @@ impl Stream {
 
     pub fn store(&self) -> &dyn StreamStore {
         &*self.store
+    }
+
+    /// How far the log must be committed before effects of what was done so far may leave: messages and consumers together.
+    pub fn staged(&self) -> Option<Position> {
+        self.store.staged().max(self.consumers.staged())
     }
 
     /// Why the stream takes no messages, or what of it is damaged.

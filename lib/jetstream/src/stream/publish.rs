@@ -169,6 +169,9 @@ impl Stream {
             self.replace(subject, accepted)?;
         }
         self.after_removals(cx, before.bytes, out);
+        if accepted.is_wanted {
+            self.tell_stored(cx, sequence, subject, out);
+        }
         Ok(sequence)
     }
 
@@ -251,8 +254,8 @@ impl Stream {
     }
 
     /// Whether a message on this subject is kept at all.
-    pub(super) fn is_wanted(&self, _: &[u8]) -> bool {
-        !self.rules.needs_interest
+    pub(super) fn is_wanted(&self, subject: &[u8]) -> bool {
+        !self.rules.needs_interest || self.consumers.want(subject)
     }
 
     fn refuse(&self, refusal: Refusal, reply: &[u8], out: &mut Effects) -> Outcome {

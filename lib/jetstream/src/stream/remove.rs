@@ -81,25 +81,17 @@ impl Stream {
             below: Some(request.seq).filter(|seq| *seq > 0),
             keep: Some(request.keep).filter(|keep| *keep > 0),
         };
+        let bytes = self.store.state().bytes;
         let purged = self
-            .run_purge(cx, &purge, out)
+            .store
+            .purge(&purge, &mut self.removals)
             .map_err(|error| ApiError::STREAM_GENERAL.error_with(&[("err", &error)]))?;
+        self.forget_removals(bytes);
+        self.tell_purged(cx, &purge.filter, out);
         Ok(StreamPurgeResponse {
             success: true,
             purged,
         })
-    }
-
-    pub(super) fn run_purge(
-        &mut self,
-        cx: &mut Context<'_>,
-        purge: &Purge,
-        out: &mut Effects,
-    ) -> Result<u64, StoreError> {
-        let bytes = self.store.state().bytes;
-        let purged = self.store.purge(purge, &mut self.removals)?;
-        self.after_removals(cx, bytes, out);
-        Ok(purged)
     }
 
     /// Removes what has expired, some of it at a time: [`Stream::deadline`] is in the past while there is more.
@@ -171,7 +163,16 @@ impl Stream {
     }
 
     /// Tells everybody about what operations on the store have removed. `bytes` is what the messages counted before.
-    pub(super) fn after_removals(&mut self, _: &mut Context<'_>, bytes: u64, _: &mut Effects) {
+    pub(super) fn after_removals(&mut self, cx: &mut Context<'_>, bytes: u64, out: &mut Effects) {
+        if !self.removals.is_empty() {
+            let removals = std::mem::take(&mut self.removals);
+            self.tell_removed(cx, &removals, out);
+            self.removals = removals;
+        }
+        self.forget_removals(bytes);
+    }
+
+    fn forget_removals(&mut self, bytes: u64) {
         if !self.schedules.is_empty() {
             for removed in self.removals.iter() {
                 self.schedules.remove_sequence(removed.sequence);

@@ -13,15 +13,21 @@ impl Stream {
         // A store that fails says so in `fault` and in the answers to publishers.
         let _ = self
             .expire(cx, out)
-            .and_then(|()| self.run_schedules(cx, out));
+            .and_then(|()| self.run_schedules(cx, out))
+            .and_then(|()| self.run_sweeps(cx, out));
+        self.run_consumers(cx, out);
     }
 
     /// When [`Stream::tick`] has something to do without any input. In the past when it is not done yet.
     pub fn deadline(&self) -> Option<Timestamp> {
+        if !self.sweeps.is_empty() {
+            return Some(Timestamp::default());
+        }
         let deadlines = [
             self.dedupe.deadline(),
             self.store.next_expiry(),
             self.schedules.deadline(),
+            self.consumers.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -6,8 +6,10 @@
 
 mod delta;
 mod state;
+mod store;
 mod unacked;
 
 pub use delta::ConsumerDelta;
 pub use state::{ConsumerState, Place};
+pub use store::{ConsumerStore, Forgetful};
 pub use unacked::{Unacked, UnackedSet};
