@@ -29,6 +29,9 @@ pub enum StoreError {
     /// A sequence that is not the next one.
     #[error("sequence {given} is not after the last one, {last}")]
     OutOfOrder { given: u64, last: u64 },
+    /// The index of subjects is at its limit.
+    #[error("no room for another subject beside {count}")]
+    TooManySubjects { count: u64 },
 }
 
 impl StoreError {

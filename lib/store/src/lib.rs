@@ -19,6 +19,7 @@ pub mod consumer;
 pub mod crypt;
 pub mod disk;
 pub mod error;
+pub mod index;
 pub mod limits;
 pub mod log;
 pub mod memory;
@@ -27,6 +28,7 @@ pub mod message;
 pub mod model;
 pub mod state;
 pub mod store;
+pub mod subjects;
 
 pub use consumer::{
     ConsumerDelta, ConsumerState, ConsumerStore, Forgetful, Place, Unacked, UnackedSet,
