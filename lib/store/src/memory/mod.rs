@@ -1,46 +1,41 @@
 //! A stream's messages in memory: lost when the process ends, and nothing to wait for before an acknowledgement.
 //!
+//! **What lives here.** [`MemoryStore`]. Messages lie one behind the other in chunks of 64 KiB (`chunks`, `chunk`, `record`); a reader gets a
+//! slice of a chunk, only what lies in the chunk that is still being filled is copied. The indexes are those of all stores.
+//!
 //! **Who may call.** Stream machines, through [`StreamStore`]. **What never happens here.** No clock, no locks, no I/O; an append fails
-//! only when its sequence is not a new one or the message is larger than the format allows.
+//! only when its sequence is not a new one, the message is larger than 4 GiB, or the subject index is full.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod chunk;
+mod chunks;
+mod record;
+
 use std::ops::ControlFlow;
 
-use bytes::Bytes;
+use chunks::Chunks;
 
 use crate::error::StoreError;
-use crate::message::{Message, NewMessage, Storage, Timestamp, Ttl};
+use crate::index::Expiry;
+use crate::message::{Message, NewMessage, Storage, Timestamp};
 use crate::state::{Limits, Pending, Removals, Removed, RemovedWhy, StreamState, SubjectState};
 use crate::store::{Erase, Filter, Position, Purge, StreamStore};
+use crate::subjects::{Answer, SubjectIndex};
+
+/// How many messages are looked at before the subject index is asked where the next one of a filter is.
+const SCAN_FIRST: usize = 32;
 
 /// Messages of one stream, in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     limits: Limits,
-    messages: BTreeMap<u64, Stored>,
-    /// Sequences of each subject that has messages.
-    subjects: BTreeMap<Box<[u8]>, BTreeSet<u64>>,
-    /// Messages with a TTL of their own, by the time they expire.
-    deadlines: BTreeSet<(Timestamp, u64)>,
+    chunks: Chunks,
+    subjects: SubjectIndex,
+    expiry: Expiry,
+    /// Every message below never expires: where to begin to look for what `max_age` takes.
+    age_from: u64,
     bytes: u64,
     last_sequence: u64,
     last_time: Timestamp,
-}
-
-#[derive(Debug)]
-struct Stored {
-    message: Message,
-    ttl: Ttl,
-}
-
-impl Stored {
-    fn size(&self) -> u64 {
-        Storage::Memory.message_size(
-            self.message.subject().len(),
-            self.message.headers().len(),
-            self.message.payload().len(),
-        )
-    }
 }
 
 impl MemoryStore {
@@ -52,90 +47,102 @@ impl MemoryStore {
         }
     }
 
-    fn first_sequence(&self) -> u64 {
-        self.messages
-            .keys()
-            .next()
-            .copied()
-            .unwrap_or_else(|| self.last_sequence.saturating_add(1))
+    fn after_last(&self) -> u64 {
+        self.last_sequence.saturating_add(1)
     }
 
     fn take(&mut self, sequence: u64, why: RemovedWhy, removed: &mut Removals) -> bool {
-        let Some(stored) = self.messages.remove(&sequence) else {
+        let Some(record) = self.chunks.get(sequence) else {
             return false;
         };
-        let size = stored.size();
-        self.bytes = self.bytes.saturating_sub(size);
-        if let Ttl::Until(deadline) = stored.ttl {
-            self.deadlines.remove(&(deadline, sequence));
-        }
-        let subject = stored.message.subject();
-        let mut last_of_subject = true;
-        if let Some(sequences) = self.subjects.get_mut(subject) {
-            sequences.remove(&sequence);
-            last_of_subject = sequences.is_empty();
-        }
-        if last_of_subject {
-            self.subjects.remove(subject);
-        }
+        let subject = record.subject();
+        let size = record.size();
+        let left = self.subjects.remove(subject, sequence);
         removed.push(Removed {
             sequence,
             subject,
             size,
             why,
-            last_of_subject,
+            last_of_subject: left == Some(0),
         });
-        true
+        self.bytes = self.bytes.saturating_sub(size);
+        self.expiry.remove(sequence, record.ttl);
+        self.chunks.remove(sequence)
     }
 
-    fn take_first(&mut self, removed: &mut Removals) -> bool {
-        let first = self.first_sequence();
-        self.take(first, RemovedWhy::Limit, removed)
+    fn take_first(&mut self, why: RemovedWhy, removed: &mut Removals) -> bool {
+        match self.chunks.first() {
+            Some((first, _)) => self.take(first, why, removed),
+            None => false,
+        }
     }
 
-    fn enforce_subject(&mut self, subject: &[u8], removed: &mut Removals) {
-        let Some(most) = self.limits.max_per_subject else {
-            return;
-        };
-        while let Some(sequences) = self.subjects.get(subject)
-            && sequences.len() as u64 > most
-            && let Some(&first) = sequences.first()
-        {
-            self.take(first, RemovedWhy::Limit, removed);
+    fn enforce_subject(&mut self, subject: &[u8], count: u64, removed: &mut Removals) {
+        let most = self.limits.max_per_subject.unwrap_or(u64::MAX);
+        for _ in most..count {
+            let first = self.subjects.get(subject).and_then(|s| s.next(0));
+            if let Some(first) = first {
+                self.take(first, RemovedWhy::Limit, removed);
+            }
         }
     }
 
     fn enforce_totals(&mut self, removed: &mut Removals) {
-        let most = self.limits.max_messages.unwrap_or(u64::MAX);
-        while self.messages.len() as u64 > most && self.take_first(removed) {}
-        let most = self.limits.max_bytes.unwrap_or(u64::MAX);
-        while self.bytes > most && self.take_first(removed) {}
+        let messages = self.limits.max_messages.unwrap_or(u64::MAX);
+        let bytes = self.limits.max_bytes.unwrap_or(u64::MAX);
+        while (self.chunks.count() > messages || self.bytes > bytes)
+            && self.take_first(RemovedWhy::Limit, removed)
+        {}
     }
 
-    /// The message that `max_age` removes next: the first one that has not `Ttl::Never`.
+    /// The message that `max_age` takes next: the first one, those that never expire left out.
     fn oldest(&self) -> Option<(u64, Timestamp)> {
-        self.messages
-            .iter()
-            .find(|(_, stored)| stored.ttl != Ttl::Never)
-            .map(|(&sequence, stored)| (sequence, stored.message.time))
+        let mut from = self.age_from;
+        loop {
+            let (sequence, record) = self.chunks.from(from).next()?;
+            let may = self.expiry.may_age(sequence);
+            if may == sequence {
+                return Some((sequence, record.time));
+            }
+            from = may;
+        }
     }
 
-    fn matching<'a>(
-        &'a self,
-        filter: &'a Filter,
-    ) -> impl Iterator<Item = (&'a [u8], &'a BTreeSet<u64>)> {
-        self.subjects
-            .iter()
-            .filter(|(subject, _)| filter.matches(subject))
-            .map(|(subject, sequences)| (&**subject, sequences))
+    /// The message that has expired by `now` and goes first: by age, then by its own TTL.
+    fn expired(&mut self, now: Timestamp) -> Option<u64> {
+        if let Some(max_age) = self.limits.max_age {
+            let oldest = self.oldest();
+            self.age_from = oldest.map_or_else(|| self.after_last(), |(sequence, _)| sequence);
+            if let Some((sequence, time)) = oldest
+                && time.plus(max_age) <= now
+            {
+                return Some(sequence);
+            }
+        }
+        let (deadline, sequence) = self.expiry.first()?;
+        (deadline <= now).then_some(sequence)
     }
-}
 
-fn subject_state(sequences: &BTreeSet<u64>) -> SubjectState {
-    SubjectState {
-        messages: sequences.len() as u64,
-        first_sequence: sequences.first().copied().unwrap_or_default(),
-        last_sequence: sequences.last().copied().unwrap_or_default(),
+    /// Asks the index and looks at messages in turn, each time with twice the effort, until one of them knows: the cost is that of the
+    /// cheaper one, whether the filter matches one subject of a million or every other one.
+    fn search<'a>(
+        mut scan: impl Iterator<Item = (u64, record::Record<'a>)>,
+        filter: &Filter,
+        ask: impl Fn(u64) -> Answer<Option<u64>>,
+    ) -> Option<u64> {
+        let mut effort = SCAN_FIRST;
+        loop {
+            for _ in 0..effort {
+                let (sequence, record) = scan.next()?;
+                if filter.matches(record.subject()) {
+                    return Some(sequence);
+                }
+            }
+            if let Answer::Exactly(found) = ask(effort as u64) {
+                return found;
+            }
+            effort = effort.saturating_mul(2);
+        }
     }
 }
 
@@ -145,25 +152,23 @@ impl StreamStore for MemoryStore {
     }
 
     fn state(&self) -> StreamState {
-        let messages = self.messages.len() as u64;
-        let first_sequence = self.first_sequence();
-        let span = self
-            .last_sequence
-            .saturating_add(1)
-            .saturating_sub(first_sequence);
+        let messages = self.chunks.count();
+        let (first_sequence, first_time) = match self.chunks.first() {
+            Some((sequence, record)) => (sequence, record.time),
+            None => (self.after_last(), Timestamp::default()),
+        };
         StreamState {
             messages,
             bytes: self.bytes,
             first_sequence,
-            first_time: self
-                .messages
-                .first_key_value()
-                .map(|(_, stored)| stored.message.time)
-                .unwrap_or_default(),
+            first_time,
             last_sequence: self.last_sequence,
             last_time: self.last_time,
-            subjects: self.subjects.len() as u64,
-            deleted: span.saturating_sub(messages),
+            subjects: self.subjects.len(),
+            deleted: self
+                .after_last()
+                .saturating_sub(first_sequence)
+                .saturating_sub(messages),
             lost: 0,
         }
     }
@@ -175,14 +180,12 @@ impl StreamStore for MemoryStore {
     fn set_limits(&mut self, limits: Limits, removed: &mut Removals) -> Result<(), StoreError> {
         self.limits = limits;
         if let Some(most) = limits.max_per_subject {
-            let over: Vec<Box<[u8]>> = self
-                .subjects
-                .iter()
-                .filter(|(_, sequences)| sequences.len() as u64 > most)
-                .map(|(subject, _)| subject.clone())
-                .collect();
-            for subject in over {
-                self.enforce_subject(&subject, removed);
+            let mut above: Vec<(Box<[u8]>, u64)> = Vec::new();
+            self.subjects.above(most, |subject, sequences| {
+                above.push((subject.into(), sequences.count()));
+            });
+            for (subject, count) in above {
+                self.enforce_subject(&subject, count, removed);
             }
         }
         self.enforce_totals(removed);
@@ -201,40 +204,18 @@ impl StreamStore for MemoryStore {
                 last: self.last_sequence,
             });
         }
-        let headers_at = message.subject.len();
-        let payload_at = headers_at.saturating_add(message.headers.len());
-        let size = payload_at.saturating_add(message.payload.len());
-        let marks = (u32::try_from(headers_at), u32::try_from(payload_at));
-        let (Ok(headers_at), Ok(payload_at), Ok(_)) = (marks.0, marks.1, u32::try_from(size))
-        else {
-            return Err(StoreError::TooLarge {
-                size: size as u64,
-                max: u64::from(u32::MAX),
-            });
-        };
-        let bytes = [message.subject, message.headers, message.payload].concat();
-        let stored = Stored {
-            message: Message::new(
-                sequence,
-                message.time,
-                Bytes::from(bytes),
-                headers_at,
-                payload_at,
-            ),
-            ttl: message.ttl,
-        };
-        self.bytes = self.bytes.saturating_add(stored.size());
-        self.messages.insert(sequence, stored);
-        self.subjects
-            .entry(message.subject.into())
-            .or_default()
-            .insert(sequence);
-        if let Ttl::Until(deadline) = message.ttl {
-            self.deadlines.insert((deadline, sequence));
-        }
+        record::len_max(message)?;
+        let of_subject = self.subjects.insert(message.subject, sequence)?;
+        self.chunks.push(sequence, message)?;
+        self.bytes = self.bytes.saturating_add(Storage::Memory.message_size(
+            message.subject.len(),
+            message.headers.len(),
+            message.payload.len(),
+        ));
+        self.expiry.insert(sequence, message.ttl);
         self.last_sequence = sequence;
         self.last_time = message.time;
-        self.enforce_subject(message.subject, removed);
+        self.enforce_subject(message.subject, of_subject, removed);
         self.enforce_totals(removed);
         Ok(())
     }
@@ -260,24 +241,27 @@ impl StreamStore for MemoryStore {
     }
 
     fn purge(&mut self, purge: &Purge, removed: &mut Removals) -> Result<u64, StoreError> {
+        let before = self.chunks.count();
         let below = purge.below.unwrap_or(u64::MAX);
-        let mut sequences: Vec<u64> = self
-            .messages
-            .range(..below)
-            .filter(|(_, stored)| purge.filter.matches(stored.message.subject()))
-            .map(|(&sequence, _)| sequence)
-            .collect();
-        if let Some(keep) = purge.keep {
+        let keep = purge.keep.unwrap_or(0);
+        if purge.filter.is_all() {
+            let from_below = self.chunks.count_from(below);
+            let chosen = before.saturating_sub(from_below).saturating_sub(keep);
+            for _ in 0..chosen {
+                self.take_first(RemovedWhy::Purge, removed);
+            }
+            if let (Some(below), None) = (purge.below, purge.keep) {
+                self.last_sequence = self.last_sequence.max(below.saturating_sub(1));
+            }
+        } else {
+            let mut chosen = self.subjects.sequences_below(&purge.filter, below);
             let keep = usize::try_from(keep).unwrap_or(usize::MAX);
-            sequences.truncate(sequences.len().saturating_sub(keep));
+            chosen.truncate(chosen.len().saturating_sub(keep));
+            for sequence in chosen {
+                self.take(sequence, RemovedWhy::Purge, removed);
+            }
         }
-        for &sequence in &sequences {
-            self.take(sequence, RemovedWhy::Purge, removed);
-        }
-        if let (true, Some(below), None) = (purge.filter.is_all(), purge.below, purge.keep) {
-            self.last_sequence = self.last_sequence.max(below.saturating_sub(1));
-        }
-        Ok(sequences.len() as u64)
+        Ok(before - self.chunks.count())
     }
 
     fn expire(
@@ -287,18 +271,9 @@ impl StreamStore for MemoryStore {
         removed: &mut Removals,
     ) -> Result<(), StoreError> {
         for _ in 0..most {
-            let aged = self
-                .limits
-                .max_age
-                .and_then(|max_age| {
-                    let (sequence, time) = self.oldest()?;
-                    (time.plus(max_age) <= now).then_some(sequence)
-                })
-                .or_else(|| {
-                    let &(deadline, sequence) = self.deadlines.first()?;
-                    (deadline <= now).then_some(sequence)
-                });
-            let Some(sequence) = aged else { break };
+            let Some(sequence) = self.expired(now) else {
+                break;
+            };
             self.take(sequence, RemovedWhy::Age, removed);
         }
         Ok(())
@@ -329,7 +304,7 @@ impl StreamStore for MemoryStore {
             .limits
             .max_age
             .and_then(|max_age| Some(self.oldest()?.1.plus(max_age)));
-        let by_ttl = self.deadlines.first().map(|&(deadline, _)| deadline);
+        let by_ttl = self.expiry.first().map(|(deadline, _)| deadline);
         match (by_age, by_ttl) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (one, other) => one.or(other),
@@ -337,33 +312,35 @@ impl StreamStore for MemoryStore {
     }
 
     fn load(&self, sequence: u64) -> Result<Option<Message>, StoreError> {
-        Ok(self
-            .messages
-            .get(&sequence)
-            .map(|stored| stored.message.clone()))
+        Ok(self.chunks.load(sequence))
     }
 
     fn next(&self, filter: &Filter, from: u64) -> Result<Option<Message>, StoreError> {
-        Ok(self
-            .messages
-            .range(from..)
-            .map(|(_, stored)| &stored.message)
-            .find(|message| filter.matches(message.subject()))
-            .cloned())
+        let found = if filter.is_all() {
+            self.chunks.next(from)
+        } else if let Some(literal) = filter.literal() {
+            self.subjects.get(literal).and_then(|s| s.next(from))
+        } else {
+            Self::search(self.chunks.from(from), filter, |budget| {
+                self.subjects.next(filter, from, budget)
+            })
+        };
+        Ok(found.and_then(|sequence| self.chunks.load(sequence)))
     }
 
     fn previous(&self, filter: &Filter, to: u64) -> Result<Option<Message>, StoreError> {
-        Ok(self
-            .messages
-            .range(..=to)
-            .rev()
-            .map(|(_, stored)| &stored.message)
-            .find(|message| filter.matches(message.subject()))
-            .cloned())
+        let found = if let Some(literal) = filter.literal() {
+            self.subjects.get(literal).and_then(|s| s.previous(to))
+        } else {
+            Self::search(self.chunks.back_from(to), filter, |budget| {
+                self.subjects.previous(filter, to, budget)
+            })
+        };
+        Ok(found.and_then(|sequence| self.chunks.load(sequence)))
     }
 
     fn subject(&self, literal: &[u8]) -> Option<SubjectState> {
-        self.subjects.get(literal).map(subject_state)
+        self.subjects.get(literal).map(|s| s.state())
     }
 
     fn subjects(
@@ -371,11 +348,9 @@ impl StreamStore for MemoryStore {
         filter: &Filter,
         visit: &mut dyn FnMut(&[u8], SubjectState) -> ControlFlow<()>,
     ) {
-        for (subject, sequences) in self.matching(filter) {
-            if visit(subject, subject_state(sequences)).is_break() {
-                return;
-            }
-        }
+        self.subjects.visit(filter, |subject, sequences| {
+            visit(subject, sequences.state())
+        });
     }
 
     fn last_sequences(
@@ -384,13 +359,7 @@ impl StreamStore for MemoryStore {
         up_to: u64,
         most: usize,
     ) -> Result<Option<Vec<u64>>, StoreError> {
-        let mut last: Vec<u64> = self
-            .matching(filter)
-            .filter_map(|(_, sequences)| sequences.range(..=up_to).next_back().copied())
-            .take(most.saturating_add(1))
-            .collect();
-        last.sort_unstable();
-        Ok((last.len() <= most).then_some(last))
+        Ok(self.subjects.last_sequences(filter, up_to, most))
     }
 
     fn pending(
@@ -399,45 +368,52 @@ impl StreamStore for MemoryStore {
         from: u64,
         last_per_subject: bool,
     ) -> Result<Pending, StoreError> {
-        let messages = self
-            .matching(filter)
-            .map(|(_, sequences)| {
-                if last_per_subject {
-                    u64::from(sequences.last().is_some_and(|&last| last >= from))
-                } else {
-                    sequences.range(from..).count() as u64
-                }
-            })
-            .sum();
-        Ok(Pending {
-            messages,
-            through: self.last_sequence,
-        })
+        let through = self.last_sequence;
+        let waiting = self.chunks.count_from(from);
+        if filter.is_all() && !last_per_subject {
+            return Ok(Pending {
+                messages: waiting,
+                through,
+            });
+        }
+        // Looking at what waits is cheaper than at every subject when little waits.
+        let by_index = self
+            .subjects
+            .pending(filter, from, last_per_subject, waiting);
+        let messages = match by_index {
+            Answer::Exactly(messages) => messages,
+            Answer::TooMany => self
+                .chunks
+                .from(from)
+                .filter(|(sequence, record)| {
+                    let subject = record.subject();
+                    let is_last = || {
+                        let last = self.subjects.get(subject).map(|s| s.state().last_sequence);
+                        last == Some(*sequence)
+                    };
+                    filter.matches(subject) && (!last_per_subject || is_last())
+                })
+                .count() as u64,
+        };
+        Ok(Pending { messages, through })
     }
 
     fn sequence_at(&self, time: Timestamp) -> Result<u64, StoreError> {
-        Ok(self
-            .messages
-            .iter()
-            .find(|(_, stored)| stored.message.time >= time)
-            .map_or_else(
-                || self.last_sequence.saturating_add(1),
-                |(&sequence, _)| sequence,
-            ))
+        let found = self.chunks.at_time(time);
+        Ok(found.unwrap_or_else(|| self.after_last()))
     }
 
     fn gaps(&self, visit: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) {
-        if self.messages.is_empty() {
+        let Some((first, _)) = self.chunks.first() else {
             return;
-        }
-        let mut expected = self.first_sequence();
-        let after_last = self.last_sequence.saturating_add(1);
-        let ends = self.messages.keys().copied().chain([after_last]);
-        for present in ends {
-            if present > expected && visit(expected, present.saturating_sub(expected)).is_break() {
+        };
+        let mut expected = first;
+        let present = self.chunks.from(0).map(|(sequence, _)| sequence);
+        for sequence in present.chain([self.after_last()]) {
+            if sequence > expected && visit(expected, sequence - expected).is_break() {
                 return;
             }
-            expected = present.saturating_add(1);
+            expected = sequence.saturating_add(1);
         }
     }
 

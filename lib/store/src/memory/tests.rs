@@ -1,4 +1,5 @@
 use super::*;
+use crate::message::Ttl;
 use crate::model;
 
 fn store(limits: Limits) -> MemoryStore {

@@ -258,19 +258,26 @@ impl SubjectIndex {
         answer(walked, best)
     }
 
-    /// How many messages in `filter` are at or above `from`; with `last_per_subject` only the last one of each subject counts.
-    pub fn pending(&self, filter: &Filter, from: u64, last_per_subject: bool) -> u64 {
+    /// How many messages in `filter` are at or above `from`; with `last_per_subject` only the last one of each subject counts. Costs as
+    /// [`SubjectIndex::next`].
+    pub fn pending(
+        &self,
+        filter: &Filter,
+        from: u64,
+        last_per_subject: bool,
+        budget: u64,
+    ) -> Answer<u64> {
         let mut count = 0u64;
-        self.visit(filter, |_, sequences| {
+        let walked = self.look(filter, budget, |_, sequences| {
             let waiting = if last_per_subject {
-                u64::from(sequences.state().last_sequence >= from)
+                u64::from(sequences.next(from).is_some())
             } else {
                 sequences.count_from(from)
             };
             count = count.saturating_add(waiting);
             ControlFlow::Continue(())
         });
-        count
+        answer(walked, count)
     }
 
     /// Sequences of the last message of each subject in `filter` at or below `up_to`, ascending; `None` when there are more than `most`.
