@@ -44,6 +44,13 @@ impl Expiry {
         self.deadlines.first().copied()
     }
 
+    /// Messages whose TTL has ended by `now`, in the order in which they end.
+    pub fn ended(&self, now: Timestamp) -> impl Iterator<Item = u64> {
+        self.deadlines
+            .range(..=(now, u64::MAX))
+            .map(|&(_, sequence)| sequence)
+    }
+
     /// Whether this message never expires.
     pub fn is_never(&self, sequence: u64) -> bool {
         !self.never.is_empty() && self.never.contains(sequence)

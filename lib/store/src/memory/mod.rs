@@ -95,23 +95,25 @@ impl MemoryStore {
         {}
     }
 
-    /// The message that `max_age` takes next: the first one, those that never expire left out.
-    fn oldest(&self) -> Option<(u64, Timestamp)> {
+    /// What `max_age` takes, in that order: everything but what never expires.
+    fn ageing(&self) -> impl Iterator<Item = (u64, Timestamp)> {
         let mut from = self.age_from;
-        loop {
-            let (sequence, record) = self.chunks.from(from).next()?;
-            let may = self.expiry.may_age(sequence);
-            if may == sequence {
-                return Some((sequence, record.time));
+        std::iter::from_fn(move || {
+            loop {
+                let (sequence, record) = self.chunks.from(from).next()?;
+                from = self.expiry.may_age(sequence);
+                if from == sequence {
+                    from = sequence.saturating_add(1);
+                    return Some((sequence, record.time));
+                }
             }
-            from = may;
-        }
+        })
     }
 
     /// The message that has expired by `now` and goes first: by age, then by its own TTL.
-    fn expired(&mut self, now: Timestamp) -> Option<u64> {
+    fn next_expired(&mut self, now: Timestamp) -> Option<u64> {
         if let Some(max_age) = self.limits.max_age {
-            let oldest = self.oldest();
+            let oldest = self.ageing().next();
             self.age_from = oldest.map_or_else(|| self.after_last(), |(sequence, _)| sequence);
             if let Some((sequence, time)) = oldest
                 && time.plus(max_age) <= now
@@ -271,7 +273,7 @@ impl StreamStore for MemoryStore {
         removed: &mut Removals,
     ) -> Result<(), StoreError> {
         for _ in 0..most {
-            let Some(sequence) = self.expired(now) else {
+            let Some(sequence) = self.next_expired(now) else {
                 break;
             };
             self.take(sequence, RemovedWhy::Age, removed);
@@ -280,30 +282,31 @@ impl StreamStore for MemoryStore {
     }
 
     fn expired(&self, now: Timestamp, most: usize) -> Result<Vec<u64>, StoreError> {
-        let ageing = self.messages.iter().filter(|(_, s)| s.ttl != Ttl::Never);
-        let is_old = |time: Timestamp| {
-            let max_age = self.limits.max_age;
-            max_age.is_some_and(|max_age| time.plus(max_age) <= now)
-        };
-        let by_age: BTreeSet<u64> = ageing
-            .take_while(|(_, stored)| is_old(stored.message.time))
-            .map(|(&sequence, _)| sequence)
-            .take(most)
-            .collect();
-        let by_ttl = self
-            .deadlines
-            .iter()
-            .take_while(|(deadline, _)| *deadline <= now)
-            .map(|&(_, sequence)| sequence)
-            .filter(|sequence| !by_age.contains(sequence));
-        Ok(by_age.iter().copied().chain(by_ttl).take(most).collect())
+        let mut found = Vec::new();
+        if let Some(max_age) = self.limits.max_age {
+            let old = self
+                .ageing()
+                .take_while(|&(_, time)| time.plus(max_age) <= now)
+                .take(most);
+            found.extend(old.map(|(sequence, _)| sequence));
+        }
+        let by_age = found.len();
+        for sequence in self.expiry.ended(now) {
+            if found.len() >= most {
+                break;
+            }
+            if found[..by_age].binary_search(&sequence).is_err() {
+                found.push(sequence);
+            }
+        }
+        Ok(found)
     }
 
     fn next_expiry(&self) -> Option<Timestamp> {
         let by_age = self
             .limits
             .max_age
-            .and_then(|max_age| Some(self.oldest()?.1.plus(max_age)));
+            .and_then(|max_age| Some(self.ageing().next()?.1.plus(max_age)));
         let by_ttl = self.expiry.first().map(|(deadline, _)| deadline);
         match (by_age, by_ttl) {
             (Some(a), Some(b)) => Some(a.min(b)),

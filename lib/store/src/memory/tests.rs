@@ -190,7 +190,7 @@ fn a_sequence_is_never_given_twice() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::test_runner::Config { cases: 400, ..Default::default() })]
+    #![proptest_config(proptest::test_runner::Config { cases: proptest::test_runner::Config::default().cases.max(300), ..Default::default() })]
 
     #[test]
     fn does_whatever_the_model_does(operations in model::operations(1..60)) {
