@@ -105,6 +105,15 @@ fn documents_come_out_as_the_reference_server_writes_them() {
     observed.documents::<RestoreCreate>(RestoreCreate::TYPE);
     observed.documents::<RestoreComplete>(RestoreComplete::TYPE);
     observed.documents::<BatchAbandoned>(BatchAbandoned::TYPE);
+    for (kind, texts) in &observed.by_type {
+        for text in texts.as_array().expect("a list") {
+            let text = text.as_str().expect("a text").as_bytes();
+            if kind.contains("advisory") || kind.contains("metric") {
+                let event = Event::parse(text).expect(kind);
+                assert!(!matches!(event, Event::Other(_)), "{kind}");
+            }
+        }
+    }
     let unseen: Vec<_> = observed
         .by_type
         .keys()

@@ -44,7 +44,37 @@ macro_rules! events {
                 }
             }
         }
-    )*};
+    )*
+
+        /// Any event, told apart by its type.
+        #[derive(Debug, Clone, PartialEq)]
+        #[non_exhaustive]
+        pub enum Event {
+            $($(#[$doc])* $name(Box<$name>),)*
+            /// Of a type that is not known here.
+            Other(serde_json::Value),
+        }
+
+        impl Event {
+            /// Reads what came on a subject of events.
+            ///
+            /// # Errors
+            /// When it is no event, or not of the shape that its type has.
+            pub fn parse(json: &[u8]) -> serde_json::Result<Self> {
+                let head: EventHead = serde_json::from_slice(json)?;
+                match head.event_type.as_str() {
+                    $($name::TYPE => Ok(Self::$name(serde_json::from_slice(json)?)),)*
+                    _ => Ok(Self::Other(serde_json::from_slice(json)?)),
+                }
+            }
+        }
+    };
+}
+
+#[derive(Deserialize)]
+struct EventHead {
+    #[serde(rename = "type")]
+    event_type: String,
 }
 
 /// What was done to a stream or consumer.

@@ -66,7 +66,7 @@ impl StreamConfigRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StreamCreateResponse {
     pub info: StreamInfo,
-    /// False when an equal stream was there already.
+    /// The request was a create. A reference server says so too when an equal stream was there already.
     pub did_create: bool,
 }
 

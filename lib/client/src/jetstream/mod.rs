@@ -3,7 +3,7 @@
 //! What lives here: the handle ([`JetStream`]) with every request of the API, publishing one by one ([`JetStream::publish`]),
 //! with a window ([`Publisher`]) and in batches ([`AtomicBatch`], [`FastBatch`]), reading by pull ([`PullConsumer`]), push
 //! ([`PushConsumer`]) and in order ([`OrderedConsumer`]), key-value buckets ([`kv`]), object stores ([`object`]), counters
-//! ([`Counter`]), schedules ([`Schedule`]), backups ([`snapshot`]). The documents are those of [`nats_api::jetstream`].
+//! ([`Counter`]), schedules ([`Schedule`]), backups ([`snapshot`]), advisories ([`JetStreamEvents`]). The documents are those of [`nats_api::jetstream`].
 //!
 //! Who may call: programs. What never happens here: a default that the server should choose; a retry that could do
 //! something twice. Locks: each publisher has one (`publisher`), never held across `.await`.
@@ -35,6 +35,7 @@
 //!
 //! Where to start reading: `context`, then `streams`, `consumers`, `publish`, `pull`.
 
+mod advisories;
 mod batch;
 mod consumers;
 mod context;
@@ -58,6 +59,7 @@ mod streams;
 pub use nats_api::errors::{ApiError, Entry as ErrorEntry, code};
 pub use nats_api::jetstream::*;
 
+pub use advisories::JetStreamEvents;
 pub use batch::AtomicBatch;
 pub use consumers::ConsumerList;
 pub use context::{ApiTrace, JetStream};

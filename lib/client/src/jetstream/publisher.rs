@@ -180,7 +180,7 @@ impl Publisher {
         payload: impl AsRef<[u8]>,
         options: &PublishOptions,
     ) -> Result<AckFuture, JetStreamError> {
-        let block = HeaderBlock::new(options.headers()?).to_vec();
+        let block = HeaderBlock::new(options.headers()?);
         self.send(subject, Some(&block), payload.as_ref()).await
     }
 

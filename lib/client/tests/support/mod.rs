@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each suite uses a part")]
 
 pub mod fake;
+pub mod jetstream;
 pub mod real;
 
 use std::time::Duration;

@@ -20,9 +20,23 @@ impl RealServer {
 
     /// The same on a port that the test knows.
     pub fn start_on(port: &str, config: &str) -> Option<Self> {
-        let binary = binary()?;
+        Self::launch(&binary()?, port, config, false)
+    }
+
+    /// This binary, with or without JetStream.
+    pub fn start_binary(binary: &Path, config: &str, jetstream: bool) -> Option<Self> {
+        Self::launch(binary, "-1", config, jetstream)
+    }
+
+    fn launch(binary: &Path, port: &str, config: &str, jetstream: bool) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder for the server");
         let mut command = Command::new(binary);
+        if jetstream {
+            command
+                .arg("-js")
+                .arg("-sd")
+                .arg(folder.path().join("store"));
+        }
         command
             .args(["-a", "127.0.0.1", "-p", port, "--ports_file_dir"])
             .arg(folder.path())
@@ -88,7 +102,7 @@ impl RealServer {
 }
 
 /// Written past the capture of the test harness.
-fn say(line: &str) {
+pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", line.trim_end());
 }
 

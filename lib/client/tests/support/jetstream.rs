@@ -1,0 +1,76 @@
+//! A server with JetStream for tests: the one choice of which binary that is.
+//!
+//! It is the server that `NATS_SERVER_BIN` names, if that one has JetStream (its INFO says so). Until ours has, suites run
+//! against the reference server that `NATS_REFERENCE_BIN` names; one line says so.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use nats_client::jetstream::JetStream;
+use nats_client::{Client, Options};
+
+use super::real::{RealServer, binary, say};
+
+/// A server with an empty store, and a client of it.
+pub struct JetStreamServer {
+    pub server: RealServer,
+    pub client: Client,
+    pub js: JetStream,
+}
+
+impl JetStreamServer {
+    /// `None`, with a line that says so, when there is no server with JetStream.
+    pub async fn start() -> Option<Self> {
+        Self::start_with("").await
+    }
+
+    /// With this configuration text besides the store.
+    pub async fn start_with(config: &str) -> Option<Self> {
+        let server = RealServer::start_binary(&jetstream_binary().await?, config, true)?;
+        let client = Options::new().connect(server.url()).await.expect("connect");
+        let js = client.jetstream();
+        Some(Self { server, client, js })
+    }
+}
+
+async fn jetstream_binary() -> Option<PathBuf> {
+    static CHOSEN: OnceLock<Option<PathBuf>> = OnceLock::new();
+    if let Some(chosen) = CHOSEN.get() {
+        return chosen.clone();
+    }
+    let chosen = choose().await;
+    CHOSEN.get_or_init(|| chosen).clone()
+}
+
+async fn choose() -> Option<PathBuf> {
+    let named = binary()?;
+    if has_jetstream(&named).await {
+        return Some(named);
+    }
+    match std::env::var_os("NATS_REFERENCE_BIN") {
+        Some(reference) => {
+            say(
+                "NOT FOR THIS SERVER: it has no JetStream yet; the suite runs against NATS_REFERENCE_BIN",
+            );
+            Some(reference.into())
+        }
+        None => {
+            assert!(
+                std::env::var_os("NATS_REQUIRE_ALL").is_none_or(|v| v != "1"),
+                "NATS_REQUIRE_ALL=1 and no server with JetStream"
+            );
+            say(
+                "SKIPPED: tests with JetStream (NATS_SERVER_BIN has none, NATS_REFERENCE_BIN is not set)",
+            );
+            None
+        }
+    }
+}
+
+async fn has_jetstream(binary: &std::path::Path) -> bool {
+    let Some(server) = RealServer::start_binary(binary, "", true) else {
+        return false;
+    };
+    let client = Options::new().connect(server.url()).await.expect("connect");
+    client.server_info().jetstream
+}
