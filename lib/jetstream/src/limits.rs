@@ -52,3 +52,5 @@ pub const STREAM_PUMP_MAX: usize = 2048;
 pub const CONSUMER_TIMERS_STEP: usize = 1024;
 /// Messages that one tick looks at to see whether anybody is left who wants them.
 pub const SWEEP_STEP: usize = 2048;
+/// Bytes that the atomic batches of one stream keep aside together.
+pub const BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;

@@ -18,6 +18,7 @@
 )]
 
 mod advise;
+mod batches;
 mod consumers;
 mod dedupe;
 mod direct;
@@ -50,6 +51,7 @@ pub use environment::{BatchLimits, Environment};
 pub use publish::Outcome;
 pub use quota::{BatchKind, Quota, Unlimited};
 
+use batches::Batches;
 use consumers::Consumers;
 use retention::Sweeps;
 use rules::Rules;
@@ -67,6 +69,7 @@ pub struct Stream {
     /// The id of the message that was stored last, empty when it had none.
     last_message_id: Vec<u8>,
     schedules: Schedules,
+    batches: Batches,
     consumers: Consumers,
     sweeps: Sweeps,
     /// When a sequence was given last to a message that nobody wanted.
@@ -127,6 +130,7 @@ impl Stream {
             dedupe: Dedupe::new(window),
             last_message_id: Vec::new(),
             schedules: Schedules::default(),
+            batches: Batches::default(),
             consumers: Consumers::default(),
             sweeps: Sweeps::default(),
             skipped: Timestamp::default(),

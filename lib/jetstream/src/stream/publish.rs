@@ -5,9 +5,10 @@ use nats_proto::header::block;
 use nats_store::{NewMessage, Purge, StoreError};
 
 use super::Stream;
+use super::batches::{Batched, fast};
 use crate::context::Context;
 use crate::effects::{Effects, Kind};
-use crate::publish::headers::REQUEST_INFO;
+use crate::publish::headers::{REQUEST_INFO, given};
 use crate::publish::{
     Accepted, AckTail, Candidate, Inbound, Origin, PublishHeaders, Refusal, Rollup, Staged, View,
     check, store_failed,
@@ -22,6 +23,8 @@ pub enum Outcome {
     NotWanted(u64),
     /// It was stored before, under this sequence.
     Duplicate(u64),
+    /// It was taken into a batch; or it was only a word about one.
+    Staged,
     Refused(ApiError),
     /// The store failed.
     Failed(StoreError),
@@ -35,26 +38,44 @@ impl Stream {
         message: &Inbound<'_>,
         out: &mut Effects,
     ) -> Outcome {
-        if message.reply.ends_with(b".$FI") {
-            let error = ApiError::BATCH_PUBLISH_DISABLED.error();
-            return self.refuse(error.into(), message.reply, out);
-        }
-        if message.headers.is_empty() {
+        if message.headers.is_empty() && !fast::is_fast(message.reply) {
             let found = PublishHeaders::default();
             return self.publish_one(cx, message, &[], &found, out);
         }
         let headers = block::without_status(message.headers);
         let found = PublishHeaders::scan(&headers);
-        if crate::publish::headers::given(found.batch_id).is_some() {
-            let error = ApiError::ATOMIC_PUBLISH_DISABLED.error();
-            return self.refuse(error.into(), message.reply, out);
-        }
+        let op = fast::operation(message.reply, &found);
         if found.request_info.is_none() {
-            return self.publish_one(cx, message, &headers, &found, out);
+            return self.sort(cx, message, &headers, &found, op, out);
         }
         let headers = block::remove_all(&headers, REQUEST_INFO.as_bytes());
         let found = PublishHeaders::scan(&headers);
-        self.publish_one(cx, message, &headers, &found, out)
+        self.sort(cx, message, &headers, &found, op, out)
+    }
+
+    /// A message goes its way: into a batch, or alone.
+    #[expect(clippy::option_option, reason = "no batch, a wrong one, a right one")]
+    fn sort(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &Inbound<'_>,
+        headers: &[u8],
+        found: &PublishHeaders<'_>,
+        op: Option<Option<fast::Op>>,
+        out: &mut Effects,
+    ) -> Outcome {
+        let batched = Batched {
+            message,
+            headers,
+            found,
+        };
+        if let Some(op) = op {
+            return self.publish_fast(cx, op.as_ref(), batched, out);
+        }
+        match given(found.batch_id) {
+            Some(id) => self.publish_atomic(cx, id, batched, out),
+            None => self.publish_one(cx, message, headers, found, out),
+        }
     }
 
     /// A message that is no part of a batch.
@@ -258,7 +279,7 @@ impl Stream {
         !self.rules.needs_interest || self.consumers.want(subject)
     }
 
-    fn refuse(&self, refusal: Refusal, reply: &[u8], out: &mut Effects) -> Outcome {
+    pub(super) fn refuse(&self, refusal: Refusal, reply: &[u8], out: &mut Effects) -> Outcome {
         match refusal {
             Refusal::Duplicate(sequence) => {
                 self.acknowledge(sequence, AckTail::Duplicate, reply, out);

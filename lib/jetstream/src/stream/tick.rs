@@ -10,6 +10,7 @@ impl Stream {
     /// Does what is due. What a store that fails keeps it from doing is due again with the next call.
     pub fn tick(&mut self, cx: &mut Context<'_>, out: &mut Effects) {
         self.dedupe.forget(cx.now);
+        self.time_out_batches(cx, out);
         // A store that fails says so in `fault` and in the answers to publishers.
         let _ = self
             .expire(cx, out)
@@ -28,6 +29,7 @@ impl Stream {
             self.store.next_expiry(),
             self.schedules.deadline(),
             self.consumers.deadline(),
+            self.batches.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }

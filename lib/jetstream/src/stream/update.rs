@@ -31,6 +31,7 @@ impl Stream {
         self.dedupe
             .set_window(u64::try_from(config.duplicate_window.0).unwrap_or(0));
         self.config = config;
+        self.end_forbidden_batches();
         let bytes = self.store.state().bytes;
         self.store
             .set_limits(store_limits(&self.config), &mut self.removals)

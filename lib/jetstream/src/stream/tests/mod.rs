@@ -1,5 +1,6 @@
 //! Streams with consumers, in memory and on a clock of their own.
 
+mod batches;
 mod consumers;
 mod retention;
 
