@@ -8,6 +8,24 @@ pub const DESCRIPTION_LEN_MAX: usize = 4 * 1024;
 pub const METADATA_LEN_MAX: usize = 128 * 1024;
 /// Most replicas of a stream.
 pub const REPLICAS_MAX: i64 = 5;
+/// How long an acknowledgement may take when nobody says, nanoseconds.
+pub const ACK_WAIT_DEFAULT: i64 = 30 * 1_000_000_000;
+/// Unacknowledged messages of a consumer when nobody says.
+pub const MAX_ACK_PENDING_DEFAULT: i64 = 1000;
+/// Pull requests that wait at a consumer when nobody says.
+pub const MAX_WAITING_DEFAULT: i64 = 512;
+/// How long a consumer without a durable name stays without a client when nobody says, nanoseconds.
+pub const EPHEMERAL_INACTIVE_THRESHOLD: i64 = 5 * 1_000_000_000;
+/// How long a pinned client may be silent when nobody says, nanoseconds.
+pub const PRIORITY_TIMEOUT_DEFAULT: i64 = 2 * 60 * 1_000_000_000;
+/// Shortest period of heartbeats of a push consumer, nanoseconds.
+pub const IDLE_HEARTBEAT_MIN: i64 = 100 * 1_000_000;
+/// The one period of heartbeats where flow control acknowledges, nanoseconds.
+pub const FLOW_CONTROL_ACK_HEARTBEAT: i64 = 1_000_000_000;
+/// Shortest `max_expires`, nanoseconds.
+pub const MAX_EXPIRES_MIN: i64 = 1_000_000;
+/// Longest name of a priority group, bytes.
+pub const GROUP_NAME_LEN_MAX: usize = 16;
 /// How long a message id is remembered when nobody says, nanoseconds.
 pub const DUPLICATE_WINDOW_DEFAULT: i64 = 2 * 60 * 1_000_000_000;
 /// Shortest `max_age` and `duplicate_window`, nanoseconds.

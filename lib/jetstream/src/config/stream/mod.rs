@@ -13,13 +13,15 @@ mod subjects;
 pub mod upstream_name;
 mod upstreams;
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use nats_api::errors::ApiError;
 use nats_api::jetstream::{StreamConfig, StreamConfigRequest};
 
 pub use change::update;
+
+pub use super::is_valid_name;
+use super::{invalid, pedantic_error};
 
 /// What a check asks about the account in which the stream lives.
 pub trait Surroundings {
@@ -149,19 +151,4 @@ pub fn check(
         return Err(invalid("preferred server not permitted in placement"));
     }
     Ok(config)
-}
-
-/// Whether `name` can name a stream or a consumer.
-pub fn is_valid_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains([' ', '\t', '\r', '\n', '\x0c', '.', '*', '>', '\\', '/'])
-}
-
-/// The configuration cannot be as it is (10052).
-fn invalid(why: impl Display) -> ApiError {
-    ApiError::STREAM_INVALID_CONFIG.error_with(&[("err", &why)])
-}
-
-/// A pedantic client left to the server what it wants to say itself (10157).
-fn pedantic_error(why: impl Display) -> ApiError {
-    ApiError::PEDANTIC.error_with(&[("err", &why)])
 }
