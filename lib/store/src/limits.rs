@@ -18,3 +18,19 @@ pub const CHECKPOINT_NOTE_MAX: usize = 256;
 pub const TABLE_ENTRY_BYTES: usize = 64 * 1024;
 /// How much of a file is searched at once for a place where reading can go on.
 pub const SEARCH_WINDOW: usize = 1024 * 1024;
+/// Records are gathered until a chunk is this large.
+pub const CHUNK_BYTES: usize = 64 * 1024;
+/// A chunk with one record of the largest size, and some before it.
+pub const CHUNK_PLAIN_MAX: usize = 40 * 1024 * 1024;
+/// A block takes no more records when its file is this large.
+pub const BLOCK_BYTES: u64 = 8 * 1024 * 1024;
+/// Chunks that could not be written yet, bytes; more is refused.
+pub const UNWRITTEN_MAX: usize = 64 * 1024 * 1024;
+/// The document with a stream's state: a bit or less for each message of 40 million, twice.
+pub const STATE_FILE_MAX: u64 = 256 * 1024 * 1024;
+/// Messages looked at in one answer of the subject index before it is cheaper to read the messages themselves.
+pub const SUBJECT_BUDGET: u64 = 4096;
+/// Chunks kept in memory for reading, all streams together.
+pub const CACHE_BYTES: usize = 16 * 1024 * 1024;
+/// Files of blocks kept open for reading, all streams together.
+pub const OPEN_FILES_MAX: usize = 256;

@@ -73,6 +73,9 @@ pub enum Erase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position(pub u64);
 
+/// The part of a checkpoint that waits for the disk.
+pub type Upkeep = Box<dyn FnOnce() -> Result<(), StoreError> + Send>;
+
 /// Messages by sequence, with the indexes that JetStream needs. One owner; no locks; nobody else writes.
 ///
 /// Every write takes effect at once for reads, and becomes durable when the log has committed [`StreamStore::staged`]. After an error of a
@@ -174,4 +177,14 @@ pub trait StreamStore: Send {
 
     /// Why this store takes no writes, or what of it is damaged. `None` when all is well.
     fn fault(&self) -> Option<StoreError>;
+
+    /// Begins to move what the log keeps into the store's own files, so that the log need not keep it. What is returned syncs files: it is run
+    /// on a thread that may wait, while the store goes on. `None`: nothing to do. Call it for the streams that `Catalog::laggards` names, and
+    /// for all before the end.
+    ///
+    /// # Errors
+    /// What could not be written. The log keeps it; another call tries again.
+    fn checkpoint(&mut self) -> Result<Option<Upkeep>, StoreError> {
+        Ok(None)
+    }
 }

@@ -83,6 +83,15 @@ impl Key {
         self.cipher
     }
 
+    /// The same secret, used with another cipher.
+    #[must_use]
+    pub fn with_cipher(&self, cipher: Option<Cipher>) -> Self {
+        Self {
+            cipher: cipher.unwrap_or(self.cipher),
+            secret: Arc::clone(&self.secret),
+        }
+    }
+
     pub(crate) fn secret(&self) -> &[u8] {
         &self.secret
     }

@@ -121,6 +121,25 @@ pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Overwrites a whole file with zeros, durably. Nothing when it is not there.
+pub fn overwrite(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    if !disk.exists(path)? {
+        return Ok(());
+    }
+    let file = disk.open(path)?;
+    let size = file.size()?;
+    let zeros = vec![0; 1024 * 1024];
+    let mut at = 0;
+    while at < size {
+        let len = usize::try_from(size.saturating_sub(at))
+            .unwrap_or(usize::MAX)
+            .min(zeros.len());
+        file.write_at(zeros.get(..len).unwrap_or_default(), at)?;
+        at = at.saturating_add(len as u64);
+    }
+    file.sync()
+}
+
 /// Makes every missing directory down to `path`, each name durable.
 pub fn create_dirs(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     if disk.exists(path)? {

@@ -36,7 +36,7 @@ pub use groups::Checkpoint;
 pub use recover::{Cut, LogDamage, LogFindings, Missing};
 
 use crate::crypt::Key;
-use crate::disk::Disk;
+use crate::disk::{Disk, overwrite};
 use crate::error::StoreError;
 use crate::limits::{ENTRY_MAX, LOG_HELD_BYTES, SEGMENT_BYTES, SPARE_BUFFER_MAX, STAGED_MAX};
 use crate::store::Position;
@@ -94,6 +94,8 @@ pub struct Log {
     /// End of what the promise holds for.
     durable: AtomicU64,
     staged: AtomicU64,
+    /// Segments that begin before this position hold something that was erased.
+    scrub: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -141,6 +143,7 @@ impl Log {
             staged_more: Condvar::new(),
             durable: AtomicU64::new(end),
             staged: AtomicU64::new(end),
+            scrub: AtomicU64::new(0),
         };
         Ok((log, recovered.findings))
     }
@@ -388,9 +391,18 @@ impl Log {
         self.writer.lock().bytes()
     }
 
-    /// When more log is held than the settings want: the groups that hold the older half of it, which should make a checkpoint.
+    /// Something staged before this was erased: its segments shall go soon, overwritten.
+    pub fn scrub(&self, upto: Position) {
+        self.scrub.fetch_max(upto.0, Ordering::AcqRel);
+    }
+
+    /// When more log is held than the settings want, or something in it was erased: the groups that hold the older half of it, which should make a checkpoint.
     pub fn laggards(&self) -> Vec<GroupId> {
         let writer = self.writer.lock();
+        let scrub = self.scrub.load(Ordering::Acquire);
+        if scrub > 0 {
+            return self.staging.lock().groups.needing_before(scrub);
+        }
         if writer.bytes() <= self.settings.held_bytes {
             return Vec::new();
         }
@@ -416,11 +428,20 @@ impl Log {
                 .unwrap_or(u64::MAX)
                 .min(self.durable().0)
         };
+        let scrub = self.scrub.load(Ordering::Acquire);
+        if scrub > 0 && needed >= scrub {
+            // The segment that is written goes too, as soon as there is another one.
+            writer.give_up_segment();
+        }
         let taken = writer.take_before(needed);
         let dir = writer.dir().to_path_buf();
         drop(writer);
         for segment in &taken {
             // The oldest first, and one after the other, so that a crash in between leaves a log without a hole.
+            if scrub > 0 {
+                overwrite(&*self.disk, &segment.path)
+                    .map_err(|e| StoreError::io("overwriting", &segment.path, &e))?;
+            }
             self.disk
                 .remove(&segment.path)
                 .map_err(|e| StoreError::io("removing", &segment.path, &e))?;
@@ -429,6 +450,11 @@ impl Log {
                 .map_err(|e| StoreError::io("syncing", &dir, &e))?;
         }
         if let Some(last) = taken.last() {
+            if last.end >= scrub {
+                let _ = self
+                    .scrub
+                    .compare_exchange(scrub, 0, Ordering::AcqRel, Ordering::Relaxed);
+            }
             self.staging.lock().groups.drop_forgotten(last.end);
         }
         Ok(taken.len())

@@ -1,0 +1,371 @@
+//! The file stream against the model, crashes, rot and full disks.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::crypt::{Cipher, Key};
+use crate::disk::sim::{Op, Survives, Trouble};
+use crate::disk::{Disk, SimDisk};
+use crate::log::{GroupId, Log, LogSettings};
+use crate::message::Ttl;
+use crate::model;
+
+const GROUP: GroupId = GroupId(0x1234_5678_9abc);
+
+fn fresh() -> SimDisk {
+    let disk = SimDisk::new();
+    for dir in ["/log", "/s"] {
+        disk.create_dir(Path::new(dir)).unwrap();
+    }
+    disk.sync_dir(Path::new("/")).unwrap();
+    disk
+}
+
+/// Small chunks and blocks, so that few messages make many.
+fn settings() -> FileSettings {
+    FileSettings {
+        chunk_bytes: 512,
+        block_bytes: 2048,
+        ..FileSettings::default()
+    }
+}
+
+fn surroundings(disk: &SimDisk) -> Surroundings {
+    let log = LogSettings {
+        segment_bytes: 8192,
+        ..LogSettings::default()
+    };
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (log, findings) = Log::open(Arc::clone(&disk), Path::new("/log"), log).unwrap();
+    assert_eq!((findings.damage, findings.missing), (vec![], vec![]));
+    Surroundings {
+        disk,
+        log: Arc::new(log),
+        cache: Arc::new(Cache::new(4096, 4)),
+    }
+}
+
+fn open_with(
+    disk: &SimDisk,
+    settings: FileSettings,
+    limits: Limits,
+) -> (FileStream, Vec<StreamDamage>) {
+    let around = surroundings(disk);
+    let log = Arc::clone(&around.log);
+    let mut recovering =
+        Recovering::open(around, PathBuf::from("/s"), GROUP, settings, limits).unwrap();
+    log.replay(&mut |entry| recovering.replay(&entry).unwrap())
+        .unwrap();
+    recovering.finish()
+}
+
+fn open(disk: &SimDisk, limits: Limits) -> FileStream {
+    let (stream, damage) = open_with(disk, settings(), limits);
+    assert_eq!(damage, []);
+    stream
+}
+
+fn commit(stream: &FileStream) -> Result<(), StoreError> {
+    let log = &stream.around.log;
+    log.commit(log.staged()).map(|_| ())
+}
+
+fn checkpoint(stream: &mut FileStream) -> Result<(), StoreError> {
+    if let Some(upkeep) = stream.checkpoint()? {
+        upkeep()?;
+    }
+    stream.around.log.trim().map(|_| ())
+}
+
+fn message<'a>(subject: &'a str, payload: &'a [u8]) -> NewMessage<'a> {
+    NewMessage {
+        subject: subject.as_bytes(),
+        headers: b"",
+        payload,
+        time: Timestamp(1_000),
+        ttl: Ttl::Stream,
+    }
+}
+
+fn payload(sequence: u64) -> Vec<u8> {
+    format!("{sequence:=<100}").into_bytes()
+}
+
+/// Appends one after the other; as the engine does, each is committed before the next.
+fn fill(stream: &mut FileStream, sequences: std::ops::RangeInclusive<u64>) {
+    let mut removed = Removals::default();
+    for sequence in sequences {
+        let subject = format!("s.{}", sequence % 7);
+        stream
+            .append(
+                sequence,
+                &message(&subject, &payload(sequence)),
+                &mut removed,
+            )
+            .unwrap();
+        commit(stream).unwrap();
+    }
+}
+
+fn all(stream: &FileStream) -> Vec<u64> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(message) = stream.next(&Filter::ALL, from).unwrap() {
+        assert_eq!(message.payload(), payload(message.sequence));
+        found.push(message.sequence);
+        from = message.sequence + 1;
+    }
+    found
+}
+
+/// What a restart does in the test against the model, by its number.
+fn restarts(disk: &mut SimDisk, count: u64, stream: FileStream, with: &FileSettings) -> FileStream {
+    let mut stream = stream;
+    commit(&stream).unwrap();
+    if count % 3 == 0 {
+        checkpoint(&mut stream).unwrap();
+    }
+    let limits = stream.limits();
+    let survives = match count % 4 {
+        0 => Survives::All,
+        1 => Survives::Synced,
+        _ => Survives::Some { seed: count },
+    };
+    drop(stream);
+    *disk = disk.crash(survives);
+    let (stream, damage) = open_with(disk, with.clone(), limits);
+    assert_eq!(damage, []);
+    stream
+}
+
+fn compare(operations: &[model::Operation], with: FileSettings) -> Result<(), TestCaseError> {
+    let mut disk = fresh();
+    let (stream, _) = open_with(&disk, with.clone(), Limits::default());
+    let mut count = operations.len() as u64;
+    let restart = |stream: FileStream| {
+        count += 1;
+        restarts(&mut disk, count, stream, &with)
+    };
+    model::compare(stream, restart, operations)
+        .map_err(|difference| TestCaseError::fail(difference.to_string()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn does_whatever_the_model_does(operations in model::operations(1..60)) {
+        compare(&operations, settings())?;
+    }
+
+    #[test]
+    fn compressed_and_sealed_it_does_the_same(operations in model::operations(1..30)) {
+        let key = Some(Key::from_secret(Cipher::ChaCha20Poly1305, b"secret"));
+        compare(&operations, FileSettings { compress: true, key, ..settings() })?;
+    }
+}
+
+#[test]
+fn messages_come_back_from_the_log_from_blocks_and_from_both() {
+    for checkpoint_at in [0, 40, 100] {
+        let disk = fresh();
+        let mut stream = open(&disk, Limits::default());
+        for sequence in 1..=100 {
+            fill(&mut stream, sequence..=sequence);
+            if sequence == checkpoint_at {
+                checkpoint(&mut stream).unwrap();
+            }
+        }
+        assert_eq!(all(&stream).len(), 100);
+        let state = stream.state();
+        let stream = open(&disk.crash(Survives::Synced), Limits::default());
+        assert_eq!(stream.state(), state);
+        assert_eq!(all(&stream).len(), 100);
+    }
+}
+
+#[test]
+fn evictions_survive_with_the_append_that_caused_them_and_wider_limits_bring_nothing_back() {
+    let disk = fresh();
+    let narrow = Limits {
+        max_messages: Some(10),
+        ..Limits::default()
+    };
+    let mut stream = open(&disk, narrow);
+    fill(&mut stream, 1..=50);
+    let stream = open(&disk.crash(Survives::Synced), Limits::default());
+    assert_eq!(all(&stream), (41..=50).collect::<Vec<_>>());
+}
+
+#[test]
+fn blocks_without_messages_leave_the_disk() {
+    let disk = fresh();
+    let mut stream = open(&disk, Limits::default());
+    fill(&mut stream, 1..=200);
+    checkpoint(&mut stream).unwrap();
+    let blocks = |disk: &SimDisk| {
+        let files = disk.files().into_iter();
+        files.filter(|(path, _)| path.starts_with("/s")).count()
+    };
+    assert!(blocks(&disk) > 5);
+    let mut removed = Removals::default();
+    stream.purge(&Purge::default(), &mut removed).unwrap();
+    checkpoint(&mut stream).unwrap();
+    assert_eq!(blocks(&disk), 1, "the state document");
+    let stream = open(&disk.crash(Survives::Synced), Limits::default());
+    assert_eq!(stream.state().last_sequence, 200);
+    assert_eq!(stream.state().messages, 0);
+}
+
+#[test]
+fn a_flipped_bit_costs_the_message_it_hit_and_is_reported() {
+    let disk = fresh();
+    let mut stream = open(&disk, Limits::default());
+    fill(&mut stream, 1..=60);
+    checkpoint(&mut stream).unwrap();
+    let block = PathBuf::from("/s/00000001.blk");
+    let size = disk.contents(&block).unwrap().len();
+    for byte in (0..size).step_by(11) {
+        let rotten = disk.crash(Survives::All);
+        rotten.flip(&block, byte, (byte % 8) as u8);
+        let (stream, damage) = open_with(&rotten, settings(), Limits::default());
+        assert!(!damage.is_empty(), "byte {byte}");
+        assert!(stream.fault().is_some());
+        let mut errors = 0;
+        let mut good = 0;
+        for sequence in 1..=60 {
+            match stream.load(sequence) {
+                Ok(Some(message)) => {
+                    assert_eq!(message.payload(), payload(sequence));
+                    good += 1;
+                }
+                Ok(None) => panic!("byte {byte}: {sequence} is not there and nobody says why"),
+                Err(StoreError::Damaged { .. }) => errors += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert_eq!(good + errors, 60);
+        assert!(errors <= 4, "byte {byte} cost {errors} messages");
+        assert_eq!(stream.state().lost, errors);
+        // A search does not pass over what is lost.
+        if errors > 0 {
+            let stopped = (1..=60).any(|from| stream.next(&Filter::ALL, from).is_err());
+            assert!(stopped);
+        }
+    }
+}
+
+#[test]
+fn a_block_that_is_cut_missing_or_rolled_back_is_reported() {
+    let disk = fresh();
+    let mut stream = open(&disk, Limits::default());
+    fill(&mut stream, 1..=10);
+    checkpoint(&mut stream).unwrap();
+    let block = PathBuf::from("/s/00000001.blk");
+    let old = disk.contents(&block).unwrap();
+    fill(&mut stream, 11..=60);
+    checkpoint(&mut stream).unwrap();
+    let damages: [&dyn Fn(&SimDisk); 4] = [
+        &|disk| disk.damage(&block, |bytes| bytes.truncate(bytes.len() - 1)),
+        &|disk| disk.damage(&block, |bytes| bytes.truncate(600)),
+        &|disk| disk.roll_back(&block, &old, 0),
+        &|disk| disk.remove(&block).unwrap(),
+    ];
+    for (index, damage) in damages.iter().enumerate() {
+        let rotten = disk.crash(Survives::All);
+        damage(&rotten);
+        let (stream, found) = open_with(&rotten, settings(), Limits::default());
+        assert!(!found.is_empty(), "{index}");
+        let state = stream.state();
+        assert!(
+            state.lost > 0 && state.last_sequence == 60,
+            "{index}: {state:?}"
+        );
+        assert_eq!(state.messages + state.lost, 60, "{index}");
+    }
+}
+
+#[test]
+fn a_lost_state_document_loses_no_message() {
+    let disk = fresh();
+    let mut stream = open(&disk, Limits::default());
+    fill(&mut stream, 1..=60);
+    checkpoint(&mut stream).unwrap();
+    fill(&mut stream, 61..=70);
+    let rotten = disk.crash(Survives::All);
+    rotten.damage(Path::new("/s/state"), |bytes| bytes.fill(7));
+    let (stream, damage) = open_with(&rotten, settings(), Limits::default());
+    assert!(!damage.is_empty());
+    assert_eq!(all(&stream), (1..=70).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_full_disk_refuses_appends_and_loses_nothing_that_was_acknowledged() {
+    let disk = fresh();
+    let mut stream = open(&disk, Limits::default());
+    fill(&mut stream, 1..=20);
+    disk.set_capacity(Some(9_000));
+    let mut removed = Removals::default();
+    let mut acknowledged = 20;
+    loop {
+        let next = acknowledged + 1;
+        let subject = message("a", b"x");
+        let text = payload(next);
+        let new = NewMessage {
+            payload: &text,
+            ..subject
+        };
+        let done = stream
+            .append(next, &new, &mut removed)
+            .and_then(|()| commit(&stream));
+        match done {
+            Ok(()) => acknowledged = next,
+            Err(error) => {
+                assert!(matches!(error, StoreError::Full { .. }), "{error}");
+                break;
+            }
+        }
+    }
+    assert!(stream.fault().is_some());
+    disk.set_capacity(None);
+    commit(&stream).unwrap();
+    checkpoint(&mut stream).unwrap();
+    assert!(stream.fault().is_none(), "{:?}", stream.fault());
+    let last = stream.state().last_sequence;
+    fill(&mut stream, last + 1..=last + 5);
+    let stream = open(&disk.crash(Survives::Synced), Limits::default());
+    assert_eq!(all(&stream), (1..=last + 5).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_failed_sync_of_a_block_freezes_the_stream_until_it_is_opened_again() {
+    let disk = fresh();
+    let mut stream = open(&disk, Limits::default());
+    fill(&mut stream, 1..=20);
+    disk.add_trouble(Trouble {
+        op: Op::Sync,
+        path: ".blk".to_owned(),
+        times: 1,
+        kind: std::io::ErrorKind::Other,
+    });
+    assert!(checkpoint(&mut stream).is_err());
+    assert!(stream.fault().is_some());
+    let mut removed = Removals::default();
+    assert!(
+        stream
+            .append(21, &message("a", b"x"), &mut removed)
+            .is_err()
+    );
+    assert!(checkpoint(&mut stream).is_err(), "never a second sync");
+    let after = disk.crash(Survives::Synced);
+    let mut stream = open(&after, Limits::default());
+    fill(&mut stream, 21..=30);
+    checkpoint(&mut stream).unwrap();
+    assert_eq!(
+        all(&open(&after.crash(Survives::Synced), Limits::default())).len(),
+        30
+    );
+}
