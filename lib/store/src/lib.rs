@@ -14,7 +14,7 @@
 
 #![forbid(unsafe_code)]
 
-pub mod codec;
+mod codec;
 pub mod consumer;
 pub mod crypt;
 pub mod disk;

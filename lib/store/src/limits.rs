@@ -34,3 +34,9 @@ pub const SUBJECT_BUDGET: u64 = 4096;
 pub const CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// Files of blocks kept open for reading, all streams together.
 pub const OPEN_FILES_MAX: usize = 256;
+/// Messages that are read and counted rather than more subjects looked up.
+pub const PENDING_SCAN_MAX: u64 = 16 * 1024;
+/// Bytes of a consumer's changes after which its whole state is written.
+pub const CONSUMER_CHANGES_MAX: usize = 256 * 1024;
+/// The document with an asset's configuration, at most.
+pub const META_FILE_MAX: u64 = 32 * 1024 * 1024;

@@ -52,6 +52,15 @@ pub struct BlockRow {
 }
 
 impl StateDocument {
+    /// What a stream has before its first checkpoint.
+    pub fn young() -> Self {
+        Self {
+            first: 1,
+            next_block: 1,
+            ..Self::default()
+        }
+    }
+
     /// The file's content: the document twice, so that one damaged copy does not matter.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();

@@ -146,7 +146,7 @@ impl StreamStore for FileStream {
         from: u64,
         last_per_subject: bool,
     ) -> Result<Pending, StoreError> {
-        Ok(self.count_pending(filter, from, last_per_subject))
+        self.count_pending(filter, from, last_per_subject)
     }
 
     fn sequence_at(&self, time: Timestamp) -> Result<u64, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::stream::{FileStream, damaged};
 use crate::error::StoreError;
-use crate::limits::SUBJECT_BUDGET;
+use crate::limits::{PENDING_SCAN_MAX, SUBJECT_BUDGET};
 use crate::message::{Message, Timestamp};
 use crate::state::{Pending, StreamState};
 use crate::store::Filter;
@@ -114,7 +114,7 @@ impl FileStream {
         filter: &Filter,
         from: u64,
         last_per_subject: bool,
-    ) -> Pending {
+    ) -> Result<Pending, StoreError> {
         let contents = &self.contents;
         let messages = if filter.is_all() && !last_per_subject {
             let from = from.max(contents.first);
@@ -125,12 +125,37 @@ impl FileStream {
                 span.saturating_sub(contents.missing.count_from(from))
             }
         } else {
-            contents.subjects.pending(filter, from, last_per_subject)
+            self.count_filtered(filter, from, last_per_subject)?
         };
-        Pending {
+        Ok(Pending {
             messages,
             through: contents.last,
+        })
+    }
+
+    /// From the index; from the messages themselves when those are fewer than the subjects to look at.
+    fn count_filtered(
+        &self,
+        filter: &Filter,
+        from: u64,
+        last_per_subject: bool,
+    ) -> Result<u64, StoreError> {
+        let waiting = self.contents.last.saturating_add(1).saturating_sub(from);
+        let few = waiting < PENDING_SCAN_MAX && !last_per_subject;
+        let budget = if few { SUBJECT_BUDGET } else { u64::MAX };
+        let subjects = &self.contents.subjects;
+        if let Answer::Exactly(count) = subjects.pending(filter, from, last_per_subject, budget) {
+            return Ok(count);
         }
+        let mut count = 0_u64;
+        let mut at = from;
+        while let Some(next) = self.contents.next(at) {
+            if filter.matches(self.fetch(next)?.subject()) {
+                count = count.saturating_add(1);
+            }
+            at = next.saturating_add(1);
+        }
+        Ok(count)
     }
 
     pub(super) fn first_not_older(&self, time: Timestamp) -> Result<u64, StoreError> {

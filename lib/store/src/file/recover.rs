@@ -79,9 +79,17 @@ impl Recovering {
         }
         match document {
             Some(document) if trusted || known == 0 => this.read_blocks(&document, &numbers)?,
+            // Never checkpointed: everything is in the log, and files of blocks are what a crash left of it.
+            None if this.is_young() => this.read_blocks(&StateDocument::young(), &numbers)?,
             other => this.rebuild(other, &numbers)?,
         }
         Ok(this)
+    }
+
+    /// Without any damage so far, and with entries in the log.
+    fn is_young(&self) -> bool {
+        let log = &self.stream.around.log;
+        self.damage.is_empty() && log.count(self.stream.group) > 0
     }
 
     fn note(&mut self, file: &Path, what: impl Into<String>) {

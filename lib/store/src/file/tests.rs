@@ -125,7 +125,7 @@ fn all(stream: &FileStream) -> Vec<u64> {
 fn restarts(disk: &mut SimDisk, count: u64, stream: FileStream, with: &FileSettings) -> FileStream {
     let mut stream = stream;
     commit(&stream).unwrap();
-    if count % 3 == 0 {
+    if count.is_multiple_of(3) {
         checkpoint(&mut stream).unwrap();
     }
     let limits = stream.limits();

@@ -203,8 +203,8 @@ impl FileStream {
             }
         }
         let by_age = gone.len();
-        for (deadline, sequence) in self.contents.expiry.until(now) {
-            if gone.len() >= most || deadline > now {
+        for sequence in self.contents.expiry.ended(now) {
+            if gone.len() >= most {
                 break;
             }
             let aged = gone.get(..by_age).unwrap_or_default();
