@@ -399,6 +399,11 @@ impl Recovering {
         }
     }
 
+    /// The end of the log as far as this stream knows.
+    pub fn position(&self) -> u64 {
+        self.stream.staged.0
+    }
+
     /// Entries of this stream are known to be missing in the log.
     pub fn entries_are_missing(&mut self) {
         self.entries_lost = true;

@@ -96,6 +96,8 @@ pub struct Log {
     staged: AtomicU64,
     /// Segments that begin before this position hold something that was erased.
     scrub: AtomicU64,
+    /// Groups that need the log before this were named as laggards.
+    lag_border: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -144,6 +146,7 @@ impl Log {
             durable: AtomicU64::new(end),
             staged: AtomicU64::new(end),
             scrub: AtomicU64::new(0),
+            lag_border: AtomicU64::new(0),
         };
         Ok((log, recovered.findings))
     }
@@ -386,6 +389,31 @@ impl Log {
         staging.groups.entry(group).needed_from = None;
     }
 
+    /// Whether [`Log::laggards`] would name this group.
+    pub fn is_laggard(&self, group: GroupId) -> bool {
+        let needed = match self.staging.lock().groups.get(group) {
+            Some(known) => known.needed_from,
+            None => None,
+        };
+        needed.is_some_and(|from| from < self.lag_border.load(Ordering::Relaxed))
+    }
+
+    /// Bytes that an entry of this length takes in positions.
+    pub fn entry_size(&self, length: usize) -> u64 {
+        (length as u64).saturating_add(ENTRY_HEADER as u64)
+    }
+
+    /// Positions up to `end` are left out, because somebody has used them: after a crash that lost the log's tail and not the files that
+    /// were behind it. Before anything is staged.
+    pub fn leave_out_to(&self, end: u64) {
+        let mut staging = self.staging.lock();
+        if end > staging.batch.end() && staging.batch.entries == 0 {
+            staging.batch = Batch::begin(end, Vec::new(), Vec::new());
+            self.staged.store(end, Ordering::Release);
+            self.durable.store(end, Ordering::Release);
+        }
+    }
+
     /// Bytes of log on disk.
     pub fn held_bytes(&self) -> u64 {
         self.writer.lock().bytes()
@@ -398,21 +426,25 @@ impl Log {
 
     /// When more log is held than the settings want, or something in it was erased: the groups that hold the older half of it, which should make a checkpoint.
     pub fn laggards(&self) -> Vec<GroupId> {
-        let writer = self.writer.lock();
-        let scrub = self.scrub.load(Ordering::Acquire);
-        if scrub > 0 {
-            return self.staging.lock().groups.needing_before(scrub);
-        }
-        if writer.bytes() <= self.settings.held_bytes {
+        let border = self.border();
+        self.lag_border.store(border, Ordering::Relaxed);
+        if border == 0 {
             return Vec::new();
+        }
+        self.staging.lock().groups.needing_before(border)
+    }
+
+    /// The log before this position should be given up. Zero: nothing.
+    fn border(&self) -> u64 {
+        let scrub = self.scrub.load(Ordering::Acquire);
+        let writer = self.writer.lock();
+        if writer.bytes() <= self.settings.held_bytes {
+            return scrub;
         }
         let segments = writer.segments();
         let middle = segments.len() / 2;
-        let Some(before) = segments.get(middle.saturating_sub(1)).map(|s| s.end) else {
-            return Vec::new();
-        };
-        let staging = self.staging.lock();
-        staging.groups.needing_before(before)
+        let older = segments.get(middle.saturating_sub(1)).map_or(0, |s| s.end);
+        older.max(scrub)
     }
 
     /// Removes the segments that nobody needs; how many. Blocks for a commit and the removals.

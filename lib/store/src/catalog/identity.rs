@@ -1,0 +1,103 @@
+//! Who a data directory is, and whether its last process left it in order.
+
+use std::path::Path;
+
+use super::CatalogError;
+use super::names::Incarnation;
+use crate::codec::{Reader, crc, put_bytes};
+use crate::disk::{Disk, read_all, replace};
+use crate::error::StoreError;
+
+const FILE: &str = "identity";
+const MAGIC: [u8; 8] = *b"NATSIDY\x01";
+const SIZE_MAX: u64 = 64 * 1024;
+
+/// Identity of a data directory and how it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Stays the same for the life of the directory, whatever the server is called.
+    pub identity: Incarnation,
+    /// The directory is new.
+    pub fresh: bool,
+    /// The last process closed it.
+    pub clean: bool,
+    /// The machine was started anew since: without a clean end, what was not synced is gone.
+    pub rebooted: bool,
+    boot: String,
+}
+
+impl Start {
+    /// With acknowledgements before the sync: acknowledged writes may be missing.
+    pub fn is_tail_untrusted(&self) -> bool {
+        !self.fresh && !self.clean && self.rebooted
+    }
+}
+
+/// Reads or creates the identity, and marks the directory as in use. `new` is taken for a new one; `boot` names this run of the machine.
+pub fn begin(
+    disk: &dyn Disk,
+    dir: &Path,
+    new: Incarnation,
+    boot: &str,
+) -> Result<Start, CatalogError> {
+    let path = dir.join(FILE);
+    let io = |e: &std::io::Error| StoreError::io("reading", &path, e);
+    let start = if disk.exists(&path).map_err(|e| io(&e))? {
+        let file = disk.open(&path).map_err(|e| io(&e))?;
+        let bytes = read_all(&*file, SIZE_MAX).map_err(|e| io(&e))?;
+        let (identity, clean, before) =
+            decode(&bytes).ok_or_else(|| CatalogError::Damaged(path.clone()))?;
+        Start {
+            identity,
+            fresh: false,
+            clean,
+            rebooted: before != boot,
+            boot: boot.to_owned(),
+        }
+    } else {
+        Start {
+            identity: new,
+            fresh: true,
+            clean: true,
+            rebooted: false,
+            boot: boot.to_owned(),
+        }
+    };
+    write(disk, dir, &start, false)?;
+    Ok(start)
+}
+
+pub fn mark_clean(disk: &dyn Disk, dir: &Path, start: &Start) -> Result<(), CatalogError> {
+    write(disk, dir, start, true)
+}
+
+fn write(disk: &dyn Disk, dir: &Path, start: &Start, clean: bool) -> Result<(), CatalogError> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&start.identity.0);
+    bytes.push(u8::from(clean));
+    put_bytes(&mut bytes, start.boot.as_bytes());
+    let sum = crc(&bytes);
+    bytes.extend_from_slice(&sum.to_le_bytes());
+    bytes.extend_from_within(..);
+    let path = dir.join(FILE);
+    replace(disk, &path, &bytes).map_err(|e| StoreError::io("writing", &path, &e))?;
+    Ok(())
+}
+
+fn decode(bytes: &[u8]) -> Option<(Incarnation, bool, String)> {
+    let (one, other) = bytes.split_at(bytes.len() / 2);
+    [one, other].into_iter().find_map(|copy| {
+        let (body, sum) = copy.split_last_chunk::<4>()?;
+        if u32::from_le_bytes(*sum) != crc(body) {
+            return None;
+        }
+        let mut reader = Reader::new(body);
+        if reader.array::<8>()? != MAGIC {
+            return None;
+        }
+        let identity = Incarnation(reader.array()?);
+        let clean = reader.u8()? == 1;
+        let boot = String::from_utf8(reader.bytes()?.to_vec()).ok()?;
+        Some((identity, clean, boot))
+    })
+}

@@ -1,0 +1,212 @@
+//! What is kept on disk, and whose it is: streams and consumers by account and name, each with a document and an identity.
+//!
+//! **What lives here.** [`Catalog`]: opens a server's data directory, brings back what is there in parallel ([`Catalog::open`]), creates, updates
+//! and deletes. `names` and `document` have the forms; `open` the way back; `assets` the changes.
+//!
+//! ```text
+//! <dir>/lock  identity  log.key
+//!       log/<number>.log
+//!       assets/<account>/<stream>.<group>/  asset  key  state  <number>.blk
+//!                                           consumers/<consumer>.<group>
+//!       trash/        what was deleted, until it is removed
+//!       quarantine/   what could not be understood
+//! ```
+//!
+//! **Who may call.** The server's JetStream room.
+//!
+//! **What never happens here.** Nothing is deleted but by [`Catalog::delete_stream`] and [`Catalog::delete_consumer`] with the identity of what
+//! is meant. What is unknown or damaged is moved to quarantine, and said.
+//!
+//! **Locks.** One around the table of assets, held for look-ups and changes of files; none is held while streams are read.
+//!
+//! **Where to start reading.** [`Catalog::open`].
+
+mod assets;
+mod document;
+mod identity;
+mod names;
+mod open;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+pub use document::AssetDocument;
+pub use identity::Start;
+pub use names::Incarnation;
+pub use open::{Found, FoundConsumer, FoundStream, Progress, Quarantined};
+
+use crate::crypt::Key;
+use crate::disk::Disk;
+use crate::error::StoreError;
+use crate::file::Surroundings;
+use crate::limits::{CACHE_BYTES, OPEN_FILES_MAX};
+use crate::log::{GroupId, Log, Promise};
+
+/// How a server keeps its assets.
+#[derive(Debug, Clone)]
+pub struct CatalogSettings {
+    /// What an acknowledgement promises.
+    pub promise: Promise,
+    /// Everything new is sealed under this key.
+    pub key: Option<Key>,
+    /// What is sealed under this one is re-wrapped when it is opened.
+    pub previous_key: Option<Key>,
+    /// Chunks kept in memory for reading, bytes.
+    pub cache_bytes: usize,
+    /// Files kept open for reading.
+    pub open_files: usize,
+    /// Streams brought back at the same time.
+    pub threads: usize,
+    /// Bytes of log after which streams are asked for checkpoints.
+    pub log_held_bytes: u64,
+}
+
+impl Default for CatalogSettings {
+    fn default() -> Self {
+        Self {
+            promise: Promise::Synced,
+            key: None,
+            previous_key: None,
+            cache_bytes: CACHE_BYTES,
+            open_files: OPEN_FILES_MAX,
+            threads: 2,
+            log_held_bytes: crate::limits::LOG_HELD_BYTES,
+        }
+    }
+}
+
+/// How one stream's messages are kept; on record with the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamOptions {
+    /// New messages are compressed.
+    pub compress: bool,
+}
+
+impl StreamOptions {
+    fn code(self) -> u8 {
+        u8::from(self.compress)
+    }
+
+    fn from_code(code: u8) -> Self {
+        Self {
+            compress: code & 1 != 0,
+        }
+    }
+}
+
+/// Why something cannot be opened, created or deleted.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CatalogError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("another process uses {0}")]
+    InUse(PathBuf),
+    #[error("{0} is already there")]
+    Exists(String),
+    #[error("{0} is not there")]
+    Missing(String),
+    /// What is there has another identity than what was meant.
+    #[error("{name} is {found}, not {given}")]
+    OtherLife {
+        name: String,
+        given: Incarnation,
+        found: Incarnation,
+    },
+    #[error("{0} is sealed under another key than the ones configured")]
+    WrongKey(PathBuf),
+    #[error("{0} is damaged")]
+    Damaged(PathBuf),
+    #[error("the operating system gave no random numbers")]
+    NoRandomness,
+}
+
+/// A stream or consumer that has something in the log which keeps old segments alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Laggard {
+    pub account: String,
+    pub stream: String,
+    /// `None`: the stream itself.
+    pub consumer: Option<String>,
+}
+
+/// The assets of a server. Shared by reference.
+pub struct Catalog {
+    around: Surroundings,
+    dir: PathBuf,
+    settings: CatalogSettings,
+    start: Start,
+    assets: Mutex<Assets>,
+    /// Held as long as this process uses the directory.
+    _lock: Box<dyn Send + Sync>,
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog")
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Assets {
+    streams: BTreeMap<(String, String), Stream>,
+    groups: BTreeMap<GroupId, Laggard>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    dir: PathBuf,
+    document: AssetDocument,
+    consumers: BTreeMap<String, AssetDocument>,
+}
+
+impl Catalog {
+    /// The log: to commit, to wait, and to keep it short ([`Log::trim`]).
+    pub fn log(&self) -> &Arc<Log> {
+        &self.around.log
+    }
+
+    /// Identity of the directory, and how the last process left it.
+    pub fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// Free bytes on the device, as far as this process may use them.
+    pub fn free_space(&self) -> Result<u64, StoreError> {
+        self.disk()
+            .free_space(&self.dir)
+            .map_err(|e| StoreError::io("asking", &self.dir, &e))
+    }
+
+    fn disk(&self) -> &dyn Disk {
+        &*self.around.disk
+    }
+
+    /// Streams whose `StoreStream::checkpoint` and consumers whose `ConsumerStore::checkpoint` would let old log go; the most backward first.
+    /// Ask every few seconds, and call [`Log::trim`] when they are done.
+    pub fn laggards(&self) -> Vec<Laggard> {
+        let groups = self.around.log.laggards();
+        let assets = self.assets.lock();
+        groups
+            .iter()
+            .filter_map(|group| assets.groups.get(group).cloned())
+            .collect()
+    }
+
+    /// The end of this process, after the last checkpoint of every stream: commits, trims, and marks the directory as left in order.
+    pub fn close(&self) -> Result<(), CatalogError> {
+        let log = &self.around.log;
+        log.commit(log.staged())?;
+        if self.settings.promise == Promise::Written {
+            log.sync()?;
+        }
+        log.trim()?;
+        identity::mark_clean(self.disk(), &self.dir, &self.start)
+    }
+}
