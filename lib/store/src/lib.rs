@@ -2,7 +2,7 @@
 //!
 //! **What lives here.** [`message`] and [`state`] are the vocabulary; [`store`] is the one small trait through which the machines of
 //! `nats-jetstream` keep messages, whatever keeps them. [`disk`] is all that the store asks of a disk, with a twin that misbehaves;
-//! [`log`] makes durable what must be, once for everybody; [`crypt`] seals.
+//! [`file`] are streams on it, [`catalog`] is all that a data directory holds; [`log`] makes durable what must be, once for everybody; [`crypt`] seals.
 //! [`consumer`] is what a consumer must not forget.
 //!
 //! **Who may call.** The stream machines, through [`store::StreamStore`]; the server, to open and close what is on disk.
@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod catalog;
 mod codec;
 pub mod consumer;
 pub mod crypt;
@@ -31,6 +32,7 @@ pub mod state;
 pub mod store;
 pub mod subjects;
 
+pub use catalog::{Catalog, CatalogError, CatalogSettings, StreamOptions};
 pub use consumer::{
     ConsumerDelta, ConsumerState, ConsumerStore, Forgetful, Place, Unacked, UnackedSet,
 };

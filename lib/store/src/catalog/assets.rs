@@ -238,8 +238,7 @@ impl Catalog {
     }
 
     pub(super) fn make_dirs(&self, path: &Path) -> Result<(), CatalogError> {
-        create_dirs(self.disk(), path)
-            .map_err(|e| StoreError::io("creating", path, &e).into())
+        create_dirs(self.disk(), path).map_err(|e| StoreError::io("creating", path, &e).into())
     }
 
     pub(super) fn write_document(
@@ -282,11 +281,7 @@ pub fn consumer_path(stream_dir: &Path, document: &AssetDocument) -> PathBuf {
 }
 
 /// Removes what was deleted: first out of the way at once, then file by file.
-pub fn discard(
-    disk: &dyn crate::disk::Disk,
-    dir: &Path,
-    trash: &Path,
-) -> Result<(), StoreError> {
+pub fn discard(disk: &dyn crate::disk::Disk, dir: &Path, trash: &Path) -> Result<(), StoreError> {
     let fail = |doing, path: &Path, e: &std::io::Error| StoreError::io(doing, path, e);
     create_dirs(disk, trash).map_err(|e| fail("creating", trash, &e))?;
     let name = dir.file_name().unwrap_or_default();

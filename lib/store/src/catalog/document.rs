@@ -100,9 +100,7 @@ fn decode_copy(bytes: &[u8], keys: &[Key]) -> Option<Read> {
     let meta = reader.bytes()?;
     for (index, key) in keys.iter().enumerate() {
         let mut plain = meta.to_vec();
-        let sealer = key
-            .with_cipher(Some(cipher))
-            .sealer(SEAL_CONTEXT, &salt)?;
+        let sealer = key.with_cipher(Some(cipher)).sealer(SEAL_CONTEXT, &salt)?;
         if sealer.open(0, &incarnation.0, &mut plain).is_some() {
             document.meta = plain;
             let stale = index > 0 || key.cipher() != cipher;
@@ -140,7 +138,7 @@ mod tests {
         let sealed = document.encode(Some(&key)).unwrap();
         assert!(!sealed.windows(4).any(|w| w == b"name"));
         assert!(matches!(
-            AssetDocument::decode(&sealed, &[other.clone()]),
+            AssetDocument::decode(&sealed, std::slice::from_ref(&other)),
             Read::WrongKey
         ));
         assert!(

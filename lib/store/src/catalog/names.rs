@@ -37,9 +37,7 @@ pub fn file_name(name: &str) -> String {
     let mut safe = String::new();
     for byte in name.bytes() {
         let piece = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => {
-                char::from(byte).to_string()
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
             _ => format!("%{byte:02X}"),
         };
         if safe.len().saturating_add(piece.len()) > NAME_MAX {

@@ -233,9 +233,7 @@ impl Catalog {
             }
             match self.read_document(&path)? {
                 Ok(document) => {
-                    stream
-                        .consumers
-                        .insert(document.consumer.clone(), document);
+                    stream.consumers.insert(document.consumer.clone(), document);
                 }
                 Err(why) => self.quarantine(&path, &why, found)?,
             }
@@ -559,7 +557,11 @@ fn open_log(
         key,
         ..LogSettings::default()
     };
-    Ok(Log::open(Arc::clone(disk), &dir.join(LOG_DIR), log_settings)?)
+    Ok(Log::open(
+        Arc::clone(disk),
+        &dir.join(LOG_DIR),
+        log_settings,
+    )?)
 }
 
 /// The key in a key file, for reading and writing. Without an operator's key: `None`, if there is no file either.

@@ -30,6 +30,7 @@ mod reads;
 mod record;
 mod recover;
 mod stream;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod writes;

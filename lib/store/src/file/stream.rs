@@ -11,12 +11,12 @@ use parking_lot::Mutex;
 use super::blocks::{Block, Blocks, ChunkPlace, block_path};
 use super::cache::Cache;
 use super::chunk::{
-    BlockHeader, CHUNK_HEADER, Chunk, ChunkHeader, Transform, copy_message, encode_chunk,
-    new_header, plain_body,
+    BlockHeader, CHUNK_HEADER, Chunk, ChunkHeader, Transform, encode_chunk, new_header, plain_body,
 };
 use super::contents::{Contents, Known};
 use super::marks::{KIND_APPEND, KIND_MARKS, Marks};
-use super::record::{Record, put_record, read_record, record_len};
+use super::record::{put_record, record_len};
+use super::tail::{Tail, Unwritten};
 use crate::crypt::{Key, fresh_salt};
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
@@ -106,58 +106,6 @@ pub struct UpkeepState {
     pub again: bool,
     /// Blocks whose files could not be removed.
     pub left: Vec<u64>,
-}
-
-/// Records that are not a chunk yet.
-#[derive(Debug, Default)]
-pub struct Tail {
-    /// Room for the chunk's header, then records.
-    pub bytes: Vec<u8>,
-    pub offsets: Vec<u32>,
-    pub first: u64,
-    pub last: u64,
-    pub newest: Timestamp,
-}
-
-impl Tail {
-    pub fn is_empty(&self) -> bool {
-        self.offsets.is_empty()
-    }
-
-    /// Forgets everything, keeps the room.
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.offsets.clear();
-    }
-
-    pub fn record_at(&self, sequence: u64) -> Option<(usize, Record<'_>)> {
-        let index = self.offsets.partition_point(|at| {
-            self.read(*at)
-                .is_some_and(|record| record.sequence < sequence)
-        });
-        let at = *self.offsets.get(index)?;
-        let record = self.read(at)?;
-        (record.sequence == sequence).then_some((usize::try_from(at).ok()?, record))
-    }
-
-    fn read(&self, at: u32) -> Option<Record<'_>> {
-        read_record(self.bytes.get(usize::try_from(at).ok()?..)?)
-    }
-
-    pub fn message(&self, sequence: u64) -> Option<Message> {
-        let (at, _) = self.record_at(sequence)?;
-        copy_message(self.bytes.get(at..)?)
-    }
-}
-
-/// A chunk that waits for its entries to be durable, or for room on the disk.
-#[derive(Debug)]
-pub struct Unwritten {
-    pub block: u64,
-    pub at: u64,
-    pub frame: Bytes,
-    pub chunk: Chunk,
-    pub position: Position,
 }
 
 /// A message that a limit takes.
