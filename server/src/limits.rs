@@ -73,5 +73,7 @@ pub const MONITOR_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const SYSTEM_JOBS_MAX: usize = 8 * 1024;
 /// Bytes of a request to the system account; a longer one is dropped.
 pub const SYSTEM_REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// Largest request about an account's token: the largest token.
+pub const CLAIMS_REQUEST_BYTES_MAX: usize = 1 << 20;
 /// Requests into one account that wait for their answers; further ones find nobody.
 pub const PENDING_RESPONSES_MAX: usize = 262_144;

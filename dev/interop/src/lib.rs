@@ -6,7 +6,7 @@
 //!
 //! **Who may call.** The tests of this package and nobody else. Nothing here is part of a program.
 //!
-//! **What never happens here.** No code of the server under test is linked in, no fixed port is used, nothing outlives the test:
+//! **What never happens here.** No code of the server under test is linked in (tokens are made with our `nats-jwt`, which the reference then has to accept), no fixed port is used, nothing outlives the test:
 //! a server is killed by its own process id when its handle is dropped. The reference server must pass every suite as well;
 //! a suite that it fails is wrong, except where a test says why ours is deliberately better ([`binary::is_reference`]).
 //!
@@ -28,6 +28,7 @@ pub mod scenario;
 pub mod server;
 pub mod skip;
 pub mod tls;
+pub mod trust;
 pub mod wire;
 
 pub use server::{Launch, Server};

@@ -1,12 +1,16 @@
 //! Accounts: isolated spaces of subjects.
 //!
-//! Lives here: an account's interest, its settings (limits, mappings, exports, imports) and its figures. May call: `router`,
+//! Lives here: an account's interest, its settings (limits, mappings, exports, imports) and its figures; [`claims`], which turns an
+//! account's token into settings; [`resolver`], where tokens come from. May call: `router`,
 //! `conn`, `system`, `monitor`, `server`. Never happens here: delivery, I/O. Locks: the interest's own; settings are immutable
 //! snapshots that a reload swaps. Start reading at [`Account`].
 
+pub mod claims;
+pub mod resolver;
 mod streams;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -42,6 +46,10 @@ pub struct Settings {
     pub default_permissions: Option<options::Permissions>,
     pub msg_trace: Option<options::MessageTrace>,
     pub nkey: Option<String>,
+    /// The name that an account's token gives it.
+    pub name_tag: Option<Arc<str>>,
+    /// JetStream limits by tier (`R1`, `R3`, …); the empty name is the tier of everything. Empty where JetStream is off.
+    pub jetstream: BTreeMap<String, options::AccountJetStream>,
     pub mappings: Mappings,
     pub streams: Vec<StreamImport>,
 }

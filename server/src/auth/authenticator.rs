@@ -21,6 +21,10 @@ use crate::options::{Authorization, ConnectionType, GLOBAL_ACCOUNT, Options};
 #[derive(Debug)]
 pub struct Authenticator {
     required: bool,
+    /// Users come with tokens.
+    by_token: bool,
+    /// An authorization service decides about most.
+    by_callout: bool,
     users: Users,
     /// The single user or the token.
     simple: Option<Simple>,
@@ -60,8 +64,6 @@ pub enum AuthSetupError {
         "no_auth_user {0:?} is neither a user nor an nkey of the authorization block or of an account"
     )]
     NoSuchNoAuthUser(String),
-    #[error("{0} is not part of this build yet")]
-    NotBuilt(&'static str),
 }
 
 /// What a claim amounts to, a password left open.
@@ -91,15 +93,6 @@ impl Authenticator {
     /// # Errors
     /// A setting that cannot be honoured; nothing is left out silently.
     pub fn new(options: &Options) -> Result<Self, AuthSetupError> {
-        let trust = &options.trust;
-        if !trust.operators.is_empty() || !trust.trusted_keys.is_empty() {
-            return Err(AuthSetupError::NotBuilt(
-                "authentication by JWT (operator, trusted_keys)",
-            ));
-        }
-        if options.authorization.auth_callout.is_some() {
-            return Err(AuthSetupError::NotBuilt("auth_callout"));
-        }
         let users = Users::new(options)?;
         let no_auth_user = options.no_auth_user.as_deref().map(Arc::<str>::from);
         if let Some(name) = &no_auth_user
@@ -111,7 +104,10 @@ impl Authenticator {
         let simple = simple(&options.authorization);
         let only_system_users = no_auth_user.is_none() && has_only_the_system_account(options);
         Ok(Self {
-            required: users.has_names()
+            by_token: options.is_operator_mode(),
+            by_callout: options.authorization.auth_callout.is_some(),
+            required: options.is_operator_mode()
+                || users.has_names()
                 || users.has_keys()
                 || simple.is_some()
                 || only_system_users,
@@ -141,7 +137,7 @@ impl Authenticator {
 
     /// Whether INFO needs a nonce: somebody may have to sign it.
     pub fn nonce_required(&self) -> bool {
-        self.users.has_keys() || !self.proxies.is_empty()
+        self.by_token || self.users.has_keys() || !self.proxies.is_empty()
     }
 
     /// The user that a connection without credentials becomes.
@@ -206,6 +202,10 @@ impl Authenticator {
         if !self.required {
             return Ok(self.global(who_claims(claim), None));
         }
+        if self.by_token {
+            // Who has no token is nobody; those who have one are judged by [`super::Proof`].
+            return Err(AuthError::TokenRequired);
+        }
         if let Some(judgement) = self.judge_nkey(claim, connection_type)? {
             return Ok(judgement);
         }
@@ -216,6 +216,11 @@ impl Authenticator {
             return Ok(self.global(Who::Anonymous, None));
         }
         self.judge_simple(claim)
+    }
+
+    /// Whether an authorization service stands behind this.
+    pub(super) fn calls_out(&self) -> bool {
+        self.by_callout
     }
 
     /// Whether this is a key of a trusted proxy.
@@ -239,7 +244,7 @@ impl Authenticator {
     }
 
     /// The trusted proxy that signed the nonce. A signature that none of them made is a refusal, whoever the client is.
-    fn proxy(&self, request: &Credentials<'_>) -> Result<Option<Arc<str>>, AuthError> {
+    pub(crate) fn proxy(&self, request: &Credentials<'_>) -> Result<Option<Arc<str>>, AuthError> {
         let signature = &request.connect.proxy_sig;
         if signature.is_empty() || self.proxies.is_empty() {
             return Ok(None);
@@ -420,6 +425,7 @@ impl Judgement {
             who: self.who,
             permissions: self.permissions,
             proxy: claim.proxy.clone(),
+            user: None,
             matched: self.compare.map(|compare| compare.stored),
             claim: (!claim.is_empty()).then(|| Arc::new(claim)),
             connection_type,

@@ -1,5 +1,7 @@
 //! What a client presents, and the three answers to it.
 
+use std::net::IpAddr;
+
 use nats_proto::info::ConnectOptions;
 use rustls_pki_types::CertificateDer;
 
@@ -18,6 +20,8 @@ pub struct Credentials<'a> {
     pub tls: bool,
     /// The kind of connection.
     pub connection_type: ConnectionType,
+    /// Where it comes from.
+    pub remote: Option<IpAddr>,
 }
 
 /// The answer to credentials.
@@ -70,6 +74,31 @@ pub enum AuthError {
     NoNameInCertificate,
     #[error("User in cert [{0:?}], not found")]
     CertificateUnknown(String),
+    #[error("Authentication requires a user JWT")]
+    TokenRequired,
+    #[error("User JWT not valid: {0}")]
+    BadToken(String),
+    #[error("User JWT no longer valid")]
+    TokenNoLongerValid,
+    #[error("Account {0} not listed as operator pinned account")]
+    NotPinned(String),
+    #[error("Account JWT lookup error: {0}")]
+    NoAccount(String),
+    #[error("Account JWT has expired")]
+    AccountExpired,
+    #[error("User JWT is not valid: {0}")]
+    SignerNotAccepted(String),
+    #[error("Account does not allow bearer tokens")]
+    BearerNotAllowed,
+    #[error("User authentication revoked")]
+    Revoked,
+    #[error("Bad src Ip")]
+    SourceNotAllowed,
+    #[error("Outside connect times")]
+    OutsideTimes,
+    /// An authorization service said no, or nothing that counts.
+    #[error("{0}")]
+    Callout(String),
     #[error("several users are the distinguished name of the certificate in another order: {0:?}")]
     CertificateAmbiguous(String),
 }

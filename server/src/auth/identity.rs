@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nats_proto::info::ConnectOptions;
 
-use super::Permissions;
+use super::{Permissions, TokenUser};
 use super::claim::Claim;
 use super::password::StoredPassword;
 use crate::options::ConnectionType;
@@ -21,6 +21,8 @@ pub struct Identity {
     pub permissions: Option<Arc<Permissions>>,
     /// Public key of the trusted proxy through which it came.
     pub proxy: Option<Arc<str>>,
+    /// What its token says, if it came with one or an authorization service gave it one.
+    pub user: Option<Arc<TokenUser>>,
     /// What it presented, for the next reload; `None` when that was nothing.
     pub(super) claim: Option<Arc<Claim>>,
     /// The password or token with which that was compared.

@@ -20,16 +20,19 @@ mod password;
 mod permissions;
 mod reply_permits;
 mod revalidation;
+mod token;
 mod users;
 
 pub use authenticator::{AuthSetupError, Authenticator};
 pub use certificate::{AlternativeName, CertificateNames};
 pub use credentials::{AuthError, Credentials, Verdict};
 pub use identity::{Identity, Who};
-pub use password::SlowCheck;
+pub use password::{SlowCheck, Work};
 pub use permissions::{Permissions, RESERVED_QUEUE, may_subscribe};
 pub use reply_permits::ReplyPermits;
 pub use revalidation::Revalidated;
+pub use token::{Admitted, Origin, Proof, TokenUser, permissions, permissions_of_account};
+pub(crate) use token::{limit, unix_seconds};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Passwords and tokens: as text or as bcrypt, compared in a time that tells nothing.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use nats_jwt::secret::Secret;
@@ -89,11 +90,20 @@ fn bcrypt_cost(text: &str) -> Option<u32> {
     }
 }
 
-/// A bcrypt comparison that stands between a client and its identity.
-///
-/// It takes milliseconds to seconds of processor time by design: run it on a thread that may block, few at once, and within the
-/// authentication timeout. Attempts with an unknown user run one too, which ends in a refusal.
-pub struct SlowCheck {
+/// What stands between a client and its identity and takes its time: a comparison with a hash, or an answer from elsewhere.
+pub struct SlowCheck(Work);
+
+/// How the time is spent.
+pub enum Work {
+    /// Milliseconds to seconds of processor time by design: to be run on a thread that may block, few at once, and within the
+    /// authentication timeout.
+    Compare(Comparison),
+    /// Waiting: for a token that is looked up, for an authorization service.
+    Wait(Pin<Box<dyn Future<Output = Result<Identity, AuthError>> + Send>>),
+}
+
+/// A bcrypt comparison. Attempts with an unknown user run one too, which ends in a refusal.
+pub struct Comparison {
     stored: Arc<StoredPassword>,
     offered: Secret,
     outcome: Result<Identity, AuthError>,
@@ -105,13 +115,46 @@ impl SlowCheck {
         offered: Secret,
         outcome: Result<Identity, AuthError>,
     ) -> Self {
-        Self {
+        Self(Work::Compare(Comparison {
             stored,
             offered,
             outcome,
+        }))
+    }
+
+    /// An answer that comes from elsewhere. It has to end by itself.
+    pub fn wait(answer: impl Future<Output = Result<Identity, AuthError>> + Send + 'static) -> Self {
+        Self(Work::Wait(Box::pin(answer)))
+    }
+
+    pub fn into_work(self) -> Work {
+        self.0
+    }
+
+    /// Into which account the client comes if the comparison says yes.
+    pub fn account(&self) -> Option<Arc<str>> {
+        match &self.0 {
+            Work::Compare(comparison) => {
+                let identity = comparison.outcome.as_ref().ok()?;
+                Some(identity.account.clone())
+            }
+            Work::Wait(_) => None,
         }
     }
 
+    /// The same check with a change to who the client is if it says yes.
+    pub fn map(self, change: impl FnOnce(Identity) -> Identity + Send + 'static) -> Self {
+        Self(match self.0 {
+            Work::Compare(comparison) => Work::Compare(Comparison {
+                outcome: comparison.outcome.map(change),
+                ..comparison
+            }),
+            Work::Wait(answer) => Work::Wait(Box::pin(async move { answer.await.map(change) })),
+        })
+    }
+}
+
+impl Comparison {
     /// Compares, and says who the client is.
     ///
     /// # Errors

@@ -58,6 +58,20 @@ impl Permissions {
         }
     }
 
+    /// `base` (`None` permits everything), with publishing to `subject` denied besides.
+    pub fn denying_publish(base: Option<&Self>, subject: &str) -> Self {
+        let mut source = base.map(|base| base.source.clone()).unwrap_or_default();
+        source
+            .publish
+            .get_or_insert_default()
+            .deny
+            .push(SubjectGrant {
+                subject: subject.to_owned(),
+                queue: None,
+            });
+        Self::new(&source)
+    }
+
     /// Whether a message may be published to `subject`. A reply permit ([`super::ReplyPermits`]) may still allow what this forbids.
     pub fn may_publish(&self, subject: &[u8]) -> bool {
         self.publish_allow

@@ -1,10 +1,13 @@
 //! After a reload: may a live connection stay what it is?
 
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use nats_jwt::claims::AccountClaims;
 
 use super::authenticator::Compare;
 use super::claim::Claim;
-use super::{AuthError, Authenticator, Identity, Permissions};
+use super::{AuthError, Authenticator, Identity, Origin, Permissions};
 
 /// What a reload means for one live connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,8 +19,46 @@ pub enum Revalidated {
     /// The same credentials now mean another user or account. The reference closes such a connection (`Client Closed`); it
     /// finds itself where it belongs when it connects again.
     Moved,
+    /// Its account took back what it had said about it.
+    Revoked,
+    /// The key that signed its token is no longer one of the account, or means something else now: it is closed without a word, as
+    /// by the reference.
+    SignerChanged,
     /// It may no longer be connected: an authorization violation.
     Gone(AuthError),
+}
+
+impl Identity {
+    /// Judges a live connection by token under its account's claims as they are now.
+    pub fn under(&self, account: &AccountClaims, strict: bool, now: SystemTime) -> Revalidated {
+        let Some(user) = &self.user else {
+            return Revalidated::Same;
+        };
+        let new = match &user.proof {
+            Origin::Callout => {
+                let list = &account.nats.revocations;
+                return match list.is_revoked(&user.subject, user.issued_at) {
+                    true => Revalidated::Revoked,
+                    false => Revalidated::Same,
+                };
+            }
+            Origin::Shown(proof) => proof.judge(account, strict, now),
+        };
+        match new {
+            Err(AuthError::Revoked) => Revalidated::Revoked,
+            Err(AuthError::SignerNotAccepted(_)) => Revalidated::SignerChanged,
+            // A connection that stands is ended by its own clock.
+            Err(AuthError::OutsideTimes | AuthError::TokenNoLongerValid) => Revalidated::Same,
+            Err(refusal) => Revalidated::Gone(refusal),
+            Ok(new) if new.user.as_ref().is_some_and(|new| new.scope != user.scope) => {
+                Revalidated::SignerChanged
+            }
+            Ok(new) if new.permissions != self.permissions => {
+                Revalidated::PermissionsChanged(new.permissions)
+            }
+            Ok(_) => Revalidated::Same,
+        }
+    }
 }
 
 impl Authenticator {
@@ -26,6 +67,14 @@ impl Authenticator {
     /// Only where a reload brought another hash for a user does this compare a password again: once for each hash and password,
     /// however many connections there are. That one call takes as long as bcrypt does.
     pub fn still_valid(&self, identity: &Identity) -> Revalidated {
+        if identity.user.is_some() {
+            // An authorization service let it in, and is asked again when it connects again.
+            return if self.calls_out() {
+                Revalidated::Same
+            } else {
+                Revalidated::Gone(AuthError::NoCredentials)
+            };
+        }
         match self.judge_again(identity) {
             Err(refusal) => Revalidated::Gone(refusal),
             Ok(new) if new.account != identity.account || new.who != identity.who => {

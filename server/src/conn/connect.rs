@@ -1,7 +1,7 @@
 //! CONNECT: who is it, and what may it do.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use nats_jwt::secret::Secret;
 use nats_proto::info::ConnectOptions;
@@ -11,7 +11,9 @@ use super::rights::ClientRights;
 use super::session::{Modes, Phase, Session};
 use super::shared::Client;
 use super::{ClosedReason, wire};
-use crate::auth::{AuthError, Credentials, Identity, Permissions, Revalidated, Verdict, Who};
+use crate::auth::{
+    AuthError, Credentials, Identity, Permissions, Revalidated, TokenUser, Verdict, Who,
+};
 use crate::interest::DeliveryCheck;
 use crate::options::ConnectionType;
 use crate::router::{Publisher, Rights};
@@ -124,7 +126,6 @@ impl Session {
     }
 
     fn authenticate(&mut self, options: &ConnectOptions, now: Instant) {
-        let authenticator = self.host.authenticator();
         let tls = self.shared.state.lock().tls.clone();
         let request = Credentials {
             connect: options,
@@ -132,8 +133,9 @@ impl Session {
             certificates: tls.as_deref().map_or(&[][..], |t| &t.certificates),
             tls: tls.is_some(),
             connection_type: ConnectionType::Standard,
+            remote: Some(self.shared.remote().ip()),
         };
-        match authenticator.check(&request) {
+        match self.host.authenticate(&self.shared, &request) {
             Verdict::Refused(e) => self.auth_violation(e),
             Verdict::Slow(check) => self.phase = Phase::Checking(check),
             Verdict::Accepted(identity) => self.bind(identity, now),
@@ -199,11 +201,13 @@ impl Session {
             return self.refuse(wire::MAX_ACCOUNT_CONNECTIONS, reason);
         }
         self.admitted = true;
-        self.apply_limits(&account.settings().limits);
+        self.apply_limits(&account.settings().limits, identity.user.as_deref());
         self.shared.receiver.set_home(account.interest.clone());
         self.publisher = Publisher::new(self.shared.receiver.clone(), account.clone(), None);
         self.publisher.set_verbose(self.modes.verbose);
         self.set_permissions(&identity);
+        let expires = identity.user.as_ref().and_then(|user| user.expires);
+        let expires = expires.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
         {
             let mut state = self.shared.state.lock();
             state.account = Some(account);
@@ -212,18 +216,27 @@ impl Session {
         }
         self.phase = Phase::Open;
         self.timers.auth_by = None;
+        self.timers.expires_at = expires.and_then(|left| now.checked_add(left));
         self.timers.last_in = now;
         self.host.connected(&self.shared);
     }
 
-    /// The smaller of the server's and the account's limit counts.
-    fn apply_limits(&mut self, limits: &crate::options::AccountLimits) {
+    /// The smallest of the server's, the account's and the user's limit counts.
+    fn apply_limits(
+        &mut self,
+        limits: &crate::options::AccountLimits,
+        user: Option<&TokenUser>,
+    ) {
         let smaller = |a: Option<usize>, b: Option<u32>| match (a, b.map(|b| b as usize)) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
         self.max_payload = smaller(self.settings.max_payload, limits.max_payload);
         self.max_subscriptions = smaller(self.settings.max_subscriptions, limits.max_subscriptions);
+        if let Some(user) = user {
+            self.max_payload = smaller(self.max_payload, user.max_payload);
+            self.max_subscriptions = smaller(self.max_subscriptions, user.max_subscriptions);
+        }
     }
 
     fn set_permissions(&mut self, identity: &Identity) {
@@ -259,10 +272,18 @@ impl Session {
             }
             // It finds itself where it belongs when it connects again.
             Some(Revalidated::Moved) => return self.close(ClosedReason::ClientClosed),
+            Some(Revalidated::Revoked) => {
+                return self.refuse(wire::USER_REVOKED, ClosedReason::Revocation);
+            }
+            Some(Revalidated::SignerChanged) => {
+                return self.close(ClosedReason::AuthenticationViolation);
+            }
             Some(Revalidated::Gone(e)) => return self.auth_violation(e),
         }
         let account = self.publisher.account().clone();
-        self.apply_limits(&account.settings().limits);
+        let identity = self.shared.identity();
+        let user = identity.as_ref().and_then(|i| i.user.as_deref());
+        self.apply_limits(&account.settings().limits, user);
         self.drop_forbidden_subscriptions();
         self.timers.last_in = now;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{ClosedReason, Shared};
 use crate::account::{Account, Traffic};
-use crate::auth::{AuthError, Authenticator};
+use crate::auth::{AuthError, Authenticator, Credentials, Verdict};
 
 /// The settings that connections go by. A reload makes new ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct AuthFailure {
 pub trait Host: Send + Sync + 'static {
     fn settings(&self) -> Arc<Settings>;
     fn authenticator(&self) -> Arc<Authenticator>;
+    /// Says who a client is. What it shows may have to be asked about elsewhere.
+    fn authenticate(&self, client: &Arc<Shared>, request: &Credentials<'_>) -> Verdict;
     fn account(&self, name: &str) -> Option<Arc<Account>>;
     /// The account of clients that show nothing.
     fn global_account(&self) -> Arc<Account>;

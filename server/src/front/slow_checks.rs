@@ -1,4 +1,4 @@
-//! Password comparisons that take their time: few at once, elsewhere, and none for clients that have gone.
+//! Checks that take their time: password comparisons, few at once, elsewhere, and none for clients that have gone; answers of others.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::thread::available_parallelism;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use crate::auth::{AuthError, Identity, SlowCheck};
+use crate::auth::{AuthError, Identity, SlowCheck, Work};
 
 /// One processor stays with those who are let in already, if there are two. Guesses wait for each other, not messages for guesses.
 static PLACES: LazyLock<Semaphore> = LazyLock::new(|| {
@@ -25,11 +25,14 @@ pub struct RunningCheck {
 impl RunningCheck {
     /// Begins, within a tokio runtime.
     pub fn start(check: SlowCheck) -> Self {
-        let task = tokio::spawn(async move {
-            let _place = PLACES.acquire().await;
-            let run = tokio::task::spawn_blocking(move || check.run());
-            run.await.unwrap_or(Err(AuthError::WrongPassword))
-        });
+        let task = match check.into_work() {
+            Work::Compare(comparison) => tokio::spawn(async move {
+                let _place = PLACES.acquire().await;
+                let run = tokio::task::spawn_blocking(move || comparison.run());
+                run.await.unwrap_or(Err(AuthError::WrongPassword))
+            }),
+            Work::Wait(answer) => tokio::spawn(answer),
+        };
         Self { task }
     }
 }

@@ -114,6 +114,10 @@ pub struct Who {
     /// The user's JWT, unless it is a bearer token.
     pub jwt: String,
     pub issuer_key: String,
+    /// The name in the user's token.
+    pub name_tag: String,
+    /// The name that its token gives the account.
+    pub account_tag: String,
     pub tags: Vec<String>,
     /// Public key of the trusted proxy in between.
     pub proxy_key: String,

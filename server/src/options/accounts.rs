@@ -1,5 +1,6 @@
 //! The `accounts` block: isolated subject spaces and what they share.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use nats_conf::{Map, Node, Value};
@@ -36,6 +37,8 @@ pub struct Account {
     pub limits: AccountLimits,
     /// JetStream for this account; `None` is off.
     pub jetstream: Option<AccountJetStream>,
+    /// JetStream by tier (`R1`, `R3`, …) instead; only an account's token has these.
+    pub jetstream_tiers: BTreeMap<String, AccountJetStream>,
     /// Where traces of this account's messages go.
     pub msg_trace: Option<MessageTrace>,
 }

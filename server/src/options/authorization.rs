@@ -92,6 +92,22 @@ pub enum ConnectionType {
     InProcess,
 }
 
+impl ConnectionType {
+    /// By the word of configurations and tokens, in upper case.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "STANDARD" => Self::Standard,
+            "WEBSOCKET" => Self::WebSocket,
+            "LEAFNODE" => Self::LeafNode,
+            "LEAFNODE_WS" => Self::LeafNodeWs,
+            "MQTT" => Self::Mqtt,
+            "MQTT_WS" => Self::MqttWs,
+            "IN_PROCESS" => Self::InProcess,
+            _ => return None,
+        })
+    }
+}
+
 /// Delegated authentication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthCallout {
@@ -574,15 +590,9 @@ pub(super) fn timeout(setting: &Setting<'_>, reading: &mut Reading) -> Option<Op
 fn connection_types(setting: &Setting<'_>, reading: &mut Reading) -> Option<ConnectionTypes> {
     let mut types = Vec::new();
     for name in setting::texts(setting, reading)? {
-        match name.to_uppercase().as_str() {
-            "STANDARD" => types.push(ConnectionType::Standard),
-            "WEBSOCKET" => types.push(ConnectionType::WebSocket),
-            "LEAFNODE" => types.push(ConnectionType::LeafNode),
-            "LEAFNODE_WS" => types.push(ConnectionType::LeafNodeWs),
-            "MQTT" => types.push(ConnectionType::Mqtt),
-            "MQTT_WS" => types.push(ConnectionType::MqttWs),
-            "IN_PROCESS" => types.push(ConnectionType::InProcess),
-            _ => reading.bad(setting, format!("invalid connection types {name:?}")),
+        match ConnectionType::from_word(&name.to_uppercase()) {
+            Some(kind) => types.push(kind),
+            None => reading.bad(setting, format!("invalid connection types {name:?}")),
         }
     }
     types.sort_unstable();

@@ -194,26 +194,6 @@ static ABSENT: &[Absent] = &[
         used: |options| options.profiling.port.is_some(),
     },
     Absent {
-        key: "authorization.auth_callout",
-        feature: "auth callout",
-        used: |options| options.authorization.auth_callout.is_some(),
-    },
-    Absent {
-        key: "operator",
-        feature: "operators and JWTs",
-        used: |options| !options.trust.operators.is_empty(),
-    },
-    Absent {
-        key: "trusted_keys",
-        feature: "operators and JWTs",
-        used: |options| !options.trust.trusted_keys.is_empty(),
-    },
-    Absent {
-        key: "resolver",
-        feature: "account resolvers",
-        used: |options| options.trust.resolver.is_some(),
-    },
-    Absent {
         key: "ocsp",
         feature: "OCSP stapling",
         used: |options| {

@@ -27,6 +27,7 @@ mod logging;
 mod manual;
 mod monitoring;
 mod mqtt;
+mod operators;
 mod permissions;
 mod read;
 mod reload;
@@ -73,10 +74,12 @@ pub use manual::reference_markdown;
 pub use monitoring::{Monitoring, Profiling};
 pub use mqtt::Mqtt;
 pub use nats_jwt::secret::Secret;
+pub use operators::OperatorError;
 pub use permissions::{Permissions, ResponsePermission, SubjectGrant, SubjectPermission};
 pub use read::{ConfigError, Loaded};
 pub use reload::{Change, diff};
 pub use setting::Problem;
+pub use sharing_check::import_cycle;
 pub use table::{Apply, Effect};
 pub use tls::{
     CertificatePair, CertificateStore, CipherSuite, Curve, HandshakeFirst, OcspPeer, Tls,

@@ -19,7 +19,9 @@ pub(super) fn import_problems(accounts: &[Account]) -> Vec<String> {
             } else if let Some(problem) = mapping_problem(import) {
                 Some(problem)
             } else {
-                forms_cycle(accounts, account, import).then(|| "import forms a cycle".to_owned())
+                let find = |name: &str| accounts.iter().find(|other| other.name == name).cloned();
+                import_cycle(&account.name, import, &find)
+                    .then(|| "import forms a cycle".to_owned())
             };
             problems.extend(problem.map(|problem| {
                 format!("Error adding {what} import {:?}: {problem}", import.subject)
@@ -93,27 +95,29 @@ fn mapping_problem(import: &Import) -> Option<String> {
 }
 
 /// Whether what this import brings would come back to the importing account by imports of the exporter, directly or not.
-fn forms_cycle(accounts: &[Account], importer: &Account, import: &Import) -> bool {
-    let mut seen: Vec<(&str, &str)> = Vec::new();
-    let mut next = vec![import];
+pub fn import_cycle(
+    importer: &str,
+    import: &Import,
+    find: &dyn Fn(&str) -> Option<Account>,
+) -> bool {
+    let mut seen: Vec<(String, String)> = Vec::new();
+    let mut next = vec![import.clone()];
     while let Some(import) = next.pop() {
-        if seen.contains(&(import.account.as_str(), import.subject.as_str())) {
+        let place = (import.account.clone(), import.subject.clone());
+        if seen.contains(&place) {
             continue;
         }
-        seen.push((&import.account, &import.subject));
-        let Some(exporter) = accounts
-            .iter()
-            .find(|account| account.name == import.account)
-        else {
+        seen.push(place);
+        let Some(exporter) = find(&import.account) else {
             continue;
         };
         for further in exporter
             .imports
-            .iter()
-            .filter(|further| kind_word(further) == kind_word(import))
+            .into_iter()
+            .filter(|further| kind_word(further) == kind_word(&import))
         {
-            if subject::collides(local_subject(further).as_bytes(), import.subject.as_bytes()) {
-                if further.account == importer.name {
+            if subject::collides(local_subject(&further).as_bytes(), import.subject.as_bytes()) {
+                if further.account == importer {
                     return true;
                 }
                 next.push(further);

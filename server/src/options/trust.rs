@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nats_conf::Value;
+use nats_jwt::claims::OperatorClaims;
 use nats_jwt::nkey::{Kind, is_public_key};
 
 use super::setting::{self, Reading, Setting};
@@ -28,6 +29,8 @@ pub struct Trust {
     pub resolver_pinned_accounts: BTreeSet<String>,
     /// JWT of a bearer user for connections that bring none.
     pub default_sentinel: Option<Secret>,
+    /// What the operators' tokens say, once [`Options::with_operators`] has read them.
+    pub claims: Vec<OperatorClaims>,
 }
 
 /// Where account JWTs come from.

@@ -8,13 +8,16 @@ use nats_proto::transform::{Destination, Mappings};
 use parking_lot::{Mutex, RwLock};
 
 use super::services::Services;
+use crate::account::claims::Definition;
 use crate::account::{Account, Settings, StreamImport};
-use crate::options::{self, GLOBAL_ACCOUNT, ImportKind, Options};
+use crate::options::{self, AccountJetStream, GLOBAL_ACCOUNT, ImportKind, Options};
 use crate::router::Alarm;
 
 /// Accounts by name. An account keeps its identity over a reload, so that live connections stay in it.
 pub struct Accounts {
     table: RwLock<Table>,
+    /// Those that are described by their tokens.
+    defined: RwLock<BTreeMap<Arc<str>, Arc<Definition>>>,
     services: Mutex<Services>,
     pub global: Arc<Account>,
 }
@@ -23,6 +26,7 @@ impl Accounts {
     pub fn new(options: &Options) -> Self {
         let accounts = Self {
             table: RwLock::default(),
+            defined: RwLock::default(),
             services: Mutex::default(),
             global: Arc::new(Account::new(GLOBAL_ACCOUNT, Settings::default())),
         };
@@ -38,8 +42,9 @@ impl Accounts {
         let mut names: Vec<&str> = vec![GLOBAL_ACCOUNT];
         names.extend(system);
         names.extend(options.accounts.iter().map(|a| a.name.as_str()));
+        let defined = self.defined.read();
         let mut table = self.table.write();
-        table.retain(|name, _| names.contains(&&**name));
+        table.retain(|name, _| names.contains(&&**name) || defined.contains_key(name));
         for name in &names {
             if !table.contains_key(*name) {
                 let account = match *name {
@@ -52,6 +57,9 @@ impl Accounts {
         // Imports refer to other accounts, so all of them have to be there first.
         for account in table.values() {
             account.set_system(Some(&*account.name) == system);
+            if defined.contains_key(&account.name) {
+                continue;
+            }
             let mut settings = configured(&account.name)
                 .map(|a| settings_of(a, &table))
                 .unwrap_or_default();
@@ -60,7 +68,40 @@ impl Accounts {
             }
             account.apply(settings);
         }
-        self.services.lock().rebuild(options, &table);
+        if defined.is_empty() {
+            self.services.lock().rebuild(&options.accounts, &table);
+        }
+    }
+
+    /// Brings the accounts of these definitions in line with them; they appear when they are new.
+    pub fn define(&self, definitions: &[Arc<Definition>], system: Option<&str>) {
+        let mut defined = self.defined.write();
+        for definition in definitions {
+            let name: Arc<str> = definition.account.name.as_str().into();
+            defined.insert(name, definition.clone());
+        }
+        let mut table = self.table.write();
+        for definition in definitions {
+            let name = definition.account.name.as_str();
+            if !table.contains_key(name) {
+                let account = Arc::new(Account::new(name, Settings::default()));
+                account.set_system(Some(name) == system);
+                table.insert(account.name.clone(), account);
+            }
+        }
+        let find = |name: &str| defined.get(name).map(|definition| &definition.account);
+        let mut services = self.services.lock();
+        for definition in definitions {
+            let Some(account) = table.get(definition.account.name.as_str()) else {
+                continue;
+            };
+            let name_tag = definition.name_tag.as_str();
+            account.apply(Settings {
+                name_tag: (!name_tag.is_empty()).then(|| name_tag.into()),
+                ..settings_of(&definition.account, &table)
+            });
+            services.renew(&definition.account, &find, &table);
+        }
     }
 
     /// Rings when a request between accounts waited too long for its answer: time for [`Self::sweep`].
@@ -95,6 +136,8 @@ fn settings_of(a: &options::Account, table: &Table) -> Settings {
         default_permissions: a.default_permissions.clone(),
         msg_trace: a.msg_trace.clone(),
         nkey: a.nkey.clone(),
+        name_tag: None,
+        jetstream: jetstream_of(a),
         mappings: mappings_of(&a.mappings),
         streams: a
             .imports
@@ -102,6 +145,12 @@ fn settings_of(a: &options::Account, table: &Table) -> Settings {
             .filter_map(|i| stream_of(i, table))
             .collect(),
     }
+}
+
+fn jetstream_of(a: &options::Account) -> BTreeMap<String, AccountJetStream> {
+    let everything = a.jetstream.clone().map(|limits| (String::new(), limits));
+    let tiers = a.jetstream_tiers.clone();
+    everything.into_iter().chain(tiers).collect()
 }
 
 fn stream_of(import: &options::Import, table: &Table) -> Option<StreamImport> {

@@ -63,3 +63,25 @@ pub async fn sweep(core: Arc<Core>) {
         tokio::time::sleep(SWEEP_PAUSE).await;
     }
 }
+
+/// How often it is looked whether an account or an activation has expired; their times are whole seconds.
+const EXPIRY_PAUSE: Duration = Duration::from_millis(250);
+/// How often full directories are compared when nothing is configured.
+const COMPARE_PAUSE: Duration = Duration::from_secs(60);
+
+/// In operator mode: ends what has expired, and asks the other servers for tokens, until the future is dropped.
+pub async fn expire_accounts(core: Arc<Core>) {
+    if core.operators.is_none() {
+        return;
+    }
+    let mut compared = Instant::now();
+    loop {
+        tokio::time::sleep(EXPIRY_PAUSE).await;
+        core.tick();
+        let pause = core.compare_pause().unwrap_or(COMPARE_PAUSE);
+        if compared.elapsed() >= pause {
+            compared = Instant::now();
+            core.ask_for_tokens();
+        }
+    }
+}

@@ -4,13 +4,18 @@
 //! Locks: the registry's and the account table's, held for single look-ups. Start reading at [`Server::builder`].
 
 mod accounts;
+mod admission;
+mod callout;
+mod claims;
 mod crowds;
 mod identity;
 mod info;
 mod lifecycle;
 mod observer;
+mod operators;
 mod process;
 mod registry;
+mod resolvers;
 mod services;
 mod side;
 mod start;

@@ -1,40 +1,55 @@
 //! Services between accounts: the subscriptions that make them reachable, built from the options.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::accounts::Table;
 use crate::account::Account;
 use crate::interest::Sub;
-use crate::options::{self, ExportKind, ImportKind, Options, ResponseType};
+use crate::options::{self, ExportKind, ImportKind, ResponseType};
 use crate::router::{Alarm, Cycle, Responses, Sampling, ServiceExport, ServiceImport};
 
 /// How long an answer may take when the exporter does not say.
 const THRESHOLD: Duration = Duration::from_secs(120);
 
+/// Finds an account by name.
+pub type Find<'a, 'f> = &'f dyn Fn(&str) -> Option<&'a options::Account>;
+
 /// What stands in the accounts' interest so that services can be reached.
 #[derive(Default)]
 pub struct Services {
-    placed: Vec<(Arc<Account>, Arc<Sub>)>,
+    /// By importing account.
+    placed: BTreeMap<Arc<str>, Vec<(Arc<Account>, Arc<Sub>)>>,
     responses: Vec<(Arc<str>, Arc<Responses>)>,
     /// Rings when an answer is overdue.
     alarm: Arc<Alarm>,
 }
 
 impl Services {
-    /// Takes out what stood there and puts in what the options say now. Requests under way keep their way back.
-    pub fn rebuild(&mut self, options: &Options, table: &Table) {
+    /// Takes out what stood there and puts in what these accounts import now. Requests under way keep their way back.
+    pub fn rebuild(&mut self, accounts: &[options::Account], table: &Table) {
         let old = std::mem::take(&mut self.placed);
-        for account in &options.accounts {
-            let Some(importer) = table.get(account.name.as_str()) else {
-                continue;
-            };
-            for import in &account.imports {
-                self.place(options, table, importer, import);
-            }
+        let find = |name: &str| accounts.iter().find(|account| account.name == name);
+        for account in accounts {
+            self.place_all(account, &find, table);
         }
-        for (account, sub) in old {
-            account.interest.remove(&sub);
+        remove(old.into_values().flatten());
+    }
+
+    /// The same for the imports of one account; `find` knows the others.
+    pub fn renew<'a>(&mut self, account: &options::Account, find: Find<'a, '_>, table: &Table) {
+        let old = self.placed.remove(account.name.as_str());
+        self.place_all(account, find, table);
+        remove(old.into_iter().flatten());
+    }
+
+    fn place_all<'a>(&mut self, account: &options::Account, find: Find<'a, '_>, table: &Table) {
+        let Some(importer) = table.get(account.name.as_str()) else {
+            return;
+        };
+        for import in &account.imports {
+            self.place(find, table, importer, import);
         }
     }
 
@@ -53,9 +68,9 @@ impl Services {
         }
     }
 
-    fn place(
+    fn place<'a>(
         &mut self,
-        options: &Options,
+        find: Find<'a, '_>,
         table: &Table,
         importer: &Arc<Account>,
         import: &options::Import,
@@ -66,7 +81,7 @@ impl Services {
         let Some(exporter) = table.get(import.account.as_str()) else {
             return;
         };
-        let export = Arc::new(export_of(options, import));
+        let export = Arc::new(export_of(find(&import.account), import));
         let responses = self.responses_of(exporter);
         let made = ServiceImport::new(
             importer,
@@ -81,7 +96,8 @@ impl Services {
             Ok(service) => {
                 let sub = Arc::new(service).subscription();
                 importer.interest.insert(sub.clone());
-                self.placed.push((importer.clone(), sub));
+                let placed = self.placed.entry(importer.name.clone()).or_default();
+                placed.push((importer.clone(), sub));
             }
             Err(e) => tracing::error!(
                 "import of service {:?} from {} is left out: {e}",
@@ -108,9 +124,14 @@ impl Services {
     }
 }
 
+fn remove(old: impl Iterator<Item = (Arc<Account>, Arc<Sub>)>) {
+    for (account, sub) in old {
+        account.interest.remove(&sub);
+    }
+}
+
 /// What the exporter says about the imported service. The options were checked: there is such an export.
-fn export_of(options: &Options, import: &options::Import) -> ServiceExport {
-    let exporter = options.accounts.iter().find(|a| a.name == import.account);
+fn export_of(exporter: Option<&options::Account>, import: &options::Import) -> ServiceExport {
     let mut found = exporter
         .into_iter()
         .flat_map(|a| &a.exports)

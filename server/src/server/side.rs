@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use nats_api::system::{ReplyEncoding, subjects};
+use nats_api::system::{ReplyEncoding, ServerInfo as EventServerInfo, subjects};
 use nats_proto::header::block;
 use nats_proto::info::ServerInfo;
 use parking_lot::Mutex;
@@ -23,7 +23,7 @@ use crate::monitor::{self, Pages};
 use crate::options::{GLOBAL_ACCOUNT, Tls};
 use crate::router::{Cycle, Handler, Message, Origin, Service, publish_from_inside};
 use crate::system::process::Process;
-use crate::system::{self, Ask, Control, Desk, Gone, Outlet, Request, SystemAccount};
+use crate::system::{self, Ask, ClaimsAsk, Control, Desk, Gone, Outlet, Request, SystemAccount};
 
 /// Reads the configuration again and applies it. The error is for the user who asked.
 pub type Reloader = Arc<dyn Fn(&Core) -> Result<(), String> + Send + Sync>;
@@ -162,7 +162,11 @@ impl Side {
         }
         served.insert(account.name.clone(), account.clone());
         let asks = match account.is_system() {
-            true => system::in_system_account(&core.identity.id),
+            true => {
+                let mut asks = system::in_system_account(&core.identity.id);
+                asks.extend(system::about_claims(core.claims_scope(), &core.identity.id));
+                asks
+            }
             false => system::in_every_account(),
         };
         for (sid, (subject, ask)) in asks.into_iter().enumerate() {
@@ -392,6 +396,12 @@ impl Control for Hands {
             }
             None => false,
         }
+    }
+
+    fn claims(&self, ask: ClaimsAsk, request: &Request, server: EventServerInfo) -> Vec<Vec<u8>> {
+        let core = self.core.upgrade();
+        core.map(|core| core.claims(ask, request, server))
+            .unwrap_or_default()
     }
 
     fn send_away(&self, client: u64) -> Result<(), String> {

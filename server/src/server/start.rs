@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::process::ReadOptions;
-use super::{Core, Reloader, ServerIdentity, SetupError, Side, SideError, lifecycle};
+use super::{Core, Reloader, ServerIdentity, SetupError, Side, SideError, VERSION, lifecycle};
 use crate::front::{ListenError, Listening};
 use crate::log::{Log, LogError};
 use crate::options::{self, Change, Effect, Options};
@@ -43,6 +43,7 @@ impl Reload {
     /// Reads the options again and takes them on as a whole, or not at all. May block for some time.
     fn run(&self, core: &Core) -> Result<Vec<Change>, ReloadError> {
         let new = (self.read)().map_err(ReloadError::Read)?;
+        let new = new.with_operators(VERSION).map_err(SetupError::from)?;
         let changes = options::diff(&core.options(), &new);
         let refused: Vec<String> = changes
             .iter()
@@ -115,11 +116,16 @@ impl Builder {
         tracing::info!("  ID:       {}", identity.id);
         let clients = Listening::open(&options.listen.host, options.listen.port).await?;
         let core = Arc::new(Core::new(options, identity, clients.address)?);
+        core.remember_me();
+        let system = core.clone();
+        let loaded = tokio::task::spawn_blocking(move || system.load_system_account()).await;
+        loaded.map_err(|e| SetupError::Resolver(e.to_string()))??;
         let side = Side::start(&core, self.reload.clone().map(reloader)).await?;
         tracing::info!("Listening for client connections on {}", clients.address);
         let accepting = tokio::spawn(clients.serve(core.clone()));
         core.accepting.store(true, Ordering::Relaxed);
         let sweeping = tokio::spawn(lifecycle::sweep(core.clone()));
+        let expiring = tokio::spawn(lifecycle::expire_accounts(core.clone()));
         if core.options().tls.is_some() {
             // The first use of the crypto library's generator takes 50 ms: not in somebody's first handshake.
             tokio::task::spawn_blocking(|| aws_lc_rs::rand::fill(&mut [0; 1]));
@@ -128,7 +134,7 @@ impl Builder {
         Ok(Server {
             core,
             side,
-            accepting: Mutex::new(vec![accepting, sweeping]),
+            accepting: Mutex::new(vec![accepting, sweeping, expiring]),
             reload: self.reload,
         })
     }

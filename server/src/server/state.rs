@@ -16,12 +16,17 @@ use parking_lot::Mutex;
 use super::crowds::{self, Crowds};
 use super::{Accounts, Observer, Registry, ServerIdentity, VERSION, info};
 use crate::account::{Account, Traffic};
-use crate::auth::{AuthSetupError, Authenticator};
+use super::operators::{LookupError, Operators, Rules};
+use super::resolvers::{self, Me};
+use crate::auth::{
+    AuthError, AuthSetupError, Authenticator, Credentials, Identity, Revalidated, Verdict,
+    unix_seconds,
+};
 use crate::conn::{AuthFailure, ClosedReason, Command, Host, Settings, Shared, wire};
 use crate::front::tls::{TlsPolicy, TlsSetupError};
 use crate::front::{Admit, Admitted, Door, Hello, NotWelcome};
 use crate::interest::{Receiver, ReceiverKind};
-use crate::options::{DEFAULT_SYSTEM_ACCOUNT, Options};
+use crate::options::{DEFAULT_SYSTEM_ACCOUNT, OperatorError, Options, ResolverKind};
 
 /// Random bytes in a nonce; 15 characters as text.
 const NONCE_BYTES: usize = 11;
@@ -48,6 +53,10 @@ pub struct Core {
     /// Refusals that the log counts instead of listing them.
     pub(super) crowds: Crowds,
     observer: OnceLock<Arc<dyn Observer>>,
+    /// Accounts by their tokens, in operator mode.
+    pub(super) operators: Option<Arc<Operators>>,
+    runtime: Option<tokio::runtime::Handle>,
+    me: Me,
 }
 
 /// Settings that read well and cannot work.
@@ -59,13 +68,21 @@ pub enum SetupError {
     Tls(#[from] TlsSetupError),
     #[error("error resolving system account: account missing: {0:?} is not among the accounts")]
     SystemAccount(String),
+    #[error("can't set system account: {0}")]
+    Lookup(#[from] LookupError),
+    #[error(transparent)]
+    Operators(#[from] OperatorError),
+    #[error("account resolver: {0}")]
+    Resolver(String),
 }
 
 /// A system account that is named has to be configured.
 fn check_system_account(o: &Options) -> Result<(), SetupError> {
     match &o.system_account {
         Some(name)
-            if name != DEFAULT_SYSTEM_ACCOUNT && !o.accounts.iter().any(|a| a.name == *name) =>
+            if !o.is_operator_mode()
+                && name != DEFAULT_SYSTEM_ACCOUNT
+                && !o.accounts.iter().any(|a| a.name == *name) =>
         {
             Err(SetupError::SystemAccount(name.clone()))
         }
@@ -89,10 +106,15 @@ impl Core {
         identity: ServerIdentity,
         listen: SocketAddr,
     ) -> Result<Self, SetupError> {
+        let options = options.with_operators(VERSION)?;
         check_system_account(&options)?;
         let authenticator = Authenticator::new(&options)?;
         let door = door_of(&options)?;
         warn_of(&authenticator, &door);
+        let me = Me::default();
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        let operators = rules_of(&options, &me, runtime.as_ref())?
+            .map(|rules| Arc::new(Operators::new(&options, rules)));
         let info = info::common(
             &identity,
             &options,
@@ -115,6 +137,9 @@ impl Core {
             config_loaded: Mutex::new(identity.started),
             crowds: Crowds::default(),
             observer: OnceLock::new(),
+            operators,
+            runtime,
+            me,
             options: ArcSwap::from_pointee(options),
             identity,
         })
@@ -131,10 +156,12 @@ impl Core {
     /// # Errors
     /// Nothing is changed when the new options cannot work.
     pub fn apply(&self, options: Options) -> Result<(), SetupError> {
+        let options = options.with_operators(VERSION)?;
         check_system_account(&options)?;
         let authenticator = Authenticator::new(&options)?;
         let door = door_of(&options)?;
         warn_of(&authenticator, &door);
+        let rules = rules_of(&options, &self.me, self.runtime.as_ref())?;
         let mut info = info::common(
             &self.identity,
             &options,
@@ -154,14 +181,79 @@ impl Core {
         self.options.store(Arc::new(options));
         *self.config_loaded.lock() = SystemTime::now();
         let authenticator = self.authenticator.load_full();
+        if let (Some(operators), Some(rules)) = (&self.operators, rules) {
+            let now = unix_seconds(SystemTime::now());
+            let changed = operators.reload(&self.accounts, rules, now);
+            self.claims_changed(&changed);
+        }
         for client in self.registry.open() {
             let verdict = client
                 .identity()
-                .map(|identity| authenticator.still_valid(&identity));
+                .map(|identity| self.still_valid(&authenticator, &identity));
             client.command(Command::Revalidate(verdict.map(Box::new)));
         }
         self.close_surplus();
         Ok(())
+    }
+
+    fn still_valid(&self, authenticator: &Authenticator, identity: &Identity) -> Revalidated {
+        let Some(operators) = &self.operators else {
+            return authenticator.still_valid(identity);
+        };
+        let pinned = &operators.rules().pinned;
+        if !pinned.is_empty() && !pinned.contains(&*identity.account) {
+            let account = identity.account.to_string();
+            return Revalidated::Gone(AuthError::NotPinned(account));
+        }
+        match operators.known(&identity.account) {
+            Some(live) => {
+                let strict = operators.is_strict(&live.claims.issuer);
+                identity.under(&live.claims, strict, SystemTime::now())
+            }
+            None => Revalidated::Same,
+        }
+    }
+
+    /// Itself, to be taken along into tasks, once it is running.
+    pub(super) fn me(&self) -> Option<Arc<Self>> {
+        self.me.get().and_then(Weak::upgrade)
+    }
+
+    /// Call once, when it is shared.
+    pub(super) fn remember_me(self: &Arc<Self>) {
+        let _ = self.me.set(Arc::downgrade(self));
+    }
+
+    /// In operator mode: fetches the system account. Blocks.
+    ///
+    /// # Errors
+    /// When there is none and nobody could push it.
+    pub(super) fn load_system_account(&self) -> Result<(), SetupError> {
+        let (Some(operators), Some(system)) = (&self.operators, &self.options().system_account)
+        else {
+            return Ok(());
+        };
+        let can_be_pushed = matches!(
+            operators.rules().kind,
+            ResolverKind::Full { .. } | ResolverKind::Cache { .. }
+        );
+        match self.load_account(system) {
+            Ok(_) => Ok(()),
+            Err(LookupError::Fetch(error)) if can_be_pushed => {
+                tracing::info!("system account {system} has no token here yet: {error}");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Acts on accounts and activations that have expired.
+    pub(super) fn tick(&self) {
+        if let Some(operators) = &self.operators {
+            let now = unix_seconds(SystemTime::now());
+            let changed = operators.tick(&self.accounts, now);
+            self.claims_changed(&changed);
+        }
     }
 
     /// Closes the newest connections when there are more than allowed.
@@ -212,6 +304,18 @@ impl Core {
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         let _ = self.observer.set(observer);
     }
+}
+
+fn rules_of(
+    options: &Options,
+    me: &Me,
+    runtime: Option<&tokio::runtime::Handle>,
+) -> Result<Option<Rules>, SetupError> {
+    if !options.is_operator_mode() {
+        return Ok(None);
+    }
+    let runtime = runtime.ok_or_else(|| SetupError::Resolver("no runtime to work on".into()))?;
+    resolvers::rules(options, me, runtime).map(Some)
 }
 
 fn document_of(identity: &ServerIdentity, o: &Options) -> EventServerInfo {
@@ -275,6 +379,10 @@ impl Host for Core {
 
     fn authenticator(&self) -> Arc<Authenticator> {
         self.authenticator.load_full()
+    }
+
+    fn authenticate(&self, client: &Arc<Shared>, request: &Credentials<'_>) -> Verdict {
+        self.decide(client, request)
     }
 
     fn account(&self, name: &str) -> Option<Arc<Account>> {

@@ -151,6 +151,7 @@ impl ClientView for Shared {
     fn who(&self) -> Arc<Who> {
         let state = self.state.lock();
         let identity = state.identity.as_deref();
+        let user = identity.and_then(|i| i.user.as_deref());
         let permissions = identity.and_then(|i| i.permissions.as_deref());
         Arc::new(Who {
             remote: Some(self.remote()),
@@ -169,7 +170,17 @@ impl ClientView for Shared {
                 .unwrap_or_default()
                 .to_owned(),
             permissions: permissions.map(|p| p.to_document()),
-            ..Who::default()
+            jwt: user.and_then(|u| u.shown_token.clone()).unwrap_or_default(),
+            issuer_key: user.and_then(|u| u.issuer_key.clone()).unwrap_or_default(),
+            name_tag: user.map(|u| u.name.clone()).unwrap_or_default(),
+            account_tag: state
+                .account
+                .as_ref()
+                .and_then(|a| a.settings().name_tag.clone())
+                .map(|name| name.to_string())
+                .unwrap_or_default(),
+            tags: user.map(|u| u.tags.clone()).unwrap_or_default(),
+            expires: user.and_then(|u| u.expires).map(Timestamp::from)
         })
     }
 

@@ -19,10 +19,38 @@ pub enum Ask {
     /// From any account: its own connections, its own use.
     OwnConnz,
     OwnStatz,
+    /// About the tokens of accounts.
+    Claims(ClaimsAsk),
     /// How many subscriptions would a message reach? Asked by people.
     Subscribers,
     /// The same, asked by another server.
     SubscriberCount,
+}
+
+/// Requests about the tokens of accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimsAsk {
+    Update,
+    Lookup,
+    List,
+    Delete,
+    /// Tokens that the asker may not have.
+    Pack,
+    /// Tokens that another server sent because we asked.
+    Merge,
+}
+
+/// Which of them a server answers: it depends on its resolver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimsScope {
+    /// There are no tokens.
+    Nothing,
+    /// Only what is in use is kept up to date.
+    Updates,
+    /// What is in use is kept in a folder.
+    Cache,
+    /// Everything is kept in a folder.
+    Full,
 }
 
 /// The last token of `$SYS.REQ.SERVER.<id>.<verb>`.
@@ -89,6 +117,35 @@ impl AccountVerb {
         Self::Statz,
         Self::Conns,
     ];
+}
+
+/// The subjects about tokens that the system account serves.
+pub(crate) fn about_claims(scope: ClaimsScope, server_id: &str) -> Vec<(String, Ask)> {
+    let any = |verb: &str| subjects::account_request("*", verb);
+    let updates = vec![
+        (any("CLAIMS.UPDATE"), ClaimsAsk::Update),
+        (subjects::claims_update_old("*"), ClaimsAsk::Update),
+    ];
+    let kept = vec![
+        (subjects::CLAIMS_UPDATE.to_owned(), ClaimsAsk::Update),
+        (subjects::CLAIMS_LIST.to_owned(), ClaimsAsk::List),
+        (subjects::CLAIMS_DELETE.to_owned(), ClaimsAsk::Delete),
+    ];
+    let full = vec![
+        (any("CLAIMS.LOOKUP"), ClaimsAsk::Lookup),
+        (subjects::CLAIMS_PACK.to_owned(), ClaimsAsk::Pack),
+        (subjects::claims_pack_inbox(server_id), ClaimsAsk::Merge),
+    ];
+    let served = match scope {
+        ClaimsScope::Nothing => Vec::new(),
+        ClaimsScope::Updates => updates,
+        ClaimsScope::Cache => [updates, kept].concat(),
+        ClaimsScope::Full => [updates, kept, full].concat(),
+    };
+    served
+        .into_iter()
+        .map(|(subject, ask)| (subject, Ask::Claims(ask)))
+        .collect()
 }
 
 /// The subjects that the system account serves.

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::ask::{AccountVerb, Ask, ServerVerb};
+use super::ask::{AccountVerb, Ask, ClaimsAsk, ServerVerb};
 use super::process::Process;
 use super::subscribers::Wanted;
 use crate::monitor::{self, Pages, View};
@@ -29,6 +29,8 @@ pub trait Control: Send + Sync + 'static {
     fn kick(&self, client: u64) -> bool;
     /// Tells one client to go elsewhere. The error is for the user who asked.
     fn send_away(&self, client: u64) -> Result<(), String>;
+    /// Requests about the tokens of accounts: the answers, in their order. May block.
+    fn claims(&self, ask: ClaimsAsk, request: &Request, server: ServerInfo) -> Vec<Vec<u8>>;
 }
 
 /// A request as it came in.
@@ -49,6 +51,8 @@ pub enum Answer {
     /// Nothing: the request is not meant for this server.
     Silence,
     Body(Vec<u8>),
+    /// Several messages, in this order.
+    Several(Vec<Vec<u8>>),
     /// A body that may be compressed as the request wished.
     Page(Vec<u8>),
 }
@@ -104,6 +108,9 @@ impl Desk {
                 false => Err("no such client or leafnode id".into()),
             }),
             Ask::LameDuck => self.about_client(request, |id| self.control.send_away(id)),
+            Ask::Claims(ask) => {
+                Answer::Several(self.control.claims(ask, request, self.server_info()))
+            }
             Ask::Subscribers => self.subscribers(request),
             Ask::SubscriberCount => self.subscriber_count(request),
         }
@@ -312,9 +319,12 @@ impl Desk {
         };
         let info = UserInfo {
             user: who.user.clone(),
-            account_name: account.clone(),
+            account_name: match who.account_tag.is_empty() {
+                true => account.clone(),
+                false => who.account_tag.clone(),
+            },
             account,
-            user_name: String::new(),
+            user_name: who.name_tag.clone(),
             permissions: who.permissions.clone(),
             expires: who.expires.map(left).unwrap_or_default(),
         };

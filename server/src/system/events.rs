@@ -144,7 +144,10 @@ fn client_info(client: &dyn ClientView) -> ClientInfo {
         ver: who.version.clone(),
         jwt: who.jwt.clone(),
         issuer_key: who.issuer_key.clone(),
-        name_tag: account.to_owned(),
+        name_tag: match who.account_tag.is_empty() {
+            true => account.to_owned(),
+            false => who.account_tag.clone(),
+        },
         tags: who.tags.clone(),
         kind: "Client".into(),
         client_type: "nats".into(),

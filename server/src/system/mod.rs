@@ -26,8 +26,8 @@ pub mod process;
 mod subscribers;
 mod worker;
 
-pub use ask::{AccountVerb, Ask, ServerVerb};
-pub(crate) use ask::{in_every_account, in_system_account};
+pub use ask::{AccountVerb, Ask, ClaimsAsk, ClaimsScope, ServerVerb};
+pub(crate) use ask::{about_claims, in_every_account, in_system_account};
 pub use desk::{Answer, Control, Desk, Request};
 pub use events::Gone;
 pub use outlet::Outlet;

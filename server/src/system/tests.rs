@@ -12,6 +12,10 @@ use crate::monitor::{ClientView, Pages, View};
 struct FakeControl;
 
 impl Control for FakeControl {
+    fn claims(&self, _: ClaimsAsk, request: &Request, _: ServerInfo) -> Vec<Vec<u8>> {
+        vec![request.body.clone(), Vec::new()]
+    }
+
     fn reload(&self) -> Result<(), String> {
         Err("line 3: no".into())
     }

@@ -62,7 +62,11 @@ impl SystemAccount {
 
     /// A request came in. It is dropped when too many wait or when it is too long: the asker times out, as with a lost one.
     pub fn ask(&self, ask: Ask, request: Request, reply: Option<String>) {
-        if request.body.len() > limits::SYSTEM_REQUEST_BYTES_MAX {
+        let max = match ask {
+            Ask::Claims(_) => limits::CLAIMS_REQUEST_BYTES_MAX,
+            _ => limits::SYSTEM_REQUEST_BYTES_MAX,
+        };
+        if request.body.len() > max {
             tracing::debug!("request on {:?} is too long", request.subject);
             return;
         }
@@ -172,13 +176,23 @@ impl Worker {
     fn reply(&mut self, ask: Ask, request: &Request, reply: Option<String>) {
         let Some(reply) = reply else {
             // Without a reply subject only the heartbeat has somewhere to go.
-            if ask == Ask::Server(ServerVerb::Statsz) {
-                self.tell_statsz();
+            match ask {
+                Ask::Server(ServerVerb::Statsz) => self.tell_statsz(),
+                // What is pushed counts also when nobody wants to hear so.
+                Ask::Claims(_) => drop(self.desk.answer(ask, request)),
+                _ => {}
             }
             return;
         };
         let (header, body) = match self.desk.answer(ask, request) {
             Answer::Silence => return,
+            Answer::Several(messages) => {
+                for body in messages {
+                    self.outlet
+                        .publish(&request.account, &reply, None, &[], &body);
+                }
+                return;
+            }
             Answer::Body(body) => (Vec::new(), body),
             Answer::Page(body) => encoded(request.encoding, body),
         };

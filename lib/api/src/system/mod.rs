@@ -3,6 +3,7 @@
 //!
 //! Where to start reading: [`subjects`], then [`requests`] and [`events`].
 
+pub mod claims;
 pub mod client;
 pub mod events;
 pub mod latency;
@@ -11,6 +12,7 @@ pub mod server;
 pub mod subjects;
 pub mod trace;
 
+pub use claims::{ClaimList, ClaimUpdateError, ClaimUpdateReply, ClaimUpdateStatus};
 pub use client::ClientInfo;
 pub use events::{
     AccountConnections, ConnectEvent, DisconnectEvent, ServerStats, ServerStatsEvent,

@@ -32,6 +32,27 @@ pub const ACCOUNT_SUBSCRIPTION_COUNT: &str = "$SYS.REQ.ACCOUNT.NSUBS";
 /// Refused clients, told to the account that they wanted.
 pub const ACCOUNT_AUTH_ERROR: &str = "$SYS.ACCOUNT.CLIENT.AUTH.ERR";
 
+/// The token of any account is pushed.
+pub const CLAIMS_UPDATE: &str = "$SYS.REQ.CLAIMS.UPDATE";
+/// Tokens that the asker (whose hash is the body) may not have.
+pub const CLAIMS_PACK: &str = "$SYS.REQ.CLAIMS.PACK";
+/// Which accounts have a token.
+pub const CLAIMS_LIST: &str = "$SYS.REQ.CLAIMS.LIST";
+/// Tokens are deleted; the body is a token of the operator that says which.
+pub const CLAIMS_DELETE: &str = "$SYS.REQ.CLAIMS.DELETE";
+/// An authorization service is asked, in its account.
+pub const USER_AUTH: &str = "$SYS.REQ.USER.AUTH";
+
+/// Where a server wants the answers to its [`CLAIMS_PACK`].
+pub fn claims_pack_inbox(server_id: &str) -> String {
+    format!("$SYS._INBOX.{server_id}.CLAIMS.PACK")
+}
+
+/// The token of this account is pushed, under its old name.
+pub fn claims_update_old(account: &str) -> String {
+    format!("$SYS.ACCOUNT.{account}.CLAIMS.UPDATE")
+}
+
 /// A request to one server. `verb` is one of [`SERVER_VERBS`], `RELOAD`, `KICK` or `LDM`.
 pub fn server_request(server_id: &str, verb: &str) -> String {
     format!("$SYS.REQ.SERVER.{server_id}.{verb}")

@@ -107,6 +107,7 @@ impl Client {
             certificates: &self.certificates,
             tls: self.tls,
             connection_type: self.connection_type,
+            remote: None,
         })
     }
 
@@ -115,7 +116,10 @@ impl Client {
         match self.verdict(authenticator) {
             Verdict::Accepted(identity) => Ok(identity),
             Verdict::Refused(refusal) => Err(refusal),
-            Verdict::Slow(check) => check.run(),
+            Verdict::Slow(check) => match check.into_work() {
+                Work::Compare(comparison) => comparison.run(),
+                Work::Wait(_) => panic!("nobody else is asked here"),
+            },
         }
     }
 

@@ -8,8 +8,12 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject as _;
+
 use super::TlsSetupError;
 use super::certificates::read_chain;
+use crate::options::CertificatePair;
 
 /// A verifier that requires a certificate from one of the authorities in `ca_file`, or, without one, from those that the
 /// operating system trusts, as the reference does.
@@ -31,6 +35,38 @@ pub fn verifier(
         builder = builder.clear_root_hint_subjects();
     }
     builder.build().map_err(|_| TlsSetupError::NoAuthorities)
+}
+
+/// The settings of a client of ours: whom it trusts as a server, by the same rule.
+///
+/// `identity` is what it shows if it is asked to: a chain and its key.
+///
+/// # Errors
+/// As [`verifier`], and when chain or key cannot be read.
+pub fn client_config(
+    ca_file: Option<&Path>,
+    identity: Option<&CertificatePair>,
+) -> Result<Arc<rustls::ClientConfig>, TlsSetupError> {
+    let roots = match ca_file {
+        Some(file) => from_file(file)?,
+        None => from_system(),
+    };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| TlsSetupError::NoAuthorities)?;
+    let builder = builder.with_root_certificates(roots);
+    let config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(pair) => {
+            let unusable = || TlsSetupError::BadAuthorities(pair.key_file.clone());
+            let key = PrivateKeyDer::from_pem_file(&pair.key_file).map_err(|_| unusable())?;
+            builder
+                .with_client_auth_cert(read_chain(&pair.cert_file)?, key)
+                .map_err(|_| unusable())?
+        }
+    };
+    Ok(Arc::new(config))
 }
 
 fn from_file(file: &Path) -> Result<RootCertStore, TlsSetupError> {

@@ -17,5 +17,6 @@ pub mod rate;
 mod suites;
 
 pub use certificates::CertificateError;
+pub use clients::client_config;
 pub use facts::{Fingerprint, TlsFacts, spki_sha256};
 pub use policy::{PolicyDump, TlsPolicy, TlsSetupError};

@@ -1,0 +1,343 @@
+//! Authorization services: asked about newcomers, in a configured account and in one of an operator.
+
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use nats_interop::trust::{Account, Operator, key, now, public};
+use nats_interop::{Launch, Server, Wire};
+use nats_jwt::claims::{
+    AuthorizationRequestClaims, AuthorizationResponseClaims, ExternalAuthorization, UserClaims,
+};
+use nats_jwt::nkey::{CurveKey, KeyPair, Kind, PublicKey};
+
+/// What a service makes of a request: the body of the answer, or none.
+type Decide = Box<dyn Fn(&AuthorizationRequestClaims) -> Option<Vec<u8>> + Send>;
+
+/// Answers requests until the connection ends.
+struct Service {
+    _thread: JoinHandle<()>,
+    seen: mpsc::Receiver<AuthorizationRequestClaims>,
+}
+
+impl Service {
+    fn start(mut wire: Wire, curve: Option<CurveKey>, decide: Decide) -> Self {
+        wire.subscribe("$SYS.REQ.USER.AUTH", "1");
+        wire.flush();
+        let (sender, seen) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            wire.set_patience(std::time::Duration::from_secs(20));
+            while let Some((reply, header, body)) = next_request(&mut wire) {
+                let server = header
+                    .lines()
+                    .find_map(|line| line.strip_prefix("Nats-Server-Xkey: "))
+                    .map(|key| PublicKey::parse(key.trim()).expect("a curve key"));
+                let token = match (&curve, server) {
+                    (Some(curve), Some(server)) => {
+                        curve.open(&body, &server).expect("sealed for us")
+                    }
+                    _ => body,
+                };
+                let token = String::from_utf8(token).expect("a token");
+                let request = AuthorizationRequestClaims::decode(&token).expect("genuine");
+                let answer = decide(&request);
+                let _ = sender.send(request);
+                let Some(answer) = answer else { continue };
+                let answer = match (&curve, server) {
+                    (Some(curve), Some(server)) => curve.seal(&answer, &server).expect("sealed"),
+                    _ => answer,
+                };
+                let head = format!("PUB {reply} {}\r\n", answer.len());
+                wire.send([head.as_bytes(), &answer, b"\r\n"].concat());
+            }
+        });
+        Self {
+            _thread: thread,
+            seen,
+        }
+    }
+
+    fn last(&self) -> AuthorizationRequestClaims {
+        let patience = std::time::Duration::from_secs(10);
+        self.seen.recv_timeout(patience).expect("a request")
+    }
+}
+
+/// Reply subject, headers and body of the next message; none when the connection ends.
+fn next_request(wire: &mut Wire) -> Option<(String, String, Vec<u8>)> {
+    loop {
+        let line = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wire.read_line()));
+        let line = line.ok().filter(|line| !line.is_empty())?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (header, total) = match words.as_slice() {
+            ["HMSG", _, _, _, header, total] => (header.parse().ok()?, total.parse().ok()?),
+            ["MSG", _, _, _, total] => (0, total.parse().ok()?),
+            ["PING"] => {
+                wire.send("PONG\r\n");
+                continue;
+            }
+            _ => continue,
+        };
+        let mut bytes = wire.read_exact(total + 2);
+        bytes.truncate(total);
+        let body = bytes.split_off(header);
+        return Some((words[3].to_owned(), String::from_utf8(bytes).ok()?, body));
+    }
+}
+
+/// The answer in which `issuer` lets the user in.
+fn yes(
+    request: &AuthorizationRequestClaims,
+    issuer: &KeyPair,
+    change: impl FnOnce(&mut UserClaims),
+) -> Vec<u8> {
+    let mut user = UserClaims::new(request.nats.user_nkey.clone());
+    change(&mut user);
+    let mut answer = AuthorizationResponseClaims::new(request.nats.user_nkey.clone());
+    answer.audience = request.nats.server.id.clone();
+    answer.nats.jwt = user.encode(issuer, now()).expect("signed");
+    answer.encode(issuer, now()).expect("signed").into_bytes()
+}
+
+fn configured(issuer: &KeyPair, more: &str) -> String {
+    format!(
+        "accounts {{ AUTH {{ users: [{{user: auth, password: auth}}] }}, APP {{}}, SYS {{}} }}\n\
+         system_account: SYS\n\
+         authorization {{ timeout: 2, auth_callout {{ issuer: {}, auth_users: [auth], account: AUTH {more} }} }}",
+        public(issuer)
+    )
+}
+
+const SERVICE: &str = r#""user":"auth","pass":"auth","headers":true,"no_responders":true"#;
+const ALICE: &str = r#""user":"alice","pass":"secret","name":"tool","lang":"rust","version":"1.0""#;
+
+#[track_caller]
+fn is_refused(server: &Server, fields: &str) {
+    let mut wire = Wire::connect(server);
+    wire.send_connect(fields);
+    let said = wire.read_to_close();
+    assert!(said.contains("Authorization Violation") || said.contains("Authentication Timeout"), "{said}");
+}
+
+fn launch(config: &str) -> Server {
+    Launch::new(config)
+        .allow_log("(?i)auth callout|Authorization|authorized user|issuer|User JWT|valid account|JWT|token|claim|expected")
+        .start()
+}
+
+#[test]
+fn the_service_is_told_all_and_places_the_user() {
+    let issuer = key(Kind::Account);
+    let config = configured(&issuer, "");
+    let server = launch(&config);
+    let signer = KeyPair::from_seed(issuer.seed().reveal()).expect("a seed");
+    let service = Service::start(
+        Wire::open_with(&server, SERVICE),
+        None,
+        Box::new(move |request| {
+            Some(yes(request, &signer, |user| {
+                user.name = "alice".into();
+                user.audience = "APP".into();
+                user.nats.limits.permissions.publish.allow = vec!["ok".into()];
+                user.nats.limits.permissions.subscribe.allow = vec![">".into()];
+            }))
+        }),
+    );
+    let mut alice = Wire::open_with(&server, ALICE);
+    let request = service.last();
+    assert_eq!(request.audience, "nats-authorization-request");
+    assert_eq!(request.subject, public(&issuer));
+    assert_eq!(request.issuer, request.nats.server.id);
+    assert!(request.expires > now() - 2);
+    let (client, connect) = (&request.nats.client, &request.nats.connect);
+    assert_eq!((client.user.as_str(), client.kind.as_str()), ("alice", "Client"));
+    assert_eq!((client.client_type.as_str(), client.host.as_str()), ("nats", "127.0.0.1"));
+    assert_eq!((connect.user.as_str(), connect.pass.as_str()), ("alice", "secret"));
+    assert_eq!((connect.name.as_str(), connect.lang.as_str()), ("tool", "rust"));
+    alice.publish("ok", "");
+    alice.flush();
+    alice.publish("other", "");
+    alice.expect_err("Permissions Violation for Publish to \"other\"");
+    alice.subscribe("answers", "3");
+    alice.flush();
+}
+
+#[test]
+fn the_services_own_users_are_not_asked_about_and_may_not_ask() {
+    let issuer = key(Kind::Account);
+    let server = launch(&configured(&issuer, ""));
+    let mut wire = Wire::open_with(&server, SERVICE);
+    wire.publish("$SYS.REQ.USER.AUTH", "");
+    wire.expect_err("Permissions Violation for Publish to \"$SYS.REQ.USER.AUTH\"");
+    is_refused(&server, r#""user":"auth","pass":"wrong""#);
+}
+
+#[test]
+fn without_an_answer_nobody_comes_in() {
+    let issuer = key(Kind::Account);
+    let server = launch(&configured(&issuer, ""));
+    // Nobody listens.
+    is_refused(&server, ALICE);
+    let _service = Service::start(Wire::open_with(&server, SERVICE), None, Box::new(|_| None));
+    is_refused(&server, ALICE);
+}
+
+/// Every answer that is not exactly what was asked for is a no.
+#[test]
+fn answers_that_do_not_count_are_refused() {
+    type Change = fn(&AuthorizationRequestClaims, &KeyPair, &KeyPair) -> Vec<u8>;
+    let app = |user: &mut UserClaims| user.audience = "APP".into();
+    let _ = app;
+    let changes: [Change; 8] = [
+        |_, _, _| Vec::new(),
+        |_, _, _| b"nonsense".to_vec(),
+        // Signed by somebody else.
+        |request, _, other| yes(request, other, |user| user.audience = "APP".into()),
+        // Another account than there is.
+        |request, issuer, _| yes(request, issuer, |user| user.audience = "NOWHERE".into()),
+        // A user that was not asked about.
+        |request, issuer, _| {
+            let other = key(Kind::User);
+            yes(request, issuer, |user| {
+                user.audience = "APP".into();
+                user.subject = public(&other);
+            })
+        },
+        // Expired already.
+        |request, issuer, _| {
+            yes(request, issuer, |user| {
+                user.audience = "APP".into();
+                user.expires = now() - 10;
+            })
+        },
+        // Placed by an issuer account, which only operators have.
+        |request, issuer, other| {
+            yes(request, issuer, |user| {
+                user.audience = "APP".into();
+                user.nats.issuer_account = public(other);
+            })
+        },
+        // The answer to another server.
+        |request, issuer, _| {
+            let mut answer = AuthorizationResponseClaims::new(request.nats.user_nkey.clone());
+            answer.audience = public(&key(Kind::Server));
+            let mut user = UserClaims::new(request.nats.user_nkey.clone());
+            user.audience = "APP".into();
+            answer.nats.jwt = user.encode(issuer, now()).expect("signed");
+            answer.encode(issuer, now()).expect("signed").into_bytes()
+        },
+    ];
+    let issuer = key(Kind::Account);
+    let server = launch(&configured(&issuer, ""));
+    for (at, change) in changes.into_iter().enumerate() {
+        let signer = KeyPair::from_seed(issuer.seed().reveal()).expect("a seed");
+        let other = key(Kind::Account);
+        let service = Service::start(
+            Wire::open_with(&server, SERVICE),
+            None,
+            Box::new(move |request| Some(change(request, &signer, &other))),
+        );
+        is_refused(&server, ALICE);
+        // Requests reach every service that is there; this one goes before the next comes.
+        drop(service);
+        println!("answer {at} was refused");
+    }
+}
+
+#[test]
+fn a_no_with_a_reason_is_a_no() {
+    let issuer = key(Kind::Account);
+    let server = launch(&configured(&issuer, ""));
+    let _service = Service::start(
+        Wire::open_with(&server, SERVICE),
+        None,
+        Box::new(move |request| {
+            let mut answer = AuthorizationResponseClaims::new(request.nats.user_nkey.clone());
+            answer.audience = request.nats.server.id.clone();
+            answer.nats.error = "not today".into();
+            Some(answer.encode(&issuer, now()).expect("signed").into_bytes())
+        }),
+    );
+    is_refused(&server, ALICE);
+}
+
+#[test]
+fn requests_and_answers_are_sealed_for_a_service_with_a_curve_key() {
+    let (issuer, curve) = (key(Kind::Account), CurveKey::generate().expect("randomness"));
+    let server = launch(&configured(&issuer, &format!(", xkey: {}", curve.public_key())));
+    let service = Service::start(
+        Wire::open_with(&server, SERVICE),
+        Some(curve),
+        Box::new(move |request| Some(yes(request, &issuer, |user| user.audience = "APP".into()))),
+    );
+    let mut alice = Wire::open_with(&server, ALICE);
+    assert!(service.last().nats.server.xkey.starts_with('X'));
+    alice.flush();
+}
+
+#[test]
+fn a_user_of_the_service_expires_at_the_moment() {
+    let issuer = key(Kind::Account);
+    let server = launch(&configured(&issuer, ""));
+    let _service = Service::start(
+        Wire::open_with(&server, SERVICE),
+        None,
+        Box::new(move |request| {
+            Some(yes(request, &issuer, |user| {
+                user.audience = "APP".into();
+                user.expires = now() + 2;
+            }))
+        }),
+    );
+    let mut alice = Wire::open_with(&server, ALICE);
+    alice.expect_err_and_close("User Authentication Expired");
+}
+
+/// Operator mode: the sentinel gets a client to the service, which puts it into an allowed account.
+#[test]
+fn an_accounts_service_places_users_in_allowed_accounts_only() {
+    let operator = Operator::new();
+    let (mut auth, app, other) = (Account::new("AUTH"), Account::new("APP"), Account::new("X"));
+    let service_user = auth.user("service");
+    let sentinel = auth.user_with("sentinel", |claims| {
+        claims.nats.limits.bearer_token = true;
+        claims.nats.limits.permissions.publish.deny = vec![">".into()];
+        claims.nats.limits.permissions.subscribe.deny = vec![">".into()];
+    });
+    let curve = CurveKey::generate().expect("randomness");
+    auth.claims.nats.authorization = ExternalAuthorization {
+        auth_users: vec![service_user.id()],
+        allowed_accounts: vec![app.id()],
+        xkey: curve.public_key().to_string(),
+    };
+    let config = operator.in_memory(&[&auth, &app, &other]);
+    let server = launch(&format!("{config}default_sentinel: {}\n", sentinel.token));
+    let mut wire = Wire::connect(&server);
+    let fields = format!("{},\"headers\":true,\"no_responders\":true", service_user.fields(&wire));
+    wire.login(&fields);
+    let auth_key = KeyPair::from_seed(auth.key.seed().reveal()).expect("a seed");
+    let (app_key, other_key) = (app.key, other.key);
+    let app_id = public(&app_key);
+    let service = Service::start(
+        wire,
+        Some(curve),
+        Box::new(move |request| {
+            let issuer = match request.nats.connect.user.as_str() {
+                "alice" => &app_key,
+                _ => &other_key,
+            };
+            let mut user = UserClaims::new(request.nats.user_nkey.clone());
+            user.name = request.nats.connect.user.clone();
+            let mut answer = AuthorizationResponseClaims::new(request.nats.user_nkey.clone());
+            answer.audience = request.nats.server.id.clone();
+            answer.nats.jwt = user.encode(issuer, now()).expect("signed");
+            Some(answer.encode(&auth_key, now()).expect("signed").into_bytes())
+        }),
+    );
+    let mut alice = Wire::open_with(&server, ALICE);
+    let request = service.last();
+    assert_eq!(request.subject, auth.id());
+    assert_eq!(request.nats.connect.jwt, sentinel.token);
+    let info = nats_interop::trust::ask(&mut alice, "$SYS.REQ.USER.INFO", "");
+    assert_eq!(info["data"]["account"], app_id, "{info}");
+    is_refused(&server, r#""user":"mallory","pass":"x""#);
+}

@@ -1,0 +1,479 @@
+//! Operator mode: users and accounts by token, on live connections too.
+
+use nats_interop::trust::{Account, Operator, key, now, public};
+use nats_interop::{Launch, Server, Wire};
+use nats_jwt::claims::{
+    Activation, ActivationClaims, Export, ExportType, Import, ResponsePermission, TimeRange,
+    UserScope, WeightedMapping,
+};
+use nats_jwt::nkey::Kind;
+
+fn one_account(change: impl FnOnce(&mut Account)) -> (Operator, Account, Server) {
+    let operator = Operator::new();
+    let mut account = Account::new("A");
+    change(&mut account);
+    let server = Server::start(&operator.in_memory(&[&account]));
+    (operator, account, server)
+}
+
+#[test]
+fn a_user_needs_a_token_of_a_known_account_and_its_own_signature() {
+    let (_, account, server) = one_account(|_| {});
+    let info = Wire::connect(&server).info().clone();
+    assert_eq!(info["auth_required"], true);
+    assert!(info["nonce"].is_string());
+    let user = account.user("u");
+    let mut wire = user.open(&server);
+    wire.subscribe("x", "1");
+    wire.publish("x", "hello");
+    wire.expect_msg("x", "1", "hello");
+    let other = account.user("other");
+    for fields in [
+        String::new(),
+        r#""user":"u","pass":"p""#.into(),
+        r#""jwt":"nonsense""#.into(),
+        user.bearer_fields(),
+        format!(r#"{},"sig":"AAAA""#, user.bearer_fields()),
+        format!(r#"{},"sig":"{}""#, user.bearer_fields(), other.key.sign_text(b"another nonce")),
+    ] {
+        let mut wire = Wire::connect(&server);
+        wire.send_connect(&fields);
+        wire.expect_err_and_close("Authorization Violation");
+    }
+    Account::new("unknown").user("u").is_refused(&server);
+    let stranger = key(Kind::Account);
+    account.user_by(&stranger, "u", |_| {}).is_refused(&server);
+    // Nothing may come before CONNECT.
+    let mut wire = Wire::connect(&server);
+    wire.line("PUB x 0\r\n");
+    wire.expect_err_and_close("Authorization Violation");
+}
+
+#[test]
+fn accounts_are_isolated() {
+    let operator = Operator::new();
+    let (a, b) = (Account::new("A"), Account::new("B"));
+    let server = Server::start(&operator.in_memory(&[&a, &b]));
+    let (mut in_a, mut in_b) = (a.user("u").open(&server), b.user("u").open(&server));
+    in_b.subscribe(">", "1");
+    in_b.flush();
+    in_a.publish("x", "secret");
+    in_a.flush();
+    in_b.expect_nothing();
+}
+
+/// S3: at the moment, on a live connection, and before anybody is let in.
+#[test]
+fn a_user_expires_at_the_moment_and_does_not_come_early() {
+    let (_, account, server) = one_account(|_| {});
+    let mut wire = account
+        .user_with("short", |claims| claims.expires = now() + 2)
+        .open(&server);
+    wire.expect_err_and_close("User Authentication Expired");
+    account
+        .user_with("late", |claims| claims.expires = now() - 10)
+        .is_refused(&server);
+    account
+        .user_with("early", |claims| claims.not_before = now() + 100)
+        .is_refused(&server);
+}
+
+#[test]
+fn an_account_that_expires_takes_its_users_along() {
+    let (_, account, server) = one_account(|account| account.claims.expires = now() + 2);
+    let mut wire = account.user("u").open(&server);
+    wire.expect_err_and_close("Account Authentication Expired");
+    account.user("u").is_refused(&server);
+}
+
+#[test]
+fn permissions_of_the_token_hold() {
+    let (_, account, server) = one_account(|_| {});
+    let user = account.user_with("u", |claims| {
+        let permissions = &mut claims.nats.limits.permissions;
+        permissions.publish.allow = vec!["p.*".into()];
+        permissions.publish.deny = vec!["p.no".into()];
+        permissions.subscribe.allow = vec!["s.>".into(), "q workers".into()];
+    });
+    let mut wire = user.open(&server);
+    wire.subscribe("s.x", "1");
+    wire.subscribe_queue("q", "workers", "2");
+    wire.flush();
+    wire.subscribe("q", "3");
+    wire.expect_err("Permissions Violation for Subscription to \"q\"");
+    wire.subscribe("t", "4");
+    wire.expect_err("Permissions Violation for Subscription to \"t\"");
+    wire.publish("p.no", "");
+    wire.expect_err("Permissions Violation for Publish to \"p.no\"");
+    wire.publish("p.yes", "");
+    wire.flush();
+}
+
+#[test]
+fn answers_are_permitted_as_often_as_the_token_says() {
+    let (_, account, server) = one_account(|_| {});
+    let user = account.user_with("service", |claims| {
+        claims.nats.limits.permissions.response = Some(ResponsePermission {
+            max_messages: 2,
+            expires_ns: 0,
+        });
+    });
+    let mut service = user.open(&server);
+    let mut asker = account.user("asker").open(&server);
+    service.subscribe("ask", "1");
+    service.flush();
+    asker.subscribe("answer", "9");
+    asker.publish_request("ask", "answer", "q");
+    service.expect("MSG ask 1 answer 1\r\nq\r\n");
+    for text in ["one", "two"] {
+        service.publish("answer", text);
+        asker.expect_msg("answer", "9", text);
+    }
+    service.publish("answer", "three");
+    service.expect_err("Permissions Violation for Publish to \"answer\"");
+}
+
+#[test]
+fn the_accounts_default_permissions_are_for_users_without_any() {
+    let (_, account, server) = one_account(|account| {
+        account.claims.nats.default_permissions.publish.deny = vec!["no".into()];
+    });
+    let mut wire = account.user("u").open(&server);
+    wire.publish("no", "");
+    wire.expect_err("Permissions Violation for Publish to \"no\"");
+    let own = account.user_with("own", |claims| {
+        claims.nats.limits.permissions.publish.deny = vec!["other".into()];
+    });
+    let mut wire = own.open(&server);
+    wire.publish("no", "");
+    wire.flush();
+}
+
+#[test]
+fn scoped_users_have_the_scopes_permissions() {
+    let scoped = key(Kind::Account);
+    let (_, account, server) = one_account(|account| {
+        let mut scope = UserScope::new(public(&scoped));
+        scope.role = "worker".into();
+        scope.template.permissions.publish.allow = vec!["for.{{name()}}.{{tag(team)}}".into()];
+        scope.template.permissions.subscribe.allow = vec!["in.{{account-name()}}.>".into()];
+        account.claims.nats.signing_keys.add_scoped(scope);
+    });
+    let user = account.user_by(&scoped, "bob", |claims| {
+        claims.nats.set_scoped(true);
+        claims.nats.tags.add("team:red");
+        claims.nats.tags.add("team:blue");
+    });
+    let mut wire = user.open(&server);
+    wire.publish("for.bob.red", "");
+    wire.publish("for.bob.blue", "");
+    wire.subscribe("in.A.x", "1");
+    wire.flush();
+    wire.publish("for.bob.green", "");
+    wire.expect_err("Permissions Violation for Publish to \"for.bob.green\"");
+    // A user of a scoped key with anything of its own is refused.
+    account.user_by(&scoped, "bob", |_| {}).is_refused(&server);
+}
+
+#[test]
+fn bearers_need_no_signature_unless_the_account_forbids_them() {
+    let (_, account, server) = one_account(|_| {});
+    let bearer = |account: &Account| {
+        account.user_with("b", |claims| claims.nats.limits.bearer_token = true)
+    };
+    Wire::open_with(&server, &bearer(&account).bearer_fields());
+    let (_, account, server) =
+        one_account(|account| account.claims.nats.limits.disallow_bearer = true);
+    let mut wire = Wire::connect(&server);
+    wire.send_connect(&bearer(&account).bearer_fields());
+    wire.expect_err_and_close("Authorization Violation");
+}
+
+#[test]
+fn networks_times_and_kinds_of_connections_are_checked() {
+    let (_, account, server) = one_account(|_| {});
+    let with_src = |src: &str| {
+        let src = src.to_owned();
+        account.user_with("u", |claims| claims.nats.limits.src = vec![src])
+    };
+    with_src("127.0.0.0/8").open(&server);
+    with_src("192.0.2.0/24").is_refused(&server);
+    let with_types = |types: &[&str]| {
+        let types = types.iter().map(|t| (*t).to_owned()).collect();
+        account.user_with("u", |claims| claims.nats.limits.allowed_connection_types = types)
+    };
+    with_types(&["STANDARD"]).open(&server);
+    with_types(&["MQTT", "STANDARD", "TELEPATHY"]).open(&server);
+    with_types(&["WEBSOCKET"]).is_refused(&server);
+    with_types(&["TELEPATHY"]).is_refused(&server);
+    // Two halves of the day: one of them is now, the other is not.
+    let halves = [("00:00:00", "12:00:00"), ("12:00:00", "23:59:59")];
+    let mut open = 0;
+    for (start, end) in halves {
+        let user = account.user_with("u", |claims| {
+            claims.nats.limits.times = vec![TimeRange {
+                start: start.into(),
+                end: end.into(),
+            }];
+            claims.nats.limits.times_location = "UTC".into();
+        });
+        let mut wire = Wire::connect(&server);
+        let fields = user.fields(&wire);
+        wire.send_connect(&fields);
+        wire.send("PING\r\n");
+        open += usize::from(wire.read_line().starts_with("PONG"));
+    }
+    assert_eq!(open, 1, "exactly one half of the day is now");
+}
+
+#[test]
+fn limits_of_user_and_account_hold() {
+    let (_, account, server) = one_account(|account| {
+        account.claims.nats.limits.conn = 2;
+        account.claims.nats.limits.payload = 10;
+        account.claims.nats.limits.subs = 2;
+    });
+    let mut wire = account.user("u").open(&server);
+    wire.subscribe("a", "1");
+    wire.subscribe("b", "2");
+    wire.flush();
+    wire.subscribe("c", "3");
+    wire.expect_err("maximum subscriptions exceeded");
+    let user = account.user_with("small", |claims| claims.nats.limits.limits.payload = 4);
+    let mut small = user.open(&server);
+    small.publish("x", "1234");
+    small.flush();
+    small.publish("x", "12345");
+    small.expect_err_and_close("Maximum Payload Violation");
+    wire.publish("x", "12345678901");
+    wire.expect_err_and_close("Maximum Payload Violation");
+    let _one = account.user("u").open(&server);
+    let _two = account.user("u").open(&server);
+    let mut three = Wire::connect(&server);
+    let fields = account.user("u").fields(&three);
+    three.send_connect(&fields);
+    three.expect_err_and_close("maximum account active connections exceeded");
+}
+
+#[test]
+fn mappings_of_the_account_apply() {
+    let (_, account, server) = one_account(|account| {
+        let to = WeightedMapping {
+            subject: "new.$1".into(),
+            ..WeightedMapping::default()
+        };
+        account.claims.nats.mappings.insert("old.*".into(), vec![to]);
+    });
+    let mut wire = account.user("u").open(&server);
+    wire.subscribe("new.*", "1");
+    wire.publish("old.x", "hello");
+    wire.expect_msg("new.x", "1", "hello");
+}
+
+fn stream(subject: &str) -> Export {
+    Export {
+        subject: subject.into(),
+        kind: ExportType::Stream,
+        ..Export::default()
+    }
+}
+
+fn import(from: &Account, kind: ExportType, subject: &str) -> Import {
+    Import {
+        subject: subject.into(),
+        account: from.id(),
+        kind,
+        ..Import::default()
+    }
+}
+
+fn activation(exporter: &Account, importer: &Account, subject: &str) -> String {
+    let mut claims = ActivationClaims::new(importer.id());
+    claims.nats = Activation {
+        import_subject: subject.into(),
+        import_type: ExportType::Stream,
+        ..Activation::default()
+    };
+    claims.encode(&exporter.key, now()).expect("signed")
+}
+
+#[test]
+fn streams_and_services_cross_accounts_as_the_tokens_say() {
+    let operator = Operator::new();
+    let (mut exporter, mut importer) = (Account::new("E"), Account::new("I"));
+    exporter.claims.nats.exports = vec![
+        stream("news.>"),
+        Export {
+            kind: ExportType::Service,
+            ..stream("help.*")
+        },
+    ];
+    importer.claims.nats.imports = vec![
+        Import {
+            local_subject: "from.e.>".into(),
+            ..import(&exporter, ExportType::Stream, "news.>")
+        },
+        Import {
+            local_subject: "ask.$1".into(),
+            ..import(&exporter, ExportType::Service, "help.*")
+        },
+        import(&exporter, ExportType::Stream, "secret"),
+    ];
+    let server = Launch::new(&operator.in_memory(&[&exporter, &importer]))
+        .allow_log("secret")
+        .start();
+    let (mut e, mut i) = (exporter.user("e").open(&server), importer.user("i").open(&server));
+    i.subscribe("from.e.>", "1");
+    i.subscribe("secret", "2");
+    i.subscribe("inbox", "3");
+    i.flush();
+    e.subscribe("help.me", "1");
+    e.flush();
+    e.publish("news.today", "hello");
+    i.expect_msg("from.e.today", "1", "hello");
+    e.publish("secret", "x");
+    e.flush();
+    i.expect_nothing();
+    i.publish_request("ask.me", "inbox", "q");
+    let (head, _) = e.read_msg();
+    let reply = head.split(' ').nth(3).expect("a reply").to_owned();
+    e.publish(&reply, "a");
+    i.expect_msg("inbox", "3", "a");
+}
+
+/// S5: who has a token for the private export gets it, and nobody else.
+#[test]
+fn private_exports_need_an_activation_token_for_this_importer() {
+    let operator = Operator::new();
+    let (mut exporter, mut good, mut bad) =
+        (Account::new("E"), Account::new("good"), Account::new("bad"));
+    exporter.claims.nats.exports = vec![Export {
+        token_required: true,
+        ..stream("private.>")
+    }];
+    let with_token = |token: String| Import {
+        token,
+        ..import(&exporter, ExportType::Stream, "private.>")
+    };
+    good.claims.nats.imports = vec![with_token(activation(&exporter, &good, "private.>"))];
+    bad.claims.nats.imports = vec![import(&exporter, ExportType::Stream, "private.>")];
+    let server = Launch::new(&operator.in_memory(&[&exporter, &good, &bad])).start();
+    let mut e = exporter.user("e").open(&server);
+    let (mut g, mut b) = (good.user("g").open(&server), bad.user("b").open(&server));
+    for wire in [&mut g, &mut b] {
+        wire.subscribe("private.>", "1");
+        wire.flush();
+    }
+    e.publish("private.x", "hello");
+    e.flush();
+    g.expect_msg("private.x", "1", "hello");
+    b.expect_nothing();
+}
+
+#[test]
+fn the_token_in_a_subject_must_be_the_importers_account() {
+    let operator = Operator::new();
+    let (mut exporter, mut importer) = (Account::new("E"), Account::new("I"));
+    exporter.claims.nats.exports = vec![Export {
+        account_token_position: 2,
+        ..stream("for.*.x")
+    }];
+    let own = format!("for.{}.x", importer.id());
+    let foreign = format!("for.{}.x", exporter.id());
+    importer.claims.nats.imports = vec![
+        import(&exporter, ExportType::Stream, &own),
+        import(&exporter, ExportType::Stream, &foreign),
+    ];
+    let server = Server::start(&operator.in_memory(&[&exporter, &importer]));
+    let (mut e, mut i) = (exporter.user("e").open(&server), importer.user("i").open(&server));
+    i.subscribe("for.>", "1");
+    i.flush();
+    e.publish(&foreign, "no");
+    e.publish(&own, "yes");
+    i.expect_msg(&own, "1", "yes");
+}
+
+#[test]
+fn a_default_sentinel_stands_in_for_missing_tokens() {
+    let operator = Operator::new();
+    let account = Account::new("A");
+    let sentinel = account.user_with("sentinel", |claims| {
+        claims.nats.limits.bearer_token = true;
+        claims.nats.limits.permissions.publish.deny = vec![">".into()];
+    });
+    let config = operator.in_memory(&[&account]);
+    let server = Server::start(&format!("{config}default_sentinel: {}\n", sentinel.token));
+    let mut wire = Wire::open(&server);
+    wire.publish("x", "");
+    wire.expect_err("Permissions Violation for Publish to \"x\"");
+    account.user("own").open(&server).flush();
+}
+
+#[test]
+fn only_pinned_accounts_log_in() {
+    let operator = Operator::new();
+    let (a, b) = (Account::new("A"), Account::new("B"));
+    let config = operator.in_memory(&[&a, &b]);
+    let server = Server::start(&format!("{config}resolver_pinned_accounts: [{}]\n", a.id()));
+    a.user("u").open(&server);
+    b.user("u").is_refused(&server);
+    operator.system_wire(&server);
+}
+
+#[test]
+fn a_strict_operator_and_its_accounts_sign_with_signing_keys_only() {
+    let (op_key, account_key) = (key(Kind::Operator), key(Kind::Account));
+    let mut operator = Operator::new();
+    operator.claims.nats.signing_keys.push(public(&op_key));
+    operator.claims.nats.strict_signing_key_usage = true;
+    let mut account = Account::new("A");
+    account.claims.nats.signing_keys.add(public(&account_key));
+    let system_key = key(Kind::Account);
+    operator.system.claims.nats.signing_keys.add(public(&system_key));
+    let loose = Account::new("signed by the operator itself");
+    let preload = [
+        (account.id(), account.signed_by(&op_key)),
+        (operator.system.id(), operator.system.signed_by(&op_key)),
+        (loose.id(), loose.signed_by(&operator.key)),
+    ];
+    let lines: Vec<_> = preload.iter().map(|(id, token)| format!("{id}: {token}")).collect();
+    let server = Launch::new(&format!(
+        "operator: {}\nresolver: MEMORY\nresolver_preload: {{\n{}\n}}",
+        operator.token(),
+        lines.join("\n")
+    ))
+    .start();
+    account.user_by(&account_key, "u", |_| {}).open(&server);
+    account.user("u").is_refused(&server);
+    loose.user("u").is_refused(&server);
+}
+
+#[test]
+fn trusted_keys_do_instead_of_an_operator() {
+    let operator = Operator::new();
+    let account = Account::new("A");
+    let server = Server::start(&format!(
+        "trusted_keys: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {} }}",
+        public(&operator.key),
+        account.id(),
+        operator.sign(&account)
+    ));
+    account.user("u").open(&server);
+    Account::new("B").user("u").is_refused(&server);
+}
+
+#[test]
+fn configurations_that_contradict_themselves_are_refused() {
+    let operator = Operator::new();
+    let config = operator.in_memory(&[]);
+    for wrong in [
+        format!("{config}accounts: {{ A: {{}} }}"),
+        format!("{config}no_auth_user: x"),
+        format!("{config}default_sentinel: {}", Account::new("A").user("u").token),
+        format!("operator: {}", operator.token()),
+        format!("{config}system_account: {}", Account::new("A").id()),
+    ] {
+        let finished = Launch::new(&wrong).run_to_exit();
+        assert!(!finished.status.success(), "{wrong}");
+    }
+}

@@ -1,0 +1,380 @@
+//! A folder of tokens: `<account>.jwt`, the reference's layout.
+//!
+//! All names are checked to be public keys of accounts before a path is made of them. Files are written beside and renamed, so that a
+//! crash leaves the old token or the new one. The hash over the folder is the XOR of the SHA-256 of every token, so two folders are
+//! equal when their hashes are; a pack is `<account>|<token>` lines.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest;
+use nats_jwt::claims::{AccountClaims, TOKEN_LEN_MAX, decode_generic};
+use nats_jwt::nkey::{Kind, is_public_key};
+use parking_lot::Mutex;
+
+use super::{FetchError, Resolver, StoreError};
+
+const EXTENSION: &str = ".jwt";
+/// What a deleted token's file ends with.
+const DELETED: &str = ".jwt.deleted";
+
+/// What happens to a token that is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    Refused,
+    /// The file gets another name.
+    Renamed,
+    Removed,
+}
+
+/// How a folder is kept.
+#[derive(Debug, Clone)]
+pub struct DirectorySettings {
+    pub deletion: Deletion,
+    /// Tokens at most.
+    pub limit: Option<u64>,
+    /// At the limit, the token that was used least recently makes room (a cache); otherwise the new one is refused.
+    pub evict: bool,
+    /// How long a token counts after it was written (a cache).
+    pub ttl: Option<Duration>,
+}
+
+/// Why a pack cannot be merged.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    #[error("line in package didn't contain 2 entries")]
+    Malformed,
+    #[error("key to merge is not a valid public account key")]
+    BadKey,
+    #[error("jwt subject nkey and provided nkey do not match")]
+    OtherSubject,
+    #[error("jwt cannot be read: {0}")]
+    Token(#[from] nats_jwt::claims::DecodeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A folder of tokens.
+pub struct Directory {
+    path: PathBuf,
+    settings: DirectorySettings,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    tokens: HashMap<String, Entry>,
+    /// XOR over the tokens' hashes.
+    hash: [u8; 32],
+    /// Counts uses.
+    clock: u64,
+}
+
+struct Entry {
+    hash: [u8; 32],
+    used: u64,
+    written: Instant,
+}
+
+impl Known {
+    fn track(&mut self, account: &str, hash: [u8; 32]) {
+        self.forget(account);
+        self.clock = self.clock.saturating_add(1);
+        let used = self.clock;
+        xor(&mut self.hash, &hash);
+        let entry = Entry {
+            hash,
+            used,
+            written: Instant::now(),
+        };
+        self.tokens.insert(account.to_owned(), entry);
+    }
+
+    fn forget(&mut self, account: &str) -> bool {
+        let Some(old) = self.tokens.remove(account) else {
+            return false;
+        };
+        xor(&mut self.hash, &old.hash);
+        true
+    }
+
+    fn touch(&mut self, account: &str) {
+        self.clock = self.clock.saturating_add(1);
+        let used = self.clock;
+        if let Some(entry) = self.tokens.get_mut(account) {
+            entry.used = used;
+        }
+    }
+
+    fn oldest(&self) -> Option<String> {
+        let oldest = self.tokens.iter().min_by_key(|(_, entry)| entry.used);
+        oldest.map(|(account, _)| account.clone())
+    }
+}
+
+impl Directory {
+    /// Opens the folder, which is made if it is not there, and looks at what is in it.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or read.
+    pub fn open(path: &Path, settings: DirectorySettings) -> io::Result<Self> {
+        fs::create_dir_all(path)?;
+        let directory = Self {
+            path: path.to_owned(),
+            settings,
+            known: Mutex::default(),
+        };
+        directory.rescan()?;
+        Ok(directory)
+    }
+
+    /// Looks at the folder again; yields the accounts whose tokens are other ones than before.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn rescan(&self) -> io::Result<Vec<String>> {
+        let mut found = Known::default();
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            let Some(account) = name.to_str().and_then(|name| name.strip_suffix(EXTENSION)) else {
+                continue;
+            };
+            if !is_public_key(account, Kind::Account) {
+                continue;
+            }
+            match self.read(account) {
+                Ok(token) => found.track(account, hash(&token)),
+                Err(error) => tracing::warn!("token of account {account} is left out: {error}"),
+            }
+        }
+        let mut known = self.known.lock();
+        let other = |account: &&String| {
+            let hash = |known: &Known| known.tokens.get(*account).map(|entry| entry.hash);
+            hash(&known) != hash(&found)
+        };
+        let changed: Vec<String> = found
+            .tokens
+            .keys()
+            .chain(known.tokens.keys().filter(|a| !found.tokens.contains_key(*a)))
+            .filter(other)
+            .cloned()
+            .collect();
+        *known = found;
+        Ok(changed)
+    }
+
+    /// The accounts that have a token here, sorted.
+    pub fn accounts(&self) -> Vec<String> {
+        let mut accounts: Vec<_> = self.known.lock().tokens.keys().cloned().collect();
+        accounts.sort_unstable();
+        accounts
+    }
+
+    /// The hash over all tokens.
+    pub fn hash(&self) -> [u8; 32] {
+        self.known.lock().hash
+    }
+
+    /// One line of a pack for each token that has not expired at `now`, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When a token cannot be read.
+    pub fn pack(&self, now: i64) -> Result<Vec<String>, FetchError> {
+        let mut lines = Vec::new();
+        for account in self.accounts() {
+            let token = match self.read(&account) {
+                Err(FetchError::NotFound) => continue,
+                read => read?,
+            };
+            let expired = decode_generic(&token).is_ok_and(|claims| claims.is_expired(now));
+            if !token.is_empty() && !expired {
+                lines.push(format!("{account}|{token}"));
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Takes over the tokens of a pack that are newer than those here. Yields the accounts whose tokens changed.
+    ///
+    /// # Errors
+    /// At the first line that cannot be taken over; those before it were.
+    pub fn merge(&self, pack: &str) -> Result<Vec<String>, PackError> {
+        let mut changed = Vec::new();
+        for line in pack.lines().filter(|line| !line.is_empty()) {
+            let mut parts = line.split('|');
+            let (Some(account), Some(token), None) = (parts.next(), parts.next(), parts.next())
+            else {
+                return Err(PackError::Malformed);
+            };
+            if !is_public_key(account, Kind::Account) {
+                return Err(PackError::BadKey);
+            }
+            let claims = AccountClaims::decode(token)?;
+            if claims.subject != account {
+                return Err(PackError::OtherSubject);
+            }
+            let here = self.read(account).ok();
+            let here = here.and_then(|token| AccountClaims::decode(&token).ok());
+            let is_newer = here.is_none_or(|here| {
+                here.id != claims.id && here.issued_at <= claims.issued_at
+            });
+            if is_newer && self.store(account, token)? {
+                changed.push(account.to_owned());
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Deletes the token of `account`, if there is one. Whether there was.
+    ///
+    /// # Errors
+    /// When that is not permitted, or fails.
+    pub fn delete(&self, account: &str) -> Result<bool, StoreError> {
+        let path = self.path_of(account).ok_or(StoreError::BadKey)?;
+        let mut known = self.known.lock();
+        let done = match self.settings.deletion {
+            Deletion::Refused => return Err(StoreError::NoDelete),
+            Deletion::Renamed => fs::rename(&path, self.path.join(format!("{account}{DELETED}"))),
+            Deletion::Removed => fs::remove_file(&path),
+        };
+        match done {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                known.forget(account);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Whether tokens may be deleted by whoever the operator trusts.
+    pub fn may_delete(&self) -> bool {
+        self.settings.deletion != Deletion::Refused
+    }
+
+    /// Removes what was written longer ago than its time to live (a cache).
+    pub fn expire(&self, now: Instant) {
+        let Some(ttl) = self.settings.ttl else { return };
+        let mut known = self.known.lock();
+        let old: Vec<String> = known
+            .tokens
+            .iter()
+            .filter(|(_, entry)| now.saturating_duration_since(entry.written) >= ttl)
+            .map(|(account, _)| account.clone())
+            .collect();
+        for account in old {
+            if let Some(path) = self.path_of(&account) {
+                // One that is gone already is as good.
+                let _ = fs::remove_file(path);
+            }
+            known.forget(&account);
+        }
+    }
+
+    fn path_of(&self, account: &str) -> Option<PathBuf> {
+        is_public_key(account, Kind::Account)
+            .then(|| self.path.join(format!("{account}{EXTENSION}")))
+    }
+
+    fn read(&self, account: &str) -> Result<String, FetchError> {
+        let path = self.path_of(account).ok_or(FetchError::BadKey)?;
+        let not_found = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => FetchError::NotFound,
+            _ => error.into(),
+        };
+        let len = fs::metadata(&path).map_err(not_found)?.len();
+        if usize::try_from(len).map_or(true, |len| len > TOKEN_LEN_MAX.saturating_add(1024)) {
+            return Err(FetchError::TooLarge);
+        }
+        let text = fs::read_to_string(&path).map_err(not_found)?;
+        Ok(text.trim().to_owned())
+    }
+
+    fn make_room(&self, known: &mut Known) -> Result<(), StoreError> {
+        let limit = self.settings.limit.unwrap_or(u64::MAX);
+        let len = |known: &Known| u64::try_from(known.tokens.len()).unwrap_or(u64::MAX);
+        while len(known) >= limit {
+            if !self.settings.evict {
+                return Err(StoreError::Full);
+            }
+            let Some(oldest) = known.oldest() else {
+                return Err(StoreError::Full);
+            };
+            if let Some(path) = self.path_of(&oldest) {
+                match fs::remove_file(path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(error.into());
+                    }
+                    _ => {}
+                }
+            }
+            known.forget(&oldest);
+        }
+        Ok(())
+    }
+}
+
+impl Resolver for Directory {
+    fn fetch(&self, account: &str) -> Result<String, FetchError> {
+        let token = self.read(account)?;
+        self.known.lock().touch(account);
+        Ok(token)
+    }
+
+    fn store(&self, account: &str, token: &str) -> Result<bool, StoreError> {
+        let path = self.path_of(account).ok_or(StoreError::BadKey)?;
+        let new = hash(token);
+        let mut known = self.known.lock();
+        match known.tokens.get(account) {
+            Some(entry) if entry.hash == new => {
+                known.touch(account);
+                return Ok(false);
+            }
+            Some(_) => {}
+            None => self.make_room(&mut known)?,
+        }
+        write(&path, token)?;
+        known.track(account, new);
+        Ok(true)
+    }
+
+    fn directory(&self) -> Option<&Directory> {
+        Some(self)
+    }
+}
+
+/// Beside, then renamed, then the folder made durable.
+fn write(path: &Path, token: &str) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let mut file = fs::File::create(&beside)?;
+    file.write_all(token.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(parent) => fs::File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    let digest = digest::digest(&digest::SHA256, token.as_bytes());
+    let mut out = [0; 32];
+    for (to, from) in out.iter_mut().zip(digest.as_ref()) {
+        *to = *from;
+    }
+    out
+}
+
+fn xor(into: &mut [u8; 32], other: &[u8; 32]) {
+    for (to, from) in into.iter_mut().zip(other) {
+        *to ^= from;
+    }
+}
+
+#[cfg(test)]
+mod tests;
