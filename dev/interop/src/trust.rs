@@ -60,7 +60,9 @@ impl Operator {
 
     /// The operator's own token.
     pub fn token(&self) -> String {
-        self.claims.encode(&self.key, now()).expect("a sound operator")
+        self.claims
+            .encode(&self.key, now())
+            .expect("a sound operator")
     }
 
     /// The token of an account.
@@ -137,7 +139,9 @@ impl Account {
     }
 
     pub fn signed_by(&self, operator: &KeyPair) -> String {
-        self.claims.encode(operator, now()).expect("a sound account")
+        self.claims
+            .encode(operator, now())
+            .expect("a sound account")
     }
 
     /// A user with no limits, signed by the account itself.
@@ -208,5 +212,6 @@ impl User {
 
 /// What a token says, for messages of tests.
 pub fn shown(token: &str) -> String {
-    nats_jwt::claims::decode(token).map_or_else(|e| e.to_string(), |c: AnyClaims| c.to_pretty_json())
+    nats_jwt::claims::decode(token)
+        .map_or_else(|e| e.to_string(), |c: AnyClaims| c.to_pretty_json())
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use nats_proto::info::ConnectOptions;
 
-use super::{Permissions, TokenUser};
 use super::claim::Claim;
 use super::password::StoredPassword;
+use super::{Permissions, TokenUser};
 use crate::options::ConnectionType;
 
 /// Who a connection is. Cheap to clone.

@@ -123,7 +123,9 @@ impl SlowCheck {
     }
 
     /// An answer that comes from elsewhere. It has to end by itself.
-    pub fn wait(answer: impl Future<Output = Result<Identity, AuthError>> + Send + 'static) -> Self {
+    pub fn wait(
+        answer: impl Future<Output = Result<Identity, AuthError>> + Send + 'static,
+    ) -> Self {
         Self(Work::Wait(Box::pin(answer)))
     }
 

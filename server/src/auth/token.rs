@@ -16,9 +16,7 @@ use nats_jwt::secret::Secret;
 use nats_jwt::times::{self, Admission};
 
 use super::{AuthError, Credentials, Identity, Permissions, Who};
-use crate::options::{
-    self, ConnectionType, ResponsePermission, SubjectGrant, SubjectPermission,
-};
+use crate::options::{self, ConnectionType, ResponsePermission, SubjectGrant, SubjectPermission};
 
 /// A token and what came with it.
 pub struct Proof {
@@ -89,7 +87,10 @@ impl Proof {
             Err(reason) => match sentinel {
                 Some(sentinel) => {
                     let claims = UserClaims::decode(sentinel.reveal());
-                    (sentinel.clone(), claims.map_err(|_| AuthError::TokenRequired)?)
+                    (
+                        sentinel.clone(),
+                        claims.map_err(|_| AuthError::TokenRequired)?,
+                    )
                 }
                 None if shown.is_empty() => return Err(AuthError::TokenRequired),
                 None => return Err(AuthError::BadToken(reason.to_string())),
@@ -136,7 +137,9 @@ impl Proof {
         }
         let scope = account.signer(&claims.issuer, strict)?.cloned();
         let limits = account.admit(claims, strict, seconds)?;
-        if limits.proxy_required && self.proxy.is_none() || claims.nats.limits.proxy_required && self.proxy.is_none() {
+        if limits.proxy_required && self.proxy.is_none()
+            || claims.nats.limits.proxy_required && self.proxy.is_none()
+        {
             return Err(AuthError::ProxyRequired);
         }
         check_connection_type(&limits, self.connection_type)?;

@@ -222,11 +222,7 @@ impl Session {
     }
 
     /// The smallest of the server's, the account's and the user's limit counts.
-    fn apply_limits(
-        &mut self,
-        limits: &crate::options::AccountLimits,
-        user: Option<&TokenUser>,
-    ) {
+    fn apply_limits(&mut self, limits: &crate::options::AccountLimits, user: Option<&TokenUser>) {
         let smaller = |a: Option<usize>, b: Option<u32>| match (a, b.map(|b| b as usize)) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

@@ -77,7 +77,10 @@ impl Options {
         for operator in &self.trust.claims {
             check_version(operator, version)?;
             let keys = operator.nats.signing_keys.iter();
-            if let Some(bad) = keys.into_iter().find(|key| !is_public_key(key, Kind::Operator)) {
+            if let Some(bad) = keys
+                .into_iter()
+                .find(|key| !is_public_key(key, Kind::Operator))
+            {
                 return Err(OperatorError::BadKey(bad.clone()));
             }
         }
@@ -215,22 +218,36 @@ mod tests {
 
     #[test]
     fn the_system_account_and_the_resolver_are_taken_from_the_operator() {
-        let system = KeyPair::generate(Kind::Account).expect("randomness").public_key().to_string();
+        let system = KeyPair::generate(Kind::Account)
+            .expect("randomness")
+            .public_key()
+            .to_string();
         let (claims, key) = operator(|claims| {
             claims.nats.system_account = system.clone();
             claims.nats.account_server_url = "http://127.0.0.1:9/jwt/v1".into();
         });
-        let options = options(&[&claims], &key, "").with_operators("2.15.1").expect("sound");
+        let options = options(&[&claims], &key, "")
+            .with_operators("2.15.1")
+            .expect("sound");
         assert_eq!(options.system_account_name(), Some(system.as_str()));
         let kind = options.trust.resolver.as_ref().map(|r| r.kind.clone());
-        assert_eq!(kind, Some(ResolverKind::Url("http://127.0.0.1:9/jwt/v1/accounts".into())));
+        assert_eq!(
+            kind,
+            Some(ResolverKind::Url(
+                "http://127.0.0.1:9/jwt/v1/accounts".into()
+            ))
+        );
         assert_eq!(options.clone().with_operators("2.15.1"), Ok(options));
     }
 
     #[test]
     fn what_cannot_work_is_refused() {
         let (plain, key) = operator(|_| {});
-        let refused = |more: &str| options(&[&plain], &key, more).with_operators("2.15.1").err();
+        let refused = |more: &str| {
+            options(&[&plain], &key, more)
+                .with_operators("2.15.1")
+                .err()
+        };
         assert_eq!(refused(""), Some(OperatorError::NoResolver));
         assert_eq!(refused("resolver: MEMORY"), None);
         let full = "resolver: {type: full, dir: x}";

@@ -116,7 +116,10 @@ pub fn import_cycle(
             .into_iter()
             .filter(|further| kind_word(further) == kind_word(&import))
         {
-            if subject::collides(local_subject(&further).as_bytes(), import.subject.as_bytes()) {
+            if subject::collides(
+                local_subject(&further).as_bytes(),
+                import.subject.as_bytes(),
+            ) {
                 if further.account == importer {
                     return true;
                 }

@@ -105,7 +105,10 @@ impl Core {
         if authorization.auth_users.contains(&proof.claims.subject) {
             return Ruling::Own;
         }
-        Ruling::Ask(Service::of_account(live, proof.claims.nats.limits.proxy_required))
+        Ruling::Ask(Service::of_account(
+            live,
+            proof.claims.nats.limits.proxy_required,
+        ))
     }
 
     /// With users in the configuration: the service is asked about everybody but its own users.

@@ -204,7 +204,13 @@ impl Core {
                 account.name
             )));
         }
-        self.publish(&account.name, subjects::USER_AUTH, Some(&reply), header, body);
+        self.publish(
+            &account.name,
+            subjects::USER_AUTH,
+            Some(&reply),
+            header,
+            body,
+        );
         let limit = self.options().auth_timeout();
         match tokio::time::timeout(limit, receiver).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -273,7 +279,10 @@ impl Core {
                 "Auth callout violation: \"no reason supplied\" on account {account:?}"
             )));
         }
-        let xkey = service.xkey.as_deref().filter(|_| !answer.starts_with(TOKEN_START));
+        let xkey = service
+            .xkey
+            .as_deref()
+            .filter(|_| !answer.starts_with(TOKEN_START));
         let (text, sealed) = match xkey {
             None => (answer.to_vec(), false),
             Some(xkey) => {
@@ -288,7 +297,8 @@ impl Core {
             }
         };
         let text = String::from_utf8(text).map_err(|_| refused("the answer is not text".into()))?;
-        let claims = AuthorizationResponseClaims::decode(&text).map_err(|e| refused(e.to_string()))?;
+        let claims =
+            AuthorizationResponseClaims::decode(&text).map_err(|e| refused(e.to_string()))?;
         let findings = claims.validate(unix_seconds(SystemTime::now()));
         if let Some(first) = findings.iter().next() {
             return Err(refused(format!(
@@ -367,9 +377,10 @@ impl Core {
                 let live = self.load_account(account).map_err(|_| missing(account))?;
                 let operators = self.operators.as_ref().ok_or_else(|| missing(account))?;
                 let strict = operators.is_strict(&live.claims.issuer);
-                let limits = live.claims.effective_limits(claims, strict).map_err(|e| {
-                    refused(format!("User JWT is not valid: {e}"))
-                })?;
+                let limits = live
+                    .claims
+                    .effective_limits(claims, strict)
+                    .map_err(|e| refused(format!("User JWT is not valid: {e}")))?;
                 if live.claims.is_revoked(claims) {
                     return Err(AuthError::Revoked);
                 }
@@ -399,7 +410,11 @@ impl Caller {
         CallerInfo {
             host: self.client.remote().ip().to_canonical().to_string(),
             id: self.client.id(),
-            user: if named.is_empty() { user } else { named.to_owned() },
+            user: if named.is_empty() {
+                user
+            } else {
+                named.to_owned()
+            },
             name: self.connect.name.clone(),
             tags,
             name_tag,
@@ -426,7 +441,11 @@ impl Caller {
             version: (*version).to_owned(),
             cipher: cipher.clone(),
             certs: Vec::new(),
-            verified_chains: if chain.is_empty() { Vec::new() } else { vec![chain] },
+            verified_chains: if chain.is_empty() {
+                Vec::new()
+            } else {
+                vec![chain]
+            },
         })
     }
 }

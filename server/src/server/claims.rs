@@ -155,13 +155,7 @@ impl Core {
         }
     }
 
-    fn update(
-        &self,
-        operators: &Operators,
-        about: Option<&str>,
-        body: &[u8],
-        now: i64,
-    ) -> Outcome {
+    fn update(&self, operators: &Operators, about: Option<&str>, body: &[u8], now: i64) -> Outcome {
         let rules = operators.rules();
         let is_cache = matches!(rules.kind, ResolverKind::Cache { .. });
         let words = if is_cache { CACHE_WORDS } else { WORDS };
@@ -282,14 +276,22 @@ impl Core {
         let Some(rules) = self.operators.as_ref().map(|operators| operators.rules()) else {
             return;
         };
-        let (Some(directory), ResolverKind::Full { .. }, Some(system)) =
-            (rules.resolver.directory(), &rules.kind, self.accounts.system())
-        else {
+        let (Some(directory), ResolverKind::Full { .. }, Some(system)) = (
+            rules.resolver.directory(),
+            &rules.kind,
+            self.accounts.system(),
+        ) else {
             return;
         };
         let inbox = subjects::claims_pack_inbox(&self.identity.id);
         let hash = directory.hash();
-        self.publish(&system.name, subjects::CLAIMS_PACK, Some(&inbox), &[], &hash);
+        self.publish(
+            &system.name,
+            subjects::CLAIMS_PACK,
+            Some(&inbox),
+            &[],
+            &hash,
+        );
     }
 
     fn merge(&self, operators: &Operators, pack: &[u8], now: i64) {

@@ -188,7 +188,12 @@ impl Operators {
     ///
     /// # Errors
     /// Why it does not count.
-    pub fn verify(&self, account: &str, token: &str, now: i64) -> Result<AccountClaims, LookupError> {
+    pub fn verify(
+        &self,
+        account: &str,
+        token: &str,
+        now: i64,
+    ) -> Result<AccountClaims, LookupError> {
         let claims = AccountClaims::decode(token)?;
         if claims.subject != account {
             return Err(LookupError::OtherAccount);
@@ -329,7 +334,9 @@ impl Operators {
         }
         let concerned: BTreeSet<Arc<str>> = {
             let state = self.state.read();
-            let importers = touched.iter().filter_map(|name| state.importers.get(&**name));
+            let importers = touched
+                .iter()
+                .filter_map(|name| state.importers.get(&**name));
             touched.iter().chain(importers.flatten()).cloned().collect()
         };
         let redefined = self.redefine(accounts, &concerned, now);
@@ -417,6 +424,7 @@ impl Operators {
             .flatten()
             .filter(|at| *at > now)
             .min();
-        self.deadline.store(next.unwrap_or(i64::MAX), Ordering::Relaxed);
+        self.deadline
+            .store(next.unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 }

@@ -47,7 +47,8 @@ pub fn rules(
     let resolver: Arc<dyn Resolver> = match &configured.kind {
         ResolverKind::Memory => Arc::new(Memory::new(trust.resolver_preload.clone())),
         ResolverKind::Url(_) if !trust.resolver_preload.is_empty() => {
-            let text = "resolver preloads only available for writeable resolver types MEM/DIR/CACHE_DIR";
+            let text =
+                "resolver preloads only available for writeable resolver types MEM/DIR/CACHE_DIR";
             return Err(SetupError::Resolver(text.into()));
         }
         ResolverKind::Url(url) => {
@@ -94,14 +95,17 @@ pub fn rules(
         for (account, token) in &trust.resolver_preload {
             directory
                 .merge(&format!("{account}|{token}"))
-                .map_err(|e| SetupError::Resolver(format!("preload account error for {account:?}: {e}")))?;
+                .map_err(|e| {
+                    SetupError::Resolver(format!("preload account error for {account:?}: {e}"))
+                })?;
         }
     }
     for (account, token) in &trust.resolver_preload {
         let claims = AccountClaims::decode(token);
         let named = claims.map(|claims| claims.subject == *account);
         if !named.unwrap_or(false) {
-            let text = format!("preload account error for {account:?}: the token is not this account's");
+            let text =
+                format!("preload account error for {account:?}: the token is not this account's");
             return Err(SetupError::Resolver(text));
         }
     }
@@ -128,7 +132,9 @@ impl Resolver for Cache {
             found => return found,
         }
         let core = self.me.get().and_then(Weak::upgrade);
-        let token = core.ok_or(FetchError::NotFound)?.lookup(account, self.timeout)?;
+        let token = core
+            .ok_or(FetchError::NotFound)?
+            .lookup(account, self.timeout)?;
         // A full cache or disk does not make the token worse.
         if let Err(error) = self.directory.store(account, &token) {
             tracing::warn!("token of account {account} is not cached: {error}");

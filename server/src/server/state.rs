@@ -14,10 +14,10 @@ use nats_proto::info::ServerInfo;
 use parking_lot::Mutex;
 
 use super::crowds::{self, Crowds};
-use super::{Accounts, Observer, Registry, ServerIdentity, VERSION, info};
-use crate::account::{Account, Traffic};
 use super::operators::{LookupError, Operators, Rules};
 use super::resolvers::{self, Me};
+use super::{Accounts, Observer, Registry, ServerIdentity, VERSION, info};
+use crate::account::{Account, Traffic};
 use crate::auth::{
     AuthError, AuthSetupError, Authenticator, Credentials, Identity, Revalidated, Verdict,
     unix_seconds,

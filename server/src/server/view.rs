@@ -180,7 +180,7 @@ impl ClientView for Shared {
                 .map(|name| name.to_string())
                 .unwrap_or_default(),
             tags: user.map(|u| u.tags.clone()).unwrap_or_default(),
-            expires: user.and_then(|u| u.expires).map(Timestamp::from)
+            expires: user.and_then(|u| u.expires).map(Timestamp::from),
         })
     }
 

@@ -98,6 +98,7 @@ fn request(subject: &str, body: &str) -> Request {
 
 fn said(answer: Answer) -> Value {
     match answer {
+        Answer::Several(_) => panic!("one answer is expected"),
         Answer::Silence => Value::Null,
         Answer::Body(body) | Answer::Page(body) => serde_json::from_slice(&body).unwrap(),
     }

@@ -67,9 +67,8 @@ fn authorized(
         let same_kind = |export: &&claims::Export| export.kind == import.kind;
         exporter.nats.exports.iter().filter(same_kind)
     };
-    let covers = |export: &&claims::Export| {
-        subject::is_subset(wanted.as_bytes(), export.subject.as_bytes())
-    };
+    let covers =
+        |export: &&claims::Export| subject::is_subset(wanted.as_bytes(), export.subject.as_bytes());
     // The export of exactly this subject decides before wider ones.
     let export = offers()
         .find(|export| export.subject == wanted)

@@ -158,7 +158,12 @@ impl Directory {
         let changed: Vec<String> = found
             .tokens
             .keys()
-            .chain(known.tokens.keys().filter(|a| !found.tokens.contains_key(*a)))
+            .chain(
+                known
+                    .tokens
+                    .keys()
+                    .filter(|a| !found.tokens.contains_key(*a)),
+            )
             .filter(other)
             .cloned()
             .collect();
@@ -218,9 +223,8 @@ impl Directory {
             }
             let here = self.read(account).ok();
             let here = here.and_then(|token| AccountClaims::decode(&token).ok());
-            let is_newer = here.is_none_or(|here| {
-                here.id != claims.id && here.issued_at <= claims.issued_at
-            });
+            let is_newer =
+                here.is_none_or(|here| here.id != claims.id && here.issued_at <= claims.issued_at);
             if is_newer && self.store(account, token)? {
                 changed.push(account.to_owned());
             }

@@ -55,13 +55,18 @@ impl Url {
         let host = uri.host().ok_or("the URL names no host")?.to_owned();
         let secure = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let tcp = TcpStream::connect((name.as_str(), port)).await?;
         if !secure {
             return over(tcp, &uri).await;
         }
         let name = ServerName::try_from(name)?;
-        let tls = TlsConnector::from(self.tls.clone()).connect(name, tcp).await?;
+        let tls = TlsConnector::from(self.tls.clone())
+            .connect(name, tcp)
+            .await?;
         over(tls, &uri).await
     }
 }
@@ -104,7 +109,9 @@ where
         if response.status() != StatusCode::OK {
             return Err(response.status().to_string().into());
         }
-        let body = Limited::new(response.into_body(), BODY_LEN_MAX).collect().await?;
+        let body = Limited::new(response.into_body(), BODY_LEN_MAX)
+            .collect()
+            .await?;
         let text = String::from_utf8(body.to_bytes().to_vec())?;
         Ok(text.trim().to_owned())
     };

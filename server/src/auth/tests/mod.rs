@@ -99,6 +99,13 @@ fn with_key(key: &KeyPair) -> Client {
     client
 }
 
+fn run(check: SlowCheck) -> Result<Identity, AuthError> {
+    match check.into_work() {
+        Work::Compare(comparison) => comparison.run(),
+        Work::Wait(_) => panic!("nobody else is asked here"),
+    }
+}
+
 impl Client {
     fn verdict(&self, authenticator: &Authenticator) -> Verdict {
         authenticator.check(&Credentials {
@@ -116,10 +123,7 @@ impl Client {
         match self.verdict(authenticator) {
             Verdict::Accepted(identity) => Ok(identity),
             Verdict::Refused(refusal) => Err(refusal),
-            Verdict::Slow(check) => match check.into_work() {
-                Work::Compare(comparison) => comparison.run(),
-                Work::Wait(_) => panic!("nobody else is asked here"),
-            },
+            Verdict::Slow(check) => run(check),
         }
     }
 
