@@ -4,7 +4,6 @@
 //! service has a curve key. The answer counts only when it is for the user key that was made for this one request and for this
 //! server, and only for as long as a client may take to authenticate. Start reading at [`Core::ask`].
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -104,31 +103,29 @@ pub struct Caller {
 
 impl Core {
     /// Asks `service` about `caller`. Ends within the authentication timeout.
-    pub fn ask(
+    pub async fn ask(
         self: Arc<Self>,
         service: Service,
         caller: Caller,
-    ) -> impl Future<Output = Result<Identity, AuthError>> + Send + 'static {
-        async move {
-            let account = self.accounts.find(&service.account);
-            let account = account.ok_or_else(|| {
-                refused(format!(
-                    "No valid account {:?} for auth callout request",
-                    service.account
-                ))
-            })?;
-            let user = KeyPair::generate(Kind::User).map_err(|e| refused(e.to_string()))?;
-            let user = user.public_key().to_string();
-            let (header, body) = self.request(&service, &caller, &user)?;
-            let answer = self.exchange(&account, &header, &body).await?;
-            let core = self.clone();
-            // Opening, verifying and perhaps fetching the account into which the user is put.
-            let judged = tokio::task::spawn_blocking(move || {
-                core.judge_answer(&service, &caller, &user, &answer)
-            });
-            let judged = judged.await.map_err(|_| refused("cut off".into()))?;
-            judged.inspect_err(|error| tracing::warn!("{error}"))
-        }
+    ) -> Result<Identity, AuthError> {
+        let account = self.accounts.find(&service.account);
+        let account = account.ok_or_else(|| {
+            refused(format!(
+                "No valid account {:?} for auth callout request",
+                service.account
+            ))
+        })?;
+        let user = KeyPair::generate(Kind::User).map_err(|e| refused(e.to_string()))?;
+        let user = user.public_key().to_string();
+        let (header, body) = self.request(&service, &caller, &user)?;
+        let answer = self.exchange(&account, &header, &body).await?;
+        let core = self.clone();
+        // Opening, verifying and perhaps fetching the account into which the user is put.
+        let judged = tokio::task::spawn_blocking(move || {
+            core.judge_answer(&service, &caller, &user, &answer)
+        });
+        let judged = judged.await.map_err(|_| refused("cut off".into()))?;
+        judged.inspect_err(|error| tracing::warn!("{error}"))
     }
 
     fn request(

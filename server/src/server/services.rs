@@ -16,11 +16,14 @@ const THRESHOLD: Duration = Duration::from_secs(120);
 /// Finds an account by name.
 pub type Find<'a, 'f> = &'f dyn Fn(&str) -> Option<&'a options::Account>;
 
+/// A subscription, and in which account it stands.
+type Placed = (Arc<Account>, Arc<Sub>);
+
 /// What stands in the accounts' interest so that services can be reached.
 #[derive(Default)]
 pub struct Services {
     /// By importing account.
-    placed: BTreeMap<Arc<str>, Vec<(Arc<Account>, Arc<Sub>)>>,
+    placed: BTreeMap<Arc<str>, Vec<Placed>>,
     responses: Vec<(Arc<str>, Arc<Responses>)>,
     /// Rings when an answer is overdue.
     alarm: Arc<Alarm>,
@@ -124,7 +127,7 @@ impl Services {
     }
 }
 
-fn remove(old: impl Iterator<Item = (Arc<Account>, Arc<Sub>)>) {
+fn remove(old: impl Iterator<Item = Placed>) {
     for (account, sub) in old {
         account.interest.remove(&sub);
     }
