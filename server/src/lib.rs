@@ -8,6 +8,7 @@
 //! front         listeners: accept, PROXY protocol, TLS, and the task of each connection
 //! monitor       HTTP pages            system   $SYS requests and events
 //! conn          one connection: phase, limits, commands from outside
+//! jetstream     streams and consumers: engine, API, limits; the machines are `nats-jetstream`
 //! router        a published message -> its deliveries; the only crossing of accounts
 //! account       interest, imports, exports, mappings, limits     auth   credentials -> identity
 //! interest      who wants what: subscriptions, receivers, the index
@@ -23,6 +24,7 @@ pub mod auth;
 pub mod conn;
 pub mod front;
 pub mod interest;
+pub mod jetstream;
 pub mod limits;
 pub mod log;
 pub mod monitor;

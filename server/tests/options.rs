@@ -383,8 +383,6 @@ fn features_that_do_not_exist_yet_are_named_with_their_place() {
     let expected = [
         ("prof_port", 6),
         ("authorization.auth_callout", 8),
-        ("jetstream", 2),
-        ("accounts.jetstream", 7),
         ("cluster", 3),
         ("leafnodes", 4),
         ("websocket", 5),

@@ -102,20 +102,18 @@ impl Launch {
         let text = full_config(self.dir.path(), self.port, &self.config);
         std::fs::write(&config_path, text).expect("the temporary folder is writable");
         let log_path = self.dir.path().join("stderr.log");
-        let log = std::fs::File::create(&log_path).expect("the temporary folder is writable");
-        let child = Command::new(&self.binary)
+        let mut command = Command::new(&self.binary);
+        command
             .arg("-c")
             .arg(&config_path)
             .args(self.arguments.iter().map(|a| self.expand(a)))
             .envs(self.environment.iter().cloned())
             .current_dir(self.dir.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a file handle can be copied"))
-            .stderr(log)
-            .spawn()
-            .unwrap_or_else(|e| panic!("cannot start {}: {e}", self.binary.display()));
+            .stdin(Stdio::null());
+        let child = spawn(&mut command, &log_path);
         let mut server = Server {
             child: Mutex::new(child),
+            command,
             ports: Value::Null,
             port: self.port,
             dir: self.dir,
@@ -149,6 +147,7 @@ impl Launch {
 /// A running server. Dropping it kills it, and fails the test when its log holds a warning or error that the test did not list.
 pub struct Server {
     child: Mutex<Child>,
+    command: Command,
     ports: Value,
     port: i32,
     dir: TempDir,
@@ -299,6 +298,18 @@ impl Server {
         let mut child = self.child.lock().expect("no test panics with the child");
         let _ = child.kill();
         let _ = child.wait();
+    }
+
+    /// Starts the server again in its folder, after [`Server::kill`] or its own end. It may listen on another port then.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.kill();
+        for file in ports_files(self.dir.path()) {
+            std::fs::remove_file(file).expect("the temporary folder is writable");
+        }
+        let child = spawn(&mut self.command, &self.log_path);
+        self.child = Mutex::new(child);
+        self.wait_for_ports();
     }
 
     /// Resident memory of the server, in bytes.
@@ -459,12 +470,32 @@ fn full_config(dir: &Path, port: i32, config: &str) -> String {
     format!("listen: \"127.0.0.1:{port}\"\nports_file_dir: '{dir}'\n{body}\n")
 }
 
-fn read_ports(dir: &Path) -> Option<Value> {
-    let file = std::fs::read_dir(dir)
-        .ok()?
+/// Starts a server whose output is added to the log.
+#[track_caller]
+fn spawn(command: &mut Command, log: &Path) -> Child {
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)
+        .expect("the temporary folder is writable");
+    command
+        .stdout(log.try_clone().expect("a file handle can be copied"))
+        .stderr(log)
+        .spawn()
+        .unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"))
+}
+
+fn ports_files(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten();
+    entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|e| e == "ports"))?;
+        .filter(|path| path.extension().is_some_and(|e| e == "ports"))
+        .collect()
+}
+
+fn read_ports(dir: &Path) -> Option<Value> {
+    let file = ports_files(dir).into_iter().next()?;
     serde_json::from_str(&std::fs::read_to_string(file).ok()?).ok()
 }
 

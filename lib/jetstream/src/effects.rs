@@ -9,6 +9,8 @@ use nats_store::Message;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effect<'a> {
     pub subject: &'a [u8],
+    /// What receivers see as its subject: that of the stored message, for a delivery.
+    pub shown: &'a [u8],
     /// Empty when there is none.
     pub reply: &'a [u8],
     /// The raw header block, empty when there is none.
@@ -172,9 +174,14 @@ impl Effects {
                 (Part::Text(headers), Part::Message) if headers.is_empty() => Some(payload),
                 _ => None,
             };
+            let subject = self.text(&entry.subject);
             Effect {
                 kind: entry.kind,
-                subject: self.text(&entry.subject),
+                subject,
+                shown: match (entry.kind, message) {
+                    (Kind::Delivery, Some(message)) => message.subject(),
+                    _ => subject,
+                },
                 reply: self.text(&entry.reply),
                 headers,
                 payload,
@@ -252,6 +259,7 @@ mod tests {
             (all[1].reply, all[1].headers, all[1].payload),
             (&b"$JS.ACK.x"[..], &b"NATS/1.0\r\n\r\n"[..], &b"body"[..])
         );
+        assert_eq!((all[0].shown, all[1].shown), (&b"r"[..], &b"s"[..]));
         assert_eq!(&*all[1].frame(), b"NATS/1.0\r\n\r\nbody");
         assert_eq!(&*all[2].frame(), b"H");
         assert_eq!(&*all[0].frame(), b"{}");

@@ -11,5 +11,7 @@ mod trie;
 
 pub use receiver::{DeliveryCheck, Describe, Receiver, ReceiverKind, SubTable};
 pub use sub::{Hook, Shadow, Sid, Sub, Target};
-pub use sublist::{Holding, Interest, InterestStats, Matched, QueueGroup, Remembered, SubSet};
+pub use sublist::{
+    Holding, Interest, InterestStats, Matched, QueueGroup, Remembered, SubSet, Watcher,
+};
 pub use trie::SubjectTrie;

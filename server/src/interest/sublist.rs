@@ -4,8 +4,8 @@
 //! the whole answer. Read the generation BEFORE the lookup: then a change in between makes a cached answer look stale, never fresh.
 
 use std::hash::BuildHasher as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashTable;
 use nats_proto::subject;
@@ -157,10 +157,16 @@ struct Index {
     removes: u64,
 }
 
+/// Is told of every subscription that comes or goes, after the fact, on the thread of whoever made the change.
+pub trait Watcher: Send + Sync {
+    fn changed(&self, sub: &Sub);
+}
+
 /// One account's interest.
 #[derive(Default)]
 pub struct Interest {
     index: RwLock<Index>,
+    watcher: OnceLock<Arc<dyn Watcher>>,
     generation: AtomicU64,
     lookups: AtomicU64,
     /// What the caches of its publishers hold.
@@ -263,28 +269,52 @@ impl Interest {
     }
 
     pub fn insert(&self, sub: Arc<Sub>) {
-        let mut index = self.index.write();
-        index.insert(sub);
-        self.touch();
+        let told = self.watcher.get().map(|watcher| (watcher, sub.clone()));
+        {
+            let mut index = self.index.write();
+            index.insert(sub);
+            self.touch();
+        }
+        if let Some((watcher, sub)) = told {
+            watcher.changed(&sub);
+        }
+    }
+
+    /// Names who is told of changes; once in the account's life.
+    pub fn watch(&self, watcher: Arc<dyn Watcher>) {
+        let _ = self.watcher.set(watcher);
     }
 
     /// Takes the subscription out; false when it was not there.
     pub fn remove(&self, sub: &Arc<Sub>) -> bool {
-        let mut index = self.index.write();
-        let removed = index.remove(sub);
-        if removed {
-            self.touch();
+        let removed = {
+            let mut index = self.index.write();
+            let removed = index.remove(sub);
+            if removed {
+                self.touch();
+            }
+            removed
+        };
+        if removed && let Some(watcher) = self.watcher.get() {
+            watcher.changed(sub);
         }
         removed
     }
 
     /// Takes out many subscriptions under one lock (a connection closes).
-    pub fn remove_all<'a>(&self, subs: impl IntoIterator<Item = &'a Arc<Sub>>) {
-        let mut index = self.index.write();
-        for sub in subs {
-            index.remove(sub);
+    pub fn remove_all<'a>(&self, subs: impl IntoIterator<Item = &'a Arc<Sub>> + Clone) {
+        {
+            let mut index = self.index.write();
+            for sub in subs.clone() {
+                index.remove(sub);
+            }
+            self.touch();
         }
-        self.touch();
+        if let Some(watcher) = self.watcher.get() {
+            for sub in subs {
+                watcher.changed(sub);
+            }
+        }
     }
 
     /// Every subscription that a message on `subject` reaches.

@@ -1,7 +1,7 @@
-//! The pages of what this build does not have: routes, gateways, leaf nodes, JetStream. They answer as a server on which
+//! The pages of what this build does not have: routes, gateways, leaf nodes. They answer as a server on which
 //! these are switched off.
 
-use nats_api::monitor::{Gatewayz, Ipqueuesz, Jsz, JszOptions, Leafz, Routez};
+use nats_api::monitor::{Gatewayz, Ipqueuesz, Leafz, Routez};
 
 use super::view::View;
 
@@ -29,16 +29,6 @@ pub fn leafz(view: &dyn View) -> Leafz {
         now: view.now(),
         ..Leafz::default()
     }
-}
-
-/// `None` when only the leader was asked: without JetStream there is none.
-pub fn jsz(view: &dyn View, options: &JszOptions) -> Option<Jsz> {
-    (!options.leader_only).then(|| Jsz {
-        server_id: view.facts().id.clone(),
-        now: view.now(),
-        disabled: true,
-        ..Jsz::default()
-    })
 }
 
 /// Queues between the server's own tasks. This build has none that wait: what a connection publishes is delivered at once.

@@ -14,6 +14,7 @@ use crate::system::process::Usage;
 
 /// The general page. `requests` counts the requests of each page.
 pub fn varz(view: &dyn View, usage: Usage, requests: BTreeMap<String, u64>) -> Varz {
+    let jetstream = super::jetstream_varz(view);
     let facts = view.facts();
     let totals = view.totals();
     let options = view.options();
@@ -24,6 +25,7 @@ pub fn varz(view: &dyn View, usage: Usage, requests: BTreeMap<String, u64>) -> V
         .map(|a| a.interest.len())
         .sum::<usize>();
     Varz {
+        jetstream,
         server_id: facts.id.clone(),
         server_name: facts.name.clone(),
         version: facts.version.clone(),

@@ -9,6 +9,7 @@ use nats_api::system::Permissions;
 use nats_api::time::Timestamp;
 
 use crate::interest::Interest;
+use crate::jetstream::JetStream;
 use crate::options::Options;
 
 /// The server, as monitoring and the system account look at it. Every answer is a snapshot.
@@ -26,6 +27,10 @@ pub trait View: Send + Sync + 'static {
     fn account(&self, name: &str) -> Option<AccountView>;
     /// Why clients cannot be served right now.
     fn not_ready(&self) -> Option<String>;
+    /// JetStream, when it runs.
+    fn jetstream(&self) -> Option<Arc<JetStream>> {
+        None
+    }
     fn now(&self) -> Timestamp;
 }
 

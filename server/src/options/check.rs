@@ -204,19 +204,9 @@ static ABSENT: &[Absent] = &[
         },
     },
     Absent {
-        key: "jetstream",
-        feature: "JetStream",
-        used: |options| options.jetstream.enabled,
-    },
-    Absent {
-        key: "accounts.jetstream",
-        feature: "JetStream",
-        used: |options| {
-            options
-                .accounts
-                .iter()
-                .any(|account| account.jetstream.is_some())
-        },
+        key: "jetstream.tpm",
+        feature: "keys in a trusted platform module",
+        used: |options| options.jetstream.tpm.is_some(),
     },
     Absent {
         key: "cluster",

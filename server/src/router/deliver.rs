@@ -117,7 +117,7 @@ fn to_receiver(
     if sub.shadow.is_some() {
         return to_shadow(cx, sub, to, msg);
     }
-    let done = append(cx, sub, sub, to, msg.subject, msg);
+    let done = append(cx, sub, sub, to, msg.shown(), msg);
     if done && let (Some(check), Some(reply)) = (check, msg.reply) {
         check.delivered_with_reply(reply);
     }

@@ -7,6 +7,8 @@ use nats_proto::client_op::Publish;
 /// One published message, with the bytes that every delivery repeats.
 pub struct Message<'a> {
     pub subject: &'a [u8],
+    /// What receivers see as its subject; a consumer's delivery goes to an inbox and shows the subject that it was stored under.
+    shown: Option<&'a [u8]>,
     pub reply: Option<&'a [u8]>,
     /// Length of the header block at the front of `payload`; 0 is none.
     pub header_len: usize,
@@ -32,6 +34,7 @@ impl<'a> Message<'a> {
         let as_is = p.header_len.is_none() || header_len > 0;
         Self {
             subject: p.subject,
+            shown: None,
             reply: p.reply,
             header_len,
             payload: p.payload,
@@ -52,6 +55,7 @@ impl<'a> Message<'a> {
     ) -> Self {
         Self {
             subject,
+            shown: None,
             reply,
             header_len: header_len.min(payload.len()),
             payload,
@@ -64,6 +68,7 @@ impl<'a> Message<'a> {
     pub fn on<'b>(&'b self, subject: &'b [u8]) -> Message<'b> {
         Message {
             subject,
+            shown: None,
             reply: self.reply,
             header_len: self.header_len,
             payload: self.payload,
@@ -78,6 +83,17 @@ impl<'a> Message<'a> {
         'a: 'b,
     {
         Message::new(subject, None, self.header_len, self.payload)
+    }
+
+    /// The same message, routed by its subject and shown under another one.
+    pub fn shown_as(mut self, subject: &'a [u8]) -> Self {
+        self.shown = Some(subject);
+        self
+    }
+
+    #[inline]
+    pub fn shown(&self) -> &[u8] {
+        self.shown.unwrap_or(self.subject)
     }
 
     pub fn header(&self) -> &'a [u8] {

@@ -149,6 +149,17 @@ impl Trace {
         });
     }
 
+    /// It reached a stream, which will decide for itself.
+    pub fn jetstream(&mut self, stream: &str) {
+        self.add(TraceStep::JetStream {
+            ts: now(),
+            stream: stream.to_owned(),
+            subject: String::new(),
+            nointerest: false,
+            error: String::new(),
+        });
+    }
+
     /// A delivery, or why there was none.
     pub fn egress(&mut self, to: &Receiver, sub: &Sub, error: &str) {
         let account = to.account_name();

@@ -38,6 +38,8 @@ pub fn common(
         tls_available: tls.is_some() && options.allow_non_tls,
         max_payload: options.limits.max_payload.map_or(-1, i64::from),
         api_lvl: API_LEVEL,
+        jetstream: options.jetstream.enabled,
+        domain: options.jetstream.domain.clone().unwrap_or_default(),
         xkey: identity.xkey.clone(),
         ..ServerInfo::default()
     }

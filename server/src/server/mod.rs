@@ -10,6 +10,7 @@ mod claims;
 mod crowds;
 mod identity;
 mod info;
+mod jetstream;
 mod lifecycle;
 mod observer;
 mod operators;

@@ -8,8 +8,11 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::process::ReadOptions;
-use super::{Core, Reloader, ServerIdentity, SetupError, Side, SideError, VERSION, lifecycle};
+use super::{
+    Core, Reloader, ServerIdentity, SetupError, Side, SideError, VERSION, jetstream, lifecycle,
+};
 use crate::front::{ListenError, Listening};
+use crate::jetstream::JetStreamError;
 use crate::log::{Log, LogError};
 use crate::options::{self, Change, Effect, Options};
 
@@ -22,6 +25,8 @@ pub enum StartError {
     Setup(#[from] SetupError),
     #[error(transparent)]
     Side(#[from] SideError),
+    #[error(transparent)]
+    JetStream(#[from] JetStreamError),
     #[error("no keys for this server: {0}")]
     Keys(#[from] nats_jwt::nkey::NkeyError),
 }
@@ -55,6 +60,7 @@ impl Reload {
         }
         self.log.apply(&new.logging)?;
         core.apply(new)?;
+        jetstream::follow(core)?;
         Ok(changes)
     }
 }
@@ -84,6 +90,8 @@ pub enum ReloadError {
     Setup(#[from] SetupError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    JetStream(#[from] JetStreamError),
 }
 
 impl Builder {
@@ -120,6 +128,7 @@ impl Builder {
         let system = core.clone();
         let loaded = tokio::task::spawn_blocking(move || system.load_system_account()).await;
         loaded.map_err(|e| SetupError::Resolver(e.to_string()))??;
+        follow_jetstream(&core).await?;
         let side = Side::start(&core, self.reload.clone().map(reloader)).await?;
         tracing::info!("Listening for client connections on {}", clients.address);
         let accepting = tokio::spawn(clients.serve(core.clone()));
@@ -137,6 +146,18 @@ impl Builder {
             accepting: Mutex::new(vec![accepting, sweeping, expiring]),
             reload: self.reload,
         })
+    }
+}
+
+/// Starts JetStream if the options ask for it, without holding up this thread while streams come back from disk.
+async fn follow_jetstream(core: &Arc<Core>) -> Result<(), JetStreamError> {
+    if !core.options().jetstream.enabled {
+        return Ok(());
+    }
+    let core = core.clone();
+    match tokio::task::spawn_blocking(move || jetstream::follow(&core)).await {
+        Ok(followed) => followed,
+        Err(e) => Err(JetStreamError::Threads(std::io::Error::other(e))),
     }
 }
 
@@ -206,6 +227,11 @@ impl Server {
         self.stop_accepting().await;
         self.side.say_goodbye().await;
         lifecycle::close_all(&self.core).await;
+        if let Some(jetstream) = self.core.jetstream() {
+            // It waits for its threads and for the disk.
+            let _ = tokio::task::spawn_blocking(move || jetstream.stop()).await;
+            self.core.set_jetstream(None);
+        }
         self.side.stop().await;
         tracing::info!("Server Exiting..");
     }

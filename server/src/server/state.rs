@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nats_api::system::ServerInfo as EventServerInfo;
@@ -26,6 +26,7 @@ use crate::conn::{AuthFailure, ClosedReason, Command, Host, Settings, Shared, wi
 use crate::front::tls::{TlsPolicy, TlsSetupError};
 use crate::front::{Admit, Admitted, Door, Hello, NotWelcome};
 use crate::interest::{Receiver, ReceiverKind};
+use crate::jetstream::JetStream;
 use crate::options::{DEFAULT_SYSTEM_ACCOUNT, OperatorError, Options, ResolverKind};
 
 /// Random bytes in a nonce; 15 characters as text.
@@ -57,6 +58,7 @@ pub struct Core {
     pub(super) operators: Option<Arc<Operators>>,
     runtime: Option<tokio::runtime::Handle>,
     me: Me,
+    jetstream: ArcSwapOption<JetStream>,
 }
 
 /// Settings that read well and cannot work.
@@ -140,6 +142,7 @@ impl Core {
             operators,
             runtime,
             me,
+            jetstream: ArcSwapOption::empty(),
             options: ArcSwap::from_pointee(options),
             identity,
         })
@@ -298,6 +301,15 @@ impl Core {
     /// Subscriptions of all accounts.
     pub fn subscriptions(&self) -> usize {
         self.accounts.all().iter().map(|a| a.interest.len()).sum()
+    }
+
+    /// JetStream, when it runs.
+    pub fn jetstream(&self) -> Option<Arc<JetStream>> {
+        self.jetstream.load_full()
+    }
+
+    pub(super) fn set_jetstream(&self, jetstream: Option<Arc<JetStream>>) {
+        self.jetstream.store(jetstream);
     }
 
     /// Names who is told of connections; once, before clients are accepted.

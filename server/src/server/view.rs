@@ -15,6 +15,7 @@ use crate::auth::CertificateNames;
 use crate::conn::{LastSub, Shared, TlsFacts};
 use crate::front::Admit as _;
 use crate::front::tls::{Fingerprint, spki_sha256};
+use crate::jetstream::JetStream;
 use crate::monitor::{
     AccountView, ClientView, Figures, ServerFacts, TlsView, Totals, View, Who, sub_detail,
 };
@@ -101,6 +102,10 @@ impl View for Core {
         // The words of the reference, which looks for a millisecond whether its listener is there.
         let words = "failed to be ready for connections after 1ms: server";
         (!self.is_accepting()).then(|| words.to_owned())
+    }
+
+    fn jetstream(&self) -> Option<Arc<JetStream>> {
+        self.jetstream()
     }
 
     fn now(&self) -> Timestamp {

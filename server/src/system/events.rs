@@ -1,6 +1,7 @@
 //! The events: documents and subjects.
 
 use nats_api::monitor::accstatz::DataStats;
+use nats_api::monitor::jsz::JetStreamVarz;
 use nats_api::monitor::{AccountStat, PerKind};
 use nats_api::system::events::{ACCOUNT_CONNECTIONS_TYPE, CONNECT_TYPE, DISCONNECT_TYPE};
 use nats_api::system::{
@@ -82,6 +83,12 @@ impl Desk {
         }
     }
 
+    fn jetstream(&self) -> Option<JetStreamVarz> {
+        let view = self.view.as_ref();
+        view.jetstream()
+            .map(|_| crate::monitor::jetstream_varz(view))
+    }
+
     /// The heartbeat.
     pub(super) fn statsz(&self) -> ServerStatsEvent {
         let (totals, usage) = (self.view.totals(), self.process.usage());
@@ -117,6 +124,7 @@ impl Desk {
                 stale_connection_stats: unless_zero(totals.stale_connections),
                 stalled_clients: count(totals.stalled_clients),
                 active_servers: 1,
+                jetstream: self.jetstream(),
                 gomaxprocs: usage.cores,
                 ..ServerStats::default()
             },

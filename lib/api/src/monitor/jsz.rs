@@ -1,8 +1,9 @@
-//! `/jsz`: JetStream. Here the answer of a server without JetStream, and the parts that varz and statsz show.
+//! `/jsz`: JetStream, its accounts, streams and consumers; and the parts that varz and statsz show.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::jetstream::{ClusterInfo, ConsumerInfo, StreamConfig, StreamSourceInfo, StreamState};
 use crate::json::is_default;
 use crate::time::{Nanos, Timestamp};
 
@@ -35,8 +36,49 @@ pub struct Jsz {
     #[serde(skip_serializing_if = "is_default")]
     pub meta_cluster: Option<Value>,
     #[serde(skip_serializing_if = "is_default")]
-    pub account_details: Vec<Value>,
+    pub account_details: Vec<AccountDetail>,
     pub total: i64,
+}
+
+/// JetStream in one account.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AccountDetail {
+    pub name: String,
+    pub id: String,
+    pub memory: u64,
+    pub storage: u64,
+    /// The account's limit, as the reference has it; no limit is the largest number.
+    pub reserved_memory: u64,
+    pub reserved_storage: u64,
+    pub accounts: i64,
+    pub ha_assets: i64,
+    pub api: ApiStats,
+    #[serde(skip_serializing_if = "is_default")]
+    pub stream_detail: Vec<StreamDetail>,
+}
+
+/// One stream.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamDetail {
+    pub name: String,
+    pub created: Timestamp,
+    #[serde(skip_serializing_if = "is_default")]
+    pub cluster: Option<ClusterInfo>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub config: Option<StreamConfig>,
+    pub state: StreamState,
+    #[serde(skip_serializing_if = "is_default")]
+    pub consumer_detail: Vec<ConsumerInfo>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub direct_consumer_detail: Vec<ConsumerInfo>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub mirror: Option<StreamSourceInfo>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub sources: Vec<StreamSourceInfo>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub stream_raft_group: String,
 }
 
 /// JetStream as varz and statsz show it; empty when it is off.

@@ -43,7 +43,7 @@ use std::sync::Arc;
 
 use nats_api::errors::ApiError;
 use nats_api::jetstream::StreamConfig;
-use nats_store::{Position, Removals, StoreError, StreamState, StreamStore, Timestamp};
+use nats_store::{Position, Removals, StoreError, StreamState, StreamStore, Timestamp, Upkeep};
 
 pub use consumers::NewConsumer;
 pub use dedupe::Dedupe;
@@ -173,6 +173,14 @@ impl Stream {
     /// How far the log must be committed before effects of what was done so far may leave: messages and consumers together.
     pub fn staged(&self) -> Option<Position> {
         self.store.staged().max(self.consumers.staged())
+    }
+
+    /// Lets the store move what the log keeps into files of its own; see [`StreamStore::checkpoint`].
+    ///
+    /// # Errors
+    /// What could not be written. The log keeps it; another call tries again.
+    pub fn checkpoint(&mut self) -> Result<Option<Upkeep>, StoreError> {
+        self.store.checkpoint()
     }
 
     /// Why the stream takes no messages, or what of it is damaged.

@@ -217,6 +217,17 @@ impl Stream {
         Ok(ConsumerResetResponse { info, reset_seq })
     }
 
+    /// Keeps the whole state of a consumer, so that the log need not keep every change of it. Nothing happens when there is none.
+    ///
+    /// # Errors
+    /// What could not be kept. The log has it; another call tries again.
+    pub fn checkpoint_consumer(&mut self, name: &str) -> Result<(), StoreError> {
+        let Some(id) = self.consumers.id(name) else {
+            return Ok(());
+        };
+        self.consumers.checkpoint(id)
+    }
+
     /// Names of consumers that ended because no client came for too long. Whoever keeps consumers durable forgets them.
     pub fn take_gone_consumers(&mut self) -> Vec<Box<str>> {
         std::mem::take(&mut self.consumers.gone)
@@ -297,6 +308,13 @@ impl Stream {
 }
 
 impl super::Consumers {
+    fn checkpoint(&mut self, id: Id) -> Result<(), StoreError> {
+        match self.slots.get_mut(id as usize) {
+            Some(Some(slot)) => slot.kept.checkpoint(slot.consumer.state()),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes a consumer out of the indexes, before its filter changes.
     fn unfile(&mut self, id: Id) {
         if let Some(Some(slot)) = self.slots.get_mut(id as usize) {

@@ -1,0 +1,263 @@
+//! JetStream in one account: its streams by name, and what stands in the account's subjects for them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use nats_api::errors::ApiError;
+use nats_api::jetstream::{ConsumerConfig, StreamConfig};
+use nats_jetstream::config::stream::{MaxBytes, Surroundings};
+use nats_proto::subject::{collides, matches};
+use nats_store::Storage;
+use parking_lot::{Mutex, RwLock};
+
+use super::engine::{Input, InputKind, Lane};
+use super::outlet::AccountOutlet;
+use super::seat::StreamSeat;
+use super::usage::{AccountUsage, storage_of};
+use crate::account::Account;
+use crate::interest::{Sub, Watcher};
+
+/// One stream of an account, as everybody but its machine sees it.
+pub struct StreamEntry {
+    pub name: Box<str>,
+    pub lane: Arc<Lane<StreamSeat>>,
+    /// As it is now; the machine has the same.
+    config: ArcSwap<StreamConfig>,
+    /// Names of its consumers, for those who must know whether there is one before anything is queued.
+    consumers: RwLock<HashSet<Box<str>>>,
+    /// Where its push consumers deliver, by their names.
+    deliver_to: RwLock<Vec<(Box<str>, Box<str>)>>,
+    /// Its subscriptions in the account.
+    placed: Mutex<Vec<Arc<Sub>>>,
+}
+
+impl StreamEntry {
+    pub fn new(config: Arc<StreamConfig>, lane: Arc<Lane<StreamSeat>>) -> Self {
+        Self {
+            name: config.name.as_str().into(),
+            lane,
+            config: ArcSwap::new(config),
+            consumers: RwLock::default(),
+            deliver_to: RwLock::default(),
+            placed: Mutex::default(),
+        }
+    }
+
+    pub fn config(&self) -> Arc<StreamConfig> {
+        self.config.load_full()
+    }
+
+    pub fn set_config(&self, config: Arc<StreamConfig>) {
+        self.config.store(config);
+    }
+
+    pub fn has_consumer(&self, name: &str) -> bool {
+        self.consumers.read().contains(name)
+    }
+
+    pub fn consumers(&self) -> usize {
+        self.consumers.read().len()
+    }
+
+    /// A consumer is there, or has another configuration.
+    pub fn add_consumer(&self, config: &ConsumerConfig) {
+        let name: Box<str> = config.name.as_str().into();
+        {
+            let mut deliver_to = self.deliver_to.write();
+            deliver_to.retain(|(known, _)| *known != name);
+            if config.is_push() {
+                let subject = config.deliver_subject.as_str().into();
+                deliver_to.push((name.clone(), subject));
+            }
+        }
+        self.consumers.write().insert(name);
+    }
+
+    pub fn remove_consumer(&self, name: &str) {
+        self.deliver_to
+            .write()
+            .retain(|(known, _)| **known != *name);
+        self.consumers.write().remove(name);
+    }
+
+    /// A push consumer delivers to a subject that `pattern` matches.
+    fn delivers_to(&self, pattern: &[u8]) -> bool {
+        let deliver_to = self.deliver_to.read();
+        deliver_to
+            .iter()
+            .any(|(_, subject)| matches(subject.as_bytes(), pattern))
+    }
+
+    /// Puts the stream's subjects into the account, made by `sub`, and takes out what stood there for it before.
+    pub fn place(&self, account: &Account, sub: impl Fn(&str) -> Sub) {
+        let config = self.config();
+        let fresh: Vec<Arc<Sub>> = config.subjects.iter().map(|s| Arc::new(sub(s))).collect();
+        for sub in &fresh {
+            account.interest.insert(sub.clone());
+        }
+        let old = std::mem::replace(&mut *self.placed.lock(), fresh);
+        for sub in old {
+            sub.close();
+            account.interest.remove(&sub);
+        }
+    }
+
+    /// Takes the stream's subjects out of the account.
+    pub fn displace(&self, account: &Account) {
+        for sub in self.placed.lock().drain(..) {
+            sub.close();
+            account.interest.remove(&sub);
+        }
+    }
+}
+
+/// JetStream in one account.
+pub struct JsAccount {
+    pub account: Arc<Account>,
+    pub usage: Arc<AccountUsage>,
+    pub outlet: Arc<AccountOutlet>,
+    streams: RwLock<BTreeMap<Box<str>, Arc<StreamEntry>>>,
+    /// Held while a stream is made, changed or deleted: checks against the others hold until the change is done.
+    pub changes: Mutex<()>,
+    pub api_total: AtomicU64,
+    pub api_errors: AtomicU64,
+    /// Longest duplicate window, nanoseconds; zero is no limit.
+    pub duplicate_window_max: i64,
+}
+
+impl JsAccount {
+    pub fn new(account: Arc<Account>, usage: Arc<AccountUsage>, duplicate_window_max: i64) -> Self {
+        Self {
+            outlet: Arc::new(AccountOutlet::new(account.clone())),
+            account,
+            usage,
+            streams: RwLock::default(),
+            changes: Mutex::new(()),
+            api_total: AtomicU64::new(0),
+            api_errors: AtomicU64::new(0),
+            duplicate_window_max,
+        }
+    }
+
+    pub fn find(&self, name: &str) -> Option<Arc<StreamEntry>> {
+        self.streams.read().get(name).cloned()
+    }
+
+    /// All streams, by name.
+    pub fn all(&self) -> Vec<Arc<StreamEntry>> {
+        self.streams.read().values().cloned().collect()
+    }
+
+    /// Streams that can take a subject that `filter` matches, by name; all when it is empty.
+    pub fn matching(&self, filter: &str) -> Vec<Arc<StreamEntry>> {
+        let mut all = self.all();
+        if !filter.is_empty() {
+            all.retain(|entry| {
+                let config = entry.config();
+                config
+                    .subjects
+                    .iter()
+                    .any(|s| collides(s.as_bytes(), filter.as_bytes()))
+            });
+        }
+        all
+    }
+
+    pub fn add(&self, entry: Arc<StreamEntry>) {
+        self.streams.write().insert(entry.name.clone(), entry);
+    }
+
+    pub fn take(&self, name: &str) -> Option<Arc<StreamEntry>> {
+        self.streams.write().remove(name)
+    }
+
+    pub fn consumers(&self) -> usize {
+        self.streams.read().values().map(|s| s.consumers()).sum()
+    }
+
+    /// Counts an answer of the API.
+    pub fn count_answer(&self, is_error: bool) {
+        self.api_total.fetch_add(1, Ordering::Relaxed);
+        if is_error {
+            self.api_errors.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Watcher for JsAccount {
+    /// Push consumers begin and cease to deliver with the interest in their subjects.
+    fn changed(&self, sub: &Sub) {
+        // What the server itself listens to is no client.
+        if sub.receiver().is_none() || sub.subject.starts_with(b"$JS.") {
+            return;
+        }
+        let input = Input {
+            subject: &sub.subject,
+            reply: b"",
+            headers: b"",
+            payload: b"",
+        };
+        for stream in self.streams.read().values() {
+            if stream.delivers_to(&sub.subject) {
+                stream.lane.post(InputKind::Interest, &input);
+            }
+        }
+    }
+}
+
+impl Surroundings for JsAccount {
+    fn stream(&self, name: &str) -> Option<Arc<StreamConfig>> {
+        self.find(name).map(|entry| entry.config())
+    }
+
+    fn overlaps(&self, subjects: &[String], except: Option<&str>) -> bool {
+        let streams = self.streams.read();
+        let others = streams.values().filter(|s| Some(&*s.name) != except);
+        others.map(|s| s.config()).any(|config| {
+            config.subjects.iter().any(|theirs| {
+                subjects
+                    .iter()
+                    .any(|ours| collides(theirs.as_bytes(), ours.as_bytes()))
+            })
+        })
+    }
+
+    fn duplicate_window_max(&self) -> i64 {
+        self.duplicate_window_max
+    }
+
+    fn max_bytes(&self, config: &StreamConfig) -> MaxBytes {
+        let limits = self.usage.limits();
+        MaxBytes {
+            required: limits.max_bytes_required,
+            most: match storage_of(config) {
+                Storage::Memory => limits.memory_max_stream_bytes,
+                Storage::File => limits.storage_max_stream_bytes,
+            },
+        }
+    }
+
+    fn is_standalone(&self) -> bool {
+        true
+    }
+
+    fn admits(&self, config: &StreamConfig) -> Result<(), ApiError> {
+        let limits = self.usage.limits();
+        let most = usize::try_from(limits.max_streams).unwrap_or(usize::MAX);
+        let streams = self.streams.read();
+        // One that is there already is not one more.
+        if streams.len() >= most && limits.max_streams > 0 && !streams.contains_key(&*config.name) {
+            return Err(ApiError::MAXIMUM_STREAMS_LIMIT.error());
+        }
+        Ok(())
+    }
+
+    fn fits(&self, config: &StreamConfig, replaces: Option<&StreamConfig>) -> Result<(), ApiError> {
+        let bytes = |c: &StreamConfig| u64::try_from(c.max_bytes).unwrap_or(0);
+        let given = replaces.map_or(0, bytes);
+        self.usage
+            .can_reserve(storage_of(config), bytes(config), given)
+    }
+}

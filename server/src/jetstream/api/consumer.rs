@@ -1,0 +1,244 @@
+//! Requests about consumers.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use nats_api::errors::ApiError;
+use nats_api::jetstream::{
+    ConsumerConfig, ConsumerCreateRequest, ConsumerCreateResponse, ConsumerDeleteResponse,
+    ConsumerInfo, ConsumerInfoResponse, ConsumerListRequest, ConsumerListResponse,
+    ConsumerNamesResponse, ConsumerPauseRequest, ConsumerPauseResponse, ConsumerResetRequest,
+    ConsumerResetResponse, ConsumerUnpinRequest, ConsumerUnpinResponse,
+};
+use nats_jetstream::config::consumer::request::{self, Form};
+use nats_jetstream::config::consumer::{self as config, Admission, Rules, Siblings};
+use nats_jetstream::stream::{NewConsumer, Stream};
+use nats_jetstream::{Context, Effects, Interest};
+
+use super::Serving;
+use super::stream::page;
+use crate::jetstream::account::{JsAccount, StreamEntry};
+use crate::jetstream::seat::StreamSeat;
+
+/// Names, and consumers, on one page of an answer.
+const NAMES_PAGE: usize = 1024;
+const LIST_PAGE: usize = 256;
+
+impl Serving<'_> {
+    pub(super) fn consumer_create(&self, form: Form<'_>) {
+        match self.ask_to_create(form) {
+            Ok(()) => {}
+            Err(error) => self.answer::<ConsumerCreateResponse>(Err(error)),
+        }
+    }
+
+    /// Answers itself when the stream was asked, because that answer waits for the log.
+    fn ask_to_create(&self, form: Form<'_>) -> Result<(), ApiError> {
+        let mut request = self.body::<ConsumerCreateRequest>()?;
+        let account = self.account()?;
+        request::read(form, &mut request)?;
+        let entry = self.find(&request.stream_name.clone())?;
+        self.on_entry(&entry, |seat, cx, out| {
+            let info = self.admit(account, &entry, seat, cx, request, out)?;
+            Ok(ConsumerCreateResponse { info })
+        });
+        Ok(())
+    }
+
+    fn admit(
+        &self,
+        account: &JsAccount,
+        entry: &StreamEntry,
+        seat: &mut StreamSeat,
+        cx: &mut Context<'_>,
+        request: ConsumerCreateRequest,
+        out: &mut Effects,
+    ) -> Result<ConsumerInfo, ApiError> {
+        let limits = account.usage.limits();
+        let stream = seat.stream.config().clone();
+        let rules = Rules {
+            stream: &stream,
+            server: self.jetstream.settings.consumers,
+            account: Some(&limits),
+        };
+        let siblings = OfStream {
+            stream: &seat.stream,
+            interest: cx.interest,
+        };
+        let vault = &self.jetstream.vault;
+        let owner = &*account.account.name;
+        match config::admit(request, &rules, &siblings, cx.random)? {
+            Admission::Create(config) => {
+                let name: Box<str> = config.name.as_str().into();
+                let kept = vault
+                    .create_consumer(owner, &entry.name, &config, cx.now)
+                    .map_err(|e| consumer_store_failed(&e))?;
+                let config = Arc::new(*config);
+                let new = NewConsumer {
+                    name: name.clone(),
+                    config: config.clone(),
+                    created: cx.now,
+                    kept,
+                };
+                let made = seat.stream.create_consumer(cx, new, out);
+                match &made {
+                    Ok(_) => entry.add_consumer(&config),
+                    Err(_) => vault.delete_consumer(owner, &entry.name, &name),
+                }
+                made
+            }
+            Admission::Update(config) => {
+                let name = config.name.clone();
+                vault
+                    .update_consumer(owner, &entry.name, &config)
+                    .map_err(|e| consumer_store_failed(&e))?;
+                let config = Arc::new(*config);
+                let updated = seat.stream.update_consumer(cx, &name, config.clone(), out);
+                if updated.is_ok() {
+                    entry.add_consumer(&config);
+                }
+                updated
+            }
+        }
+    }
+
+    pub(super) fn consumer_names(&self, stream: &str) -> Result<ConsumerNamesResponse, ApiError> {
+        self.account()?;
+        let request = self.list_offset()?;
+        let names = self.find(stream)?.lane.with(|seat, _, _| {
+            let shown = seat.stream.consumer_names().filter(|name| {
+                let config = seat.stream.consumer_config(name);
+                config.is_some_and(|config| !config.direct)
+            });
+            shown.map(str::to_owned).collect()
+        });
+        let (total, offset, consumers) = page::<String>(names, request.offset, NAMES_PAGE);
+        Ok(ConsumerNamesResponse {
+            total,
+            offset,
+            limit: NAMES_PAGE as i64,
+            consumers,
+        })
+    }
+
+    pub(super) fn consumer_list(&self, stream: &str) {
+        let request = self.list_offset();
+        self.on_stream(stream, |seat, cx, out| {
+            let all = seat.stream.consumer_infos(cx, out).into_iter();
+            let shown = all.filter(|(is_direct, _)| !is_direct);
+            let infos: Vec<ConsumerInfo> = shown.map(|(_, info)| info).collect();
+            let (total, offset, consumers) = page(infos, request?.offset, LIST_PAGE);
+            Ok(ConsumerListResponse {
+                total,
+                offset,
+                limit: LIST_PAGE as i64,
+                consumers,
+                ..ConsumerListResponse::default()
+            })
+        });
+    }
+
+    /// The body of a list request counts only when it is JSON; older clients sent other things.
+    fn list_offset(&self) -> Result<ConsumerListRequest, ApiError> {
+        match self.request.body.trim_ascii().first() {
+            Some(b'{' | b'[') => self.body(),
+            _ => Ok(ConsumerListRequest::default()),
+        }
+    }
+
+    pub(super) fn consumer_info(&self, stream: &str, name: &str) {
+        let empty = self.no_body();
+        self.on_stream(stream, |seat, cx, out| {
+            empty?;
+            let info = seat.stream.consumer_info(cx, name, out)?;
+            Ok(ConsumerInfoResponse { info })
+        });
+    }
+
+    pub(super) fn consumer_delete(&self, stream: &str, name: &str) {
+        let empty = self.no_body();
+        let entry = match self.find(stream) {
+            Ok(entry) => entry,
+            Err(error) => return self.answer::<ConsumerDeleteResponse>(Err(error)),
+        };
+        self.on_entry(&entry, |seat, cx, out| {
+            empty?;
+            seat.stream.delete_consumer(cx, name, out)?;
+            entry.remove_consumer(name);
+            let owner = &*self.request.account.name;
+            self.jetstream
+                .vault
+                .delete_consumer(owner, &entry.name, name);
+            Ok(ConsumerDeleteResponse { success: true })
+        });
+    }
+
+    pub(super) fn consumer_pause(&self, stream: &str, name: &str) {
+        let request = self.body::<ConsumerPauseRequest>();
+        self.on_stream::<ConsumerPauseResponse>(stream, |seat, cx, out| {
+            let until = request?.pause_until;
+            let paused = seat.stream.pause_consumer(cx, name, until, out)?;
+            if let Some(config) = seat.stream.consumer_config(name) {
+                let owner = &*self.request.account.name;
+                self.jetstream
+                    .vault
+                    .update_consumer(owner, stream, config)
+                    .map_err(|e| consumer_store_failed(&e))?;
+            }
+            Ok(paused)
+        });
+    }
+
+    pub(super) fn consumer_unpin(&self, stream: &str, name: &str) {
+        let request = self.body::<ConsumerUnpinRequest>();
+        self.on_stream(stream, |seat, cx, out| {
+            seat.stream.unpin_consumer(cx, name, &request?.group, out)?;
+            Ok(ConsumerUnpinResponse {})
+        });
+    }
+
+    pub(super) fn consumer_reset(&self, stream: &str, name: &str) {
+        let request = self.body::<ConsumerResetRequest>();
+        self.on_stream::<ConsumerResetResponse>(stream, |seat, cx, out| {
+            seat.stream.reset_consumer(cx, name, request?.seq, out)
+        });
+    }
+}
+
+/// The consumers of one stream, as a new one sees them.
+struct OfStream<'a> {
+    stream: &'a Stream,
+    interest: &'a dyn Interest,
+}
+
+impl Siblings for OfStream<'_> {
+    fn get(&self, name: &str) -> Option<&ConsumerConfig> {
+        self.stream.consumer_config(name).map(|config| &**config)
+    }
+
+    fn limitable(&self) -> usize {
+        let configs = self
+            .stream
+            .consumer_names()
+            .filter_map(|name| self.stream.consumer_config(name));
+        configs.filter(|c| !c.direct && !c.sourcing).count()
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&str, &ConsumerConfig) -> ControlFlow<()>) {
+        for name in self.stream.consumer_names() {
+            if let Some(config) = self.stream.consumer_config(name)
+                && visit(name, config).is_break()
+            {
+                return;
+            }
+        }
+    }
+
+    fn listens(&self, subject: &str) -> bool {
+        self.interest.listens(subject.as_bytes())
+    }
+}
+
+fn consumer_store_failed(error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::CONSUMER_STORE_FAILED.error_with(&[("err", &error)])
+}

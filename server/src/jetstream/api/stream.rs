@@ -1,0 +1,147 @@
+//! Requests about streams.
+
+use nats_api::errors::ApiError;
+use nats_api::jetstream::{
+    StreamConfigRequest, StreamCreateResponse, StreamDeleteResponse, StreamInfoRequest,
+    StreamListRequest, StreamListResponse, StreamNamesResponse, StreamPurgeRequest,
+    StreamRestoreResponse, StreamSnapshotResponse, StreamUpdateResponse,
+};
+use nats_jetstream::config::stream::{self as config, Creation};
+
+use super::{Serving, invalid_json};
+
+/// Names on one page of an answer.
+const NAMES_PAGE: usize = 1024;
+/// Streams on one page of an answer.
+const LIST_PAGE: usize = 256;
+
+/// One page of a list: where it begins, and its part.
+pub(super) fn page<T>(all: Vec<T>, offset: i64, size: usize) -> (i64, i64, Vec<T>) {
+    let total = all.len();
+    let offset = usize::try_from(offset).unwrap_or(0).min(total);
+    let part = all.into_iter().skip(offset).take(size).collect();
+    (total as i64, offset as i64, part)
+}
+
+impl Serving<'_> {
+    pub(super) fn stream_create(&self, name: &str) {
+        match self.create(name) {
+            Ok(()) => self.on_stream(name, |seat, cx, _| {
+                Ok(StreamCreateResponse {
+                    info: seat.stream.info(cx.now),
+                    did_create: true,
+                })
+            }),
+            Err(error) => self.answer::<StreamCreateResponse>(Err(error)),
+        }
+    }
+
+    fn create(&self, name: &str) -> Result<(), ApiError> {
+        let account = self.account()?;
+        let request = StreamConfigRequest::decode(&self.request.body, self.mode())
+            .map_err(|e| invalid_json(&e))?;
+        let _changes = account.changes.lock();
+        match config::create(name, request, &**account)? {
+            Creation::Exists => Ok(()),
+            Creation::New(config) => self.jetstream.create_stream(account, *config),
+        }
+    }
+
+    pub(super) fn stream_update(&self, name: &str) {
+        if let Err(error) = self.update(name) {
+            return self.answer::<StreamUpdateResponse>(Err(error));
+        }
+        self.on_stream(name, |seat, cx, _| {
+            Ok(StreamUpdateResponse {
+                info: seat.stream.info(cx.now),
+            })
+        });
+    }
+
+    fn update(&self, name: &str) -> Result<(), ApiError> {
+        let account = self.account()?;
+        let request = StreamConfigRequest::decode(&self.request.body, self.mode())
+            .map_err(|e| invalid_json(&e))?;
+        let _changes = account.changes.lock();
+        let config = config::update(name, request, &**account)?;
+        let entry = self.find(name)?;
+        self.jetstream.update_stream(account, &entry, config)
+    }
+
+    pub(super) fn stream_names(&self) -> Result<StreamNamesResponse, ApiError> {
+        let account = self.account()?;
+        let request = self.list_request()?;
+        let names = account.matching(&request.subject);
+        let names = names.iter().map(|s| s.name.to_string()).collect();
+        let (total, offset, streams) = page(names, request.offset, NAMES_PAGE);
+        Ok(StreamNamesResponse {
+            total,
+            offset,
+            limit: NAMES_PAGE as i64,
+            streams,
+        })
+    }
+
+    pub(super) fn stream_list(&self) -> Result<StreamListResponse, ApiError> {
+        let account = self.account()?;
+        let request = self.list_request()?;
+        let (total, offset, entries) = page(
+            account.matching(&request.subject),
+            request.offset,
+            LIST_PAGE,
+        );
+        let infos = entries
+            .iter()
+            .map(|entry| entry.lane.with(|seat, cx, _| seat.stream.info(cx.now)));
+        Ok(StreamListResponse {
+            total,
+            offset,
+            limit: LIST_PAGE as i64,
+            streams: infos.collect(),
+            ..StreamListResponse::default()
+        })
+    }
+
+    /// The body of a list request counts only when it is JSON; older clients sent other things.
+    fn list_request(&self) -> Result<StreamListRequest, ApiError> {
+        match self.request.body.trim_ascii().first() {
+            Some(b'{' | b'[') => self.body(),
+            _ => Ok(StreamListRequest::default()),
+        }
+    }
+
+    pub(super) fn stream_info(&self, name: &str) {
+        let request = match self.request.body.trim_ascii().first() {
+            Some(b'{' | b'[') => self.body::<StreamInfoRequest>(),
+            _ => Ok(StreamInfoRequest::default()),
+        };
+        self.on_stream(name, |seat, cx, _| seat.stream.info_page(cx.now, &request?));
+    }
+
+    pub(super) fn stream_delete(&self, name: &str) -> Result<StreamDeleteResponse, ApiError> {
+        let account = self.account()?;
+        self.no_body()?;
+        let _changes = account.changes.lock();
+        let entry = self.find(name)?;
+        self.jetstream.delete_stream(account, &entry)?;
+        Ok(StreamDeleteResponse { success: true })
+    }
+
+    pub(super) fn stream_purge(&self, name: &str) {
+        let request = self.body::<StreamPurgeRequest>();
+        self.on_stream(name, |seat, cx, out| seat.stream.purge(cx, &request?, out));
+    }
+
+    pub(super) fn stream_snapshot(&self, _name: &str) {
+        self.answer::<StreamSnapshotResponse>(Err(absent("stream snapshots")));
+    }
+
+    pub(super) fn stream_restore(&self, _name: &str) {
+        self.answer::<StreamRestoreResponse>(Err(absent("stream restore")));
+    }
+}
+
+/// What is asked for is not in this build.
+fn absent(feature: &str) -> ApiError {
+    ApiError::plain(501, format!("this build does not have {feature} yet"))
+}

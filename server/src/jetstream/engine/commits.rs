@@ -1,0 +1,77 @@
+//! Group commit: whoever finds no commit under way commits for all, and everybody who comes meanwhile shares the next one.
+
+use std::sync::Arc;
+
+use nats_store::{Position, StoreError};
+use parking_lot::Mutex;
+
+use super::{Lane, Machine};
+
+/// The log as the engine needs it.
+pub trait CommitLog: Send + Sync + 'static {
+    /// Everything at or below this survives a crash.
+    fn durable(&self) -> Position;
+    /// Writes and syncs everything that was staged before the call. Blocks.
+    fn commit(&self) -> Result<Position, StoreError>;
+}
+
+/// Lanes whose effects wait for the log.
+pub struct Commits<M> {
+    log: Arc<dyn CommitLog>,
+    waiting: Mutex<Vec<Arc<Lane<M>>>>,
+    /// Held by the thread that commits.
+    committing: Mutex<()>,
+}
+
+impl<M: Machine> Commits<M> {
+    pub fn new(log: Arc<dyn CommitLog>) -> Self {
+        Self {
+            log,
+            waiting: Mutex::default(),
+            committing: Mutex::new(()),
+        }
+    }
+
+    pub fn durable(&self) -> Position {
+        self.log.durable()
+    }
+
+    /// Sees to it that the lane's effects leave once they are durable: by this thread, or by the one that commits at the moment.
+    pub fn settle(&self, lane: Arc<Lane<M>>) {
+        self.waiting.lock().push(lane);
+        loop {
+            let Some(turn) = self.committing.try_lock() else {
+                // Its holder looks for waiting lanes again after it has let go.
+                return;
+            };
+            self.commit_all();
+            drop(turn);
+            if self.waiting.lock().is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn commit_all(&self) {
+        while !self.waiting.lock().is_empty() {
+            let outcome = self.log.commit();
+            // After the commit: lanes that came during it may be served as well; those that were not keep waiting.
+            let lanes = std::mem::take(&mut *self.waiting.lock());
+            match outcome {
+                Ok(durable) => {
+                    let still: Vec<_> = lanes
+                        .into_iter()
+                        .filter(|lane| lane.release(durable))
+                        .collect();
+                    self.waiting.lock().extend(still);
+                }
+                Err(error) => {
+                    let durable = self.log.durable();
+                    for lane in lanes {
+                        lane.fail(durable, &error);
+                    }
+                }
+            }
+        }
+    }
+}

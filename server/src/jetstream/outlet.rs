@@ -1,0 +1,94 @@
+//! Effects on their way into an account's subjects.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nats_api::errors::ApiError;
+use nats_jetstream::{Effects, Interest, Kind};
+use nats_store::StoreError;
+
+use super::engine::Outlet;
+use crate::account::Account;
+use crate::router::{Cycle, Message, publish_from_inside};
+
+/// Receivers are woken at least once in so many effects, so that the first of many deliveries leaves before the last is written.
+const WAKE_EVERY: usize = 256;
+
+/// Publishes what the streams of one account decided.
+pub struct AccountOutlet {
+    account: Arc<Account>,
+    /// Numbers what this outlet publishes to find the receivers' wake-ups.
+    released: AtomicU64,
+}
+
+impl AccountOutlet {
+    pub fn new(account: Arc<Account>) -> Self {
+        Self {
+            account,
+            released: AtomicU64::new(0),
+        }
+    }
+
+    /// Publishes one message at once.
+    pub fn publish(&self, subject: &[u8], headers: &[u8], payload: &[u8]) {
+        let mut effects = Effects::default();
+        effects.send(Kind::Answer, subject, b"", headers, payload);
+        self.release(&effects);
+    }
+}
+
+impl Interest for AccountOutlet {
+    fn listens(&self, subject: &[u8]) -> bool {
+        self.account.interest.has_interest(subject)
+    }
+}
+
+impl Outlet for AccountOutlet {
+    fn release(&self, effects: &Effects) {
+        if effects.is_empty() {
+            return;
+        }
+        let mut cx = Cycle::take(false);
+        for (n, effect) in effects.iter().enumerate() {
+            if effect.kind == Kind::Advisory && !self.listens(effect.subject) {
+                continue;
+            }
+            let frame = effect.frame();
+            let reply = (!effect.reply.is_empty()).then_some(effect.reply);
+            let message = Message::new(effect.subject, reply, effect.headers.len(), &frame)
+                .shown_as(effect.shown);
+            publish_from_inside(&mut cx, &self.account, &message);
+            if n % WAKE_EVERY == WAKE_EVERY - 1 {
+                cx.wake_all(None);
+            }
+        }
+        finish(cx);
+        self.released
+            .fetch_add(effects.len() as u64, Ordering::Relaxed);
+    }
+
+    fn fail(&self, effects: &Effects, error: &StoreError) {
+        let text = error.to_string();
+        let error = ApiError::STREAM_STORE_FAILED.error_with(&[("err", &text)]);
+        let refusal = serde_json::json!({ "error": error, "stream": "", "seq": 0 }).to_string();
+        let mut cx = Cycle::take(false);
+        for effect in effects.iter().filter(|e| e.kind == Kind::PubAck) {
+            let message = Message::new(effect.subject, None, 0, refusal.as_bytes());
+            publish_from_inside(&mut cx, &self.account, &message);
+        }
+        finish(cx);
+    }
+}
+
+/// Lets those act who were delivered to.
+fn finish(mut cx: Box<Cycle>) {
+    for sub in cx.take_ended() {
+        if let Some(owner) = sub.receiver() {
+            owner.end(&sub);
+        }
+    }
+    cx.wake_all(None);
+    // A stream has many readers and waits for none of them: one that lags is cut off at its limit, as everywhere.
+    drop(cx.take_congested());
+    cx.give_back();
+}

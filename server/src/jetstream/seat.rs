@@ -1,0 +1,67 @@
+//! A stream and its consumers as the engine drives them.
+
+use std::sync::{Arc, Weak};
+
+use nats_jetstream::publish::Inbound;
+use nats_jetstream::stream::Stream;
+use nats_jetstream::{Context, Effects};
+use nats_store::{Position, StoreError, Timestamp};
+
+use super::JetStream;
+use super::engine::{Input, InputKind, Machine};
+
+/// The machine of one stream.
+pub struct StreamSeat {
+    pub stream: Stream,
+    /// The account that it is in.
+    pub account: Arc<str>,
+    pub jetstream: Weak<JetStream>,
+}
+
+impl Machine for StreamSeat {
+    fn input(
+        &mut self,
+        cx: &mut Context<'_>,
+        kind: InputKind,
+        input: &Input<'_>,
+        out: &mut Effects,
+    ) {
+        let message = Inbound {
+            subject: input.subject,
+            reply: input.reply,
+            headers: input.headers,
+            payload: input.payload,
+        };
+        match kind {
+            InputKind::Publish => {
+                self.stream.publish(cx, &message, out);
+            }
+            InputKind::Ack => self.stream.ack(cx, &message, out),
+            InputKind::Pull => self.stream.pull(cx, &message, out),
+            InputKind::FlowAnswer => self.stream.flow_answer(cx, &message, out),
+            InputKind::DirectGet => self.stream.direct_get(&message, out),
+            InputKind::Interest => self.stream.interest_changed(cx, message.subject, out),
+        }
+    }
+
+    fn tick(&mut self, cx: &mut Context<'_>, out: &mut Effects) {
+        self.stream.tick(cx, out);
+        for gone in self.stream.take_gone_consumers() {
+            if let Some(jetstream) = self.jetstream.upgrade() {
+                jetstream.forget_consumer(&self.account, self.stream.name(), &gone);
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        self.stream.deadline()
+    }
+
+    fn staged(&self) -> Option<Position> {
+        self.stream.staged()
+    }
+
+    fn commit_failed(&mut self, _: &mut Context<'_>, error: &StoreError, _: &mut Effects) {
+        tracing::error!("JetStream stream {}: {error}", self.stream.name());
+    }
+}

@@ -1,0 +1,224 @@
+//! Making, changing, deleting and bringing back streams.
+
+use std::sync::Arc;
+
+use nats_api::errors::ApiError;
+use nats_api::jetstream::StreamConfig;
+use nats_jetstream::stream::{Environment, NewConsumer, Parts, Stream};
+use nats_store::{StreamStore, Timestamp};
+
+use super::account::{JsAccount, StreamEntry};
+use super::door::Ingest;
+use super::engine::{Lane, MailboxLimits};
+use super::seat::StreamSeat;
+use super::usage::{StreamQuota, storage_of};
+use super::vault::FoundConsumer;
+use super::{JetStream, JetStreamError};
+
+/// Why a stream is not made.
+pub type CreateError = ApiError;
+
+impl JetStream {
+    /// Makes a stream from a configuration that was checked. The caller holds the account's `changes`.
+    ///
+    /// # Errors
+    /// The store cannot keep it (10049 and its like).
+    pub(super) fn create_stream(
+        &self,
+        account: &Arc<JsAccount>,
+        config: StreamConfig,
+    ) -> Result<(), ApiError> {
+        let created = self.engine.now();
+        let store = self
+            .vault
+            .create_stream(&account.account.name, &config, created)
+            .map_err(|e| store_failed(&e))?;
+        account.usage.reserve(&config, 1);
+        let made = Stream::create(self.parts(account, config.clone(), created, store));
+        let stream = match made {
+            Ok(stream) => stream,
+            Err(error) => {
+                account.usage.reserve(&config, -1);
+                if let Err(e) = self
+                    .vault
+                    .delete_stream(&account.account.name, &config.name)
+                {
+                    tracing::error!("JetStream stream {}: {e}", config.name);
+                }
+                return Err(error);
+            }
+        };
+        let entry = self.settle_in(account, stream);
+        entry
+            .lane
+            .with(|seat, cx, out| seat.stream.announce_created(cx, out));
+        Ok(())
+    }
+
+    /// Gives a stream its lane and its place in the account.
+    fn settle_in(&self, account: &Arc<JsAccount>, stream: Stream) -> Arc<StreamEntry> {
+        let config = stream.config().clone();
+        let lane = Lane::new(
+            &self.engine,
+            StreamSeat {
+                stream,
+                account: account.account.name.clone(),
+                jetstream: self.me.clone(),
+            },
+            account.outlet.clone(),
+            MailboxLimits {
+                messages: self.settings.buffered_messages,
+                bytes: self.settings.buffered_bytes,
+            },
+            seed(),
+        );
+        let entry = Arc::new(StreamEntry::new(config, lane));
+        account.add(entry.clone());
+        entry.place(&account.account, |s| Ingest::subscription(s, &entry));
+        entry.lane.nudge();
+        entry
+    }
+
+    fn parts(
+        &self,
+        account: &Arc<JsAccount>,
+        config: StreamConfig,
+        created: Timestamp,
+        store: Box<dyn StreamStore>,
+    ) -> Parts {
+        let quota = StreamQuota {
+            usage: account.usage.clone(),
+            storage: storage_of(&config),
+        };
+        Parts {
+            config,
+            created,
+            store,
+            quota: Box::new(quota),
+            environment: Arc::new(Environment {
+                account: (*account.account.name).into(),
+                domain: self.settings.domain.as_deref().unwrap_or_default().into(),
+                version: self.settings.version.as_str().into(),
+                max_payload: self.settings.max_payload,
+                batches: self.settings.batches,
+                ack_v2: self.settings.ack_v2,
+            }),
+        }
+    }
+
+    /// Changes a stream to a configuration that was checked. The caller holds the account's `changes`.
+    pub(super) fn update_stream(
+        &self,
+        account: &Arc<JsAccount>,
+        entry: &Arc<StreamEntry>,
+        config: StreamConfig,
+    ) -> Result<(), ApiError> {
+        let old = entry.config();
+        self.vault
+            .update_stream(&account.account.name, &config)
+            .map_err(|e| store_failed(&e))?;
+        let config = Arc::new(config);
+        entry
+            .lane
+            .with(|seat, cx, out| seat.stream.update(cx, config.clone(), out))?;
+        account.usage.reserve(&old, -1);
+        account.usage.reserve(&config, 1);
+        let moved = old.subjects != config.subjects;
+        entry.set_config(config);
+        if moved {
+            entry.place(&account.account, |s| Ingest::subscription(s, entry));
+        }
+        Ok(())
+    }
+
+    /// Deletes a stream with all that is in it. The caller holds the account's `changes`.
+    pub(super) fn delete_stream(
+        &self,
+        account: &Arc<JsAccount>,
+        entry: &Arc<StreamEntry>,
+    ) -> Result<(), ApiError> {
+        entry.displace(&account.account);
+        account.take(&entry.name);
+        entry
+            .lane
+            .with(|seat, cx, out| seat.stream.close_deleted(cx, out));
+        entry.lane.close();
+        account.usage.reserve(&entry.config(), -1);
+        self.vault
+            .delete_stream(&account.account.name, &entry.name)
+            .map_err(|e| store_failed(&e))
+    }
+
+    /// A consumer has ended because no client came for too long.
+    pub(super) fn forget_consumer(&self, account: &str, stream: &str, consumer: &str) {
+        if let Some(entry) = self.account(account).and_then(|a| a.find(stream)) {
+            entry.remove_consumer(consumer);
+        }
+        self.vault.delete_consumer(account, stream, consumer);
+    }
+
+    /// Brings an account's streams back from disk.
+    pub(super) fn recover(&self, account: &Arc<JsAccount>) -> Result<(), JetStreamError> {
+        let now = self.engine.now();
+        for found in self.vault.recover(&account.account.name) {
+            account.usage.reserve(&found.config, 1);
+            let name = found.config.name.clone();
+            let parts = self.parts(account, found.config, found.created, found.store);
+            match Stream::recover(parts, now) {
+                Ok(stream) => {
+                    let entry = self.settle_in(account, stream);
+                    self.recover_consumers(account, &entry, found.consumers);
+                }
+                Err(error) => {
+                    tracing::error!("JetStream stream {name} cannot be brought back: {error}");
+                    let owner = account.account.name.to_string();
+                    self.lost.lock().push((owner, name));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl JetStream {
+    fn recover_consumers(
+        &self,
+        account: &Arc<JsAccount>,
+        entry: &Arc<StreamEntry>,
+        consumers: Vec<FoundConsumer>,
+    ) {
+        for found in consumers {
+            let name = found.config.name.clone();
+            let new = NewConsumer {
+                name: name.as_str().into(),
+                config: Arc::new(found.config),
+                created: found.created,
+                kept: found.kept,
+            };
+            let config = new.config.clone();
+            let back = entry.lane.with(|seat, cx, out| {
+                seat.stream
+                    .recover_consumer(cx, new, found.state.unwrap_or_default(), out)
+            });
+            match back {
+                Ok(()) => entry.add_consumer(&config),
+                Err(error) => tracing::error!(
+                    "JetStream consumer {} > {} > {name} cannot be brought back: {error}",
+                    account.account.name,
+                    entry.name
+                ),
+            }
+        }
+    }
+}
+
+fn seed() -> u64 {
+    let mut raw = [0; 8];
+    // Nothing secret depends on it: it spreads what streams choose.
+    let _ = getrandom::fill(&mut raw);
+    u64::from_ne_bytes(raw)
+}
+
+fn store_failed(error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::STREAM_STORE_FAILED.error_with(&[("err", &error)])
+}

@@ -1,0 +1,100 @@
+//! What is done now and then: checkpoints, so that old log can go; syncs, where an interval was asked for; a log that failed is tried again.
+
+use std::sync::Arc;
+use std::sync::Weak;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::JetStream;
+use super::account::StreamEntry;
+
+/// How often there is a look.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Stops the upkeep.
+#[derive(Default)]
+pub struct Stop {
+    stopped: Mutex<bool>,
+    told: Condvar,
+}
+
+impl Stop {
+    pub fn stop(&self) {
+        *self.stopped.lock() = true;
+        self.told.notify_all();
+    }
+
+    /// Waits for the next look. True at the end.
+    fn wait(&self) -> bool {
+        let mut stopped = self.stopped.lock();
+        if !*stopped {
+            self.told.wait_for(&mut stopped, EVERY);
+        }
+        *stopped
+    }
+}
+
+/// Runs until it is stopped or JetStream is gone.
+pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
+    let mut synced = Instant::now();
+    while !stop.wait() {
+        let Some(jetstream) = jetstream.upgrade() else {
+            return;
+        };
+        let every = jetstream.vault.sync_every;
+        let sync = every.is_some_and(|every| synced.elapsed() >= every);
+        if sync {
+            synced = Instant::now();
+        }
+        jetstream.vault.maintain(sync);
+        jetstream.checkpoint_laggards();
+    }
+}
+
+impl JetStream {
+    /// Lets go of old log: those who keep it write what it holds for them.
+    fn checkpoint_laggards(&self) {
+        for laggard in self.vault.laggards() {
+            let entry = self
+                .account(&laggard.account)
+                .and_then(|account| account.find(&laggard.stream));
+            let Some(entry) = entry else { continue };
+            match &laggard.consumer {
+                None => checkpoint(&entry),
+                Some(consumer) => checkpoint_consumer(&entry, consumer),
+            }
+        }
+    }
+
+    /// Before the end: everything is in its own files, so that the next start has little to read.
+    pub(super) fn checkpoint_all(&self) {
+        for entry in self.accounts().iter().flat_map(|account| account.all()) {
+            let names: Vec<String> = entry
+                .lane
+                .with(|seat, _, _| seat.stream.consumer_names().map(str::to_owned).collect());
+            for name in names {
+                checkpoint_consumer(&entry, &name);
+            }
+            checkpoint(&entry);
+        }
+    }
+}
+
+fn checkpoint(entry: &Arc<StreamEntry>) {
+    let begun = entry.lane.with(|seat, _, _| seat.stream.checkpoint());
+    // The part that waits for the disk runs here, while the stream goes on.
+    let done = begun.and_then(|rest| rest.map_or(Ok(()), |rest| rest()));
+    if let Err(e) = done {
+        tracing::warn!("JetStream stream {}: {e}", entry.name);
+    }
+}
+
+fn checkpoint_consumer(entry: &Arc<StreamEntry>, name: &str) {
+    let done = entry
+        .lane
+        .with(|seat, _, _| seat.stream.checkpoint_consumer(name));
+    if let Err(e) = done {
+        tracing::warn!("JetStream consumer {} > {name}: {e}", entry.name);
+    }
+}

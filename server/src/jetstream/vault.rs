@@ -1,0 +1,452 @@
+//! What is on disk, and the log that makes it durable.
+//!
+//! Between the rooms above, which know names and configurations, and the catalog of `nats-store`, which knows identities and bytes. Streams in
+//! memory are not kept: they end with the process, as in the reference.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nats_api::jetstream::{Compression, ConsumerConfig, StreamConfig};
+use nats_store::catalog::{
+    Catalog, CatalogError, CatalogSettings, FoundStream, Incarnation, Laggard, StreamOptions,
+};
+use nats_store::disk::RealDisk;
+use nats_store::log::Promise;
+use nats_store::{
+    ConsumerState, ConsumerStore, Forgetful, Limits, MemoryStore, Position, Storage, StoreError,
+    StreamStore, Timestamp,
+};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use super::engine::CommitLog;
+use super::settings::Settings;
+use super::usage::storage_of;
+use crate::options::SyncPolicy;
+
+/// How often the reference syncs by default when an interval is asked for without saying which.
+const SYNC_INTERVAL: Duration = Duration::from_secs(120);
+
+/// The log says how far the way back is after so many streams.
+const PROGRESS_EVERY: usize = 500;
+
+/// Why something cannot be kept or brought back.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error("the store in {dir}: {source}")]
+    Open {
+        dir: PathBuf,
+        #[source]
+        source: CatalogError,
+    },
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error("no random numbers for a new identity")]
+    NoRandomness,
+    #[error("the configuration cannot be written: {0}")]
+    Document(#[from] serde_json::Error),
+}
+
+/// What is on record about a stream.
+#[derive(Serialize, Deserialize)]
+struct StreamDocument {
+    /// Nanoseconds since 1970.
+    created: i64,
+    config: StreamConfig,
+}
+
+/// What is on record about a consumer.
+#[derive(Serialize, Deserialize)]
+struct ConsumerDocument {
+    created: i64,
+    config: ConsumerConfig,
+}
+
+/// Account, stream, and consumer or nothing.
+type Name = (String, String, String);
+
+/// What a stream or consumer is known by on disk.
+#[derive(Clone, Copy)]
+struct Kept {
+    incarnation: Incarnation,
+    created: i64,
+}
+
+/// The server's store of streams.
+pub struct Vault {
+    catalog: Arc<Catalog>,
+    kept: Mutex<HashMap<Name, Kept>>,
+    found: Mutex<HashMap<String, Vec<Found>>>,
+    /// With a sync interval: how long what was acknowledged may be unsynced.
+    pub sync_every: Option<Duration>,
+}
+
+/// A stream as it was found on disk.
+pub struct Found {
+    pub config: StreamConfig,
+    pub created: Timestamp,
+    pub store: Box<dyn StreamStore>,
+    pub consumers: Vec<FoundConsumer>,
+}
+
+/// A consumer as it was found on disk.
+pub struct FoundConsumer {
+    pub config: ConsumerConfig,
+    pub created: Timestamp,
+    /// `None` when it cannot be read: it begins again behind what the stream knows to be acknowledged.
+    pub state: Option<ConsumerState>,
+    pub kept: Box<dyn ConsumerStore>,
+}
+
+impl Vault {
+    /// Opens the directory and brings back what is there.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn open(settings: &Settings) -> Result<Self, VaultError> {
+        let sync_every = match settings.sync {
+            SyncPolicy::Every(every) if every.is_zero() => Some(SYNC_INTERVAL),
+            SyncPolicy::Every(every) => Some(every),
+            SyncPolicy::Default | SyncPolicy::Always => None,
+        };
+        let options = CatalogSettings {
+            promise: match sync_every {
+                Some(_) => Promise::Written,
+                None => Promise::Synced,
+            },
+            key: settings.key.clone(),
+            previous_key: settings.previous_key.clone(),
+            threads: settings.workers,
+            ..CatalogSettings::default()
+        };
+        let dir = settings.store_dir.clone();
+        let opened = Catalog::open(
+            Arc::new(RealDisk),
+            &dir,
+            new_life()?,
+            &boot_id(),
+            options,
+            &|progress| {
+                let (done, all) = (progress.streams_done, progress.streams);
+                if done.is_multiple_of(PROGRESS_EVERY) || done == all {
+                    tracing::info!("JetStream: {done} of {all} streams are back");
+                }
+            },
+        );
+        let (catalog, found) = opened.map_err(|source| VaultError::Open {
+            dir: dir.clone(),
+            source,
+        })?;
+        let vault = Self {
+            catalog: Arc::new(catalog),
+            kept: Mutex::default(),
+            found: Mutex::default(),
+            sync_every,
+        };
+        for gone in &found.quarantined {
+            let place = gone.place.display();
+            tracing::error!("JetStream: kept in quarantine: {place}: {}", gone.why);
+        }
+        if !found.unknown_groups.is_empty() {
+            let missing = found.unknown_groups.len();
+            tracing::error!(
+                "JetStream: {missing} streams or consumers of the log have no document any more"
+            );
+        }
+        for stream in found.streams {
+            vault.note(stream);
+        }
+        Ok(vault)
+    }
+
+    /// Remembers what was found, until its account asks for it.
+    fn note(&self, found: FoundStream) {
+        let name = format!("{} > {}", found.account, found.name);
+        for damage in &found.damage {
+            tracing::error!("JetStream stream {name}: {damage:?}");
+        }
+        let document: StreamDocument = match serde_json::from_slice(&found.meta) {
+            Ok(document) => document,
+            Err(e) => {
+                tracing::error!("JetStream stream {name}: its configuration cannot be read: {e}");
+                return;
+            }
+        };
+        let mut consumers = Vec::new();
+        for consumer in found.consumers {
+            let whole = format!("{name} > {}", consumer.name);
+            if let Some(damage) = consumer.damage {
+                tracing::error!(
+                    "JetStream consumer {whole}: {damage}; messages may be delivered again"
+                );
+            }
+            match serde_json::from_slice::<ConsumerDocument>(&consumer.meta) {
+                Ok(document) => {
+                    let name = (found.account.clone(), found.name.clone(), consumer.name);
+                    let kept = Kept {
+                        incarnation: consumer.incarnation,
+                        created: document.created,
+                    };
+                    self.kept.lock().insert(name, kept);
+                    consumers.push(FoundConsumer {
+                        config: document.config,
+                        created: Timestamp(document.created),
+                        state: consumer.state,
+                        kept: Box::new(consumer.store),
+                    });
+                }
+                Err(e) => {
+                    tracing::error!(
+                        "JetStream consumer {whole}: its configuration cannot be read: {e}"
+                    );
+                }
+            }
+        }
+        let kept = Kept {
+            incarnation: found.incarnation,
+            created: document.created,
+        };
+        let name = (found.account.clone(), found.name, String::new());
+        self.kept.lock().insert(name, kept);
+        let back = Found {
+            config: document.config,
+            created: Timestamp(document.created),
+            store: Box::new(found.store),
+            consumers,
+        };
+        self.found
+            .lock()
+            .entry(found.account)
+            .or_default()
+            .push(back);
+    }
+
+    pub fn log(&self) -> Arc<dyn CommitLog> {
+        Arc::new(CatalogLog(self.catalog.clone()))
+    }
+
+    /// Makes a stream durable.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn create_stream(
+        &self,
+        account: &str,
+        config: &StreamConfig,
+        created: Timestamp,
+    ) -> Result<Box<dyn StreamStore>, VaultError> {
+        if storage_of(config) == Storage::Memory {
+            return Ok(Box::new(MemoryStore::new(Limits::default())));
+        }
+        let kept = Kept {
+            incarnation: new_life()?,
+            created: created.0,
+        };
+        let meta = stream_document(config, kept)?;
+        let store = self.catalog.create_stream(
+            account,
+            &config.name,
+            kept.incarnation,
+            &meta,
+            options_of(config),
+            Limits::default(),
+        )?;
+        let name = (account.to_owned(), config.name.clone(), String::new());
+        self.kept.lock().insert(name, kept);
+        Ok(Box::new(store))
+    }
+
+    pub fn update_stream(&self, account: &str, config: &StreamConfig) -> Result<(), VaultError> {
+        let Some(kept) = self.find(account, &config.name, "") else {
+            return Ok(());
+        };
+        let meta = stream_document(config, kept)?;
+        let name = &config.name;
+        self.catalog
+            .update_stream(account, name, kept.incarnation, &meta, options_of(config))?;
+        Ok(())
+    }
+
+    /// Deletes a stream and its consumers for ever. The files go on a thread of their own.
+    pub fn delete_stream(&self, account: &str, stream: &str) -> Result<(), VaultError> {
+        let Some(kept) = self.find(account, stream, "") else {
+            return Ok(());
+        };
+        let files = self
+            .catalog
+            .delete_stream(account, stream, kept.incarnation)?;
+        self.kept
+            .lock()
+            .retain(|(a, s, _), _| a != account || s != stream);
+        let named = std::thread::Builder::new().name("jetstream-delete".to_owned());
+        let removing = named.spawn(move || {
+            if let Err(e) = files() {
+                tracing::error!("JetStream: the files of a deleted stream stay for now: {e}");
+            }
+        });
+        if let Err(e) = removing {
+            tracing::warn!("JetStream: files of a deleted stream stay until the next start: {e}");
+        }
+        Ok(())
+    }
+
+    /// Makes a consumer durable, unless it or its stream lives in memory.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn create_consumer(
+        &self,
+        account: &str,
+        stream: &str,
+        config: &ConsumerConfig,
+        created: Timestamp,
+    ) -> Result<Box<dyn ConsumerStore>, VaultError> {
+        let in_memory = config.mem_storage || config.direct;
+        if in_memory || self.find(account, stream, "").is_none() {
+            return Ok(Box::new(Forgetful));
+        }
+        let kept = Kept {
+            incarnation: new_life()?,
+            created: created.0,
+        };
+        let meta = consumer_document(config, kept)?;
+        let name = &config.name;
+        let store = self
+            .catalog
+            .create_consumer(account, stream, name, kept.incarnation, &meta)?;
+        let name = (account.to_owned(), stream.to_owned(), name.clone());
+        self.kept.lock().insert(name, kept);
+        Ok(Box::new(store))
+    }
+
+    pub fn update_consumer(
+        &self,
+        account: &str,
+        stream: &str,
+        config: &ConsumerConfig,
+    ) -> Result<(), VaultError> {
+        let Some(kept) = self.find(account, stream, &config.name) else {
+            return Ok(());
+        };
+        let meta = consumer_document(config, kept)?;
+        let name = &config.name;
+        self.catalog
+            .update_consumer(account, stream, name, kept.incarnation, &meta)?;
+        Ok(())
+    }
+
+    /// Deletes a consumer for ever. One that cannot be deleted comes back with the next start, which is said.
+    pub fn delete_consumer(&self, account: &str, stream: &str, consumer: &str) {
+        let Some(kept) = self.find(account, stream, consumer) else {
+            return;
+        };
+        let gone = self
+            .catalog
+            .delete_consumer(account, stream, consumer, kept.incarnation);
+        match gone {
+            Ok(()) => {
+                let name = (account.to_owned(), stream.to_owned(), consumer.to_owned());
+                self.kept.lock().remove(&name);
+            }
+            Err(e) => tracing::error!("JetStream consumer {stream} > {consumer}: {e}"),
+        }
+    }
+
+    /// Takes what was found for an account when the store was opened.
+    pub fn recover(&self, account: &str) -> Vec<Found> {
+        self.found.lock().remove(account).unwrap_or_default()
+    }
+
+    /// Accounts for which something was found that nobody has taken.
+    pub fn unclaimed(&self) -> Vec<String> {
+        self.found.lock().keys().cloned().collect()
+    }
+
+    /// Streams and consumers whose checkpoint would let old log go.
+    pub fn laggards(&self) -> Vec<Laggard> {
+        self.catalog.laggards()
+    }
+
+    /// Work that is due now and then: old log goes, a log that failed is tried again, what was only written is synced.
+    pub fn maintain(&self, sync: bool) {
+        let log = self.catalog.log();
+        let failed = log.fault().is_some();
+        match log.commit(log.staged()) {
+            Ok(_) if failed => tracing::info!("JetStream: the log takes writes again"),
+            Ok(_) => {}
+            Err(e) => tracing::error!("JetStream: {e}"),
+        }
+        if sync && let Err(e) = log.sync() {
+            tracing::error!("JetStream: {e}");
+        }
+        if let Err(e) = log.trim() {
+            tracing::warn!("JetStream: old log stays for now: {e}");
+        }
+    }
+
+    /// Why nothing can be made durable at the moment.
+    pub fn fault(&self) -> Option<StoreError> {
+        self.catalog.log().fault()
+    }
+
+    /// The end: everything is on disk, and the directory is marked as left in order.
+    pub fn close(&self) {
+        if let Err(e) = self.catalog.close() {
+            tracing::error!("JetStream: the store is not left in order: {e}");
+        }
+    }
+
+    fn find(&self, account: &str, stream: &str, consumer: &str) -> Option<Kept> {
+        let name = (account.to_owned(), stream.to_owned(), consumer.to_owned());
+        self.kept.lock().get(&name).copied()
+    }
+}
+
+fn options_of(config: &StreamConfig) -> StreamOptions {
+    StreamOptions {
+        compress: config.compression == Compression::S2,
+    }
+}
+
+fn stream_document(config: &StreamConfig, kept: Kept) -> Result<Vec<u8>, VaultError> {
+    Ok(serde_json::to_vec(&StreamDocument {
+        created: kept.created,
+        config: config.clone(),
+    })?)
+}
+
+fn consumer_document(config: &ConsumerConfig, kept: Kept) -> Result<Vec<u8>, VaultError> {
+    Ok(serde_json::to_vec(&ConsumerDocument {
+        created: kept.created,
+        config: config.clone(),
+    })?)
+}
+
+fn new_life() -> Result<Incarnation, VaultError> {
+    let mut raw = [0; 16];
+    getrandom::fill(&mut raw).map_err(|_| VaultError::NoRandomness)?;
+    Ok(Incarnation(raw))
+}
+
+/// Names this run of the machine. An empty name never equals another: what was not synced is not trusted then.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// The catalog's log as the engine commits it.
+struct CatalogLog(Arc<Catalog>);
+
+impl CommitLog for CatalogLog {
+    fn durable(&self) -> Position {
+        self.0.log().durable()
+    }
+
+    fn commit(&self) -> Result<Position, StoreError> {
+        let log = self.0.log();
+        log.commit(log.staged())
+    }
+}

@@ -1,0 +1,305 @@
+//! `/jsz`, and what varz and statsz say of JetStream.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use nats_api::errors::ApiError;
+use nats_api::monitor::jsz::{
+    AccountDetail, ApiStats, JetStreamConfig, JetStreamLimits, JetStreamStats, JetStreamVarz,
+    StreamDetail,
+};
+use nats_api::monitor::{HealthzError, HealthzOptions, Jsz, JszOptions};
+use nats_api::time::Nanos;
+use nats_store::Storage;
+
+use super::healthz::Illness;
+use super::view::View;
+use crate::jetstream::account::{JsAccount, StreamEntry};
+use crate::jetstream::{API_LEVEL, JetStream};
+use crate::options::{Options, SyncPolicy};
+
+/// Accounts on one page when the question does not say.
+const LIMIT: usize = 1024;
+
+/// `None` when only the leader was asked and there is none.
+pub fn jsz(view: &dyn View, options: &JszOptions) -> Option<Jsz> {
+    let Some(js) = view.jetstream() else {
+        return (!options.leader_only).then(|| Jsz {
+            server_id: view.facts().id.clone(),
+            now: view.now(),
+            disabled: true,
+            ..Jsz::default()
+        });
+    };
+    let stats = stats(&js);
+    let accounts = js.accounts();
+    let mut page = Jsz {
+        memory: stats.memory,
+        storage: stats.storage,
+        reserved_memory: stats.reserved_memory,
+        reserved_storage: stats.reserved_storage,
+        accounts: stats.accounts,
+        api: stats.api,
+        server_id: view.facts().id.clone(),
+        now: view.now(),
+        config: config(&js),
+        limits: Some(limits(&view.options())),
+        total: accounts.len() as i64,
+        ..Jsz::default()
+    };
+    for entry in accounts.iter().flat_map(|a| a.all()) {
+        let state = entry.lane.with(|seat, _, _| seat.stream.state());
+        page.streams = page.streams.saturating_add(1);
+        page.messages = page.messages.saturating_add(state.messages);
+        page.bytes = page.bytes.saturating_add(state.bytes);
+        page.consumers = page.consumers.saturating_add(entry.consumers() as i64);
+    }
+    let shown = shown(accounts, options);
+    page.account_details = shown.iter().map(|a| account(a, options)).collect();
+    Some(page)
+}
+
+/// The accounts that a question is about.
+fn shown(mut accounts: Vec<Arc<JsAccount>>, options: &JszOptions) -> Vec<Arc<JsAccount>> {
+    let named = accounts.iter().any(|a| *a.account.name == *options.account);
+    if named {
+        accounts.retain(|a| *a.account.name == *options.account);
+        return accounts;
+    }
+    let streams = options.streams || options.consumer;
+    let all = options.accounts || (streams && options.account.is_empty());
+    if !all {
+        return Vec::new();
+    }
+    let limit = match options.limit {
+        0 => LIMIT,
+        n => usize::try_from(n).unwrap_or(usize::MAX),
+    };
+    let offset = usize::try_from(options.offset).unwrap_or(0);
+    accounts.into_iter().skip(offset).take(limit).collect()
+}
+
+fn account(js: &JsAccount, options: &JszOptions) -> AccountDetail {
+    let limits = js.usage.limits();
+    let mut detail = AccountDetail {
+        name: js.account.name.to_string(),
+        id: js.account.name.to_string(),
+        memory: js.usage.used.get(Storage::Memory),
+        storage: js.usage.used.get(Storage::File),
+        // The reference shows its -1 as an unsigned number.
+        reserved_memory: limits.max_memory as u64,
+        reserved_storage: limits.max_storage as u64,
+        api: ApiStats {
+            total: js.api_total.load(Ordering::Relaxed),
+            errors: js.api_errors.load(Ordering::Relaxed),
+            ..ApiStats::default()
+        },
+        ..AccountDetail::default()
+    };
+    if options.streams || options.consumer {
+        detail.stream_detail = js.all().iter().map(|s| stream(s, options)).collect();
+    }
+    detail
+}
+
+fn stream(entry: &Arc<StreamEntry>, options: &JszOptions) -> StreamDetail {
+    let (info, consumers) = entry.lane.with(|seat, cx, out| {
+        let consumers = match options.consumer {
+            true => seat.stream.consumer_infos(cx, out),
+            false => Vec::new(),
+        };
+        (seat.stream.info(cx.now), consumers)
+    });
+    let (mut plain, mut direct) = (Vec::new(), Vec::new());
+    for (is_direct, mut consumer) in consumers {
+        if !options.config {
+            consumer.config = None;
+        }
+        match is_direct {
+            true => direct.push(consumer),
+            false => plain.push(consumer),
+        }
+    }
+    StreamDetail {
+        name: info.config.name.clone(),
+        created: info.created,
+        config: options.config.then(|| info.config.clone()),
+        state: info.state,
+        consumer_detail: plain,
+        direct_consumer_detail: match options.direct_consumer {
+            true => direct,
+            false => Vec::new(),
+        },
+        mirror: info.mirror,
+        sources: info.sources,
+        ..StreamDetail::default()
+    }
+}
+
+/// What is wrong with JetStream, as far as the question goes.
+pub(super) fn health(view: &dyn View, options: &HealthzOptions) -> Option<Illness> {
+    if options.js_server_only {
+        return None;
+    }
+    let asked = options.js_enabled || options.js_enabled_only;
+    let Some(js) = view.jetstream() else {
+        let off = HealthzError {
+            error_type: "JETSTREAM".into(),
+            error: ApiError::NOT_ENABLED.error().to_string(),
+            ..HealthzError::default()
+        };
+        return (asked || view.options().jetstream.enabled).then(|| unavailable(vec![off]));
+    };
+    if asked {
+        return None;
+    }
+    if !options.account.is_empty() {
+        return absent(&js, options).map(|error| Illness {
+            status_code: 404,
+            status: "unavailable",
+            errors: vec![error],
+        });
+    }
+    let mut errors: Vec<HealthzError> = js.lost().into_iter().map(lost).collect();
+    errors.extend(js.fault().map(|error| HealthzError {
+        error_type: "JETSTREAM".into(),
+        error: format!("JetStream store write error: {error}"),
+        ..HealthzError::default()
+    }));
+    errors.extend(js.accounts().iter().flat_map(|account| faults(account)));
+    (!errors.is_empty()).then(|| unavailable(errors))
+}
+
+fn unavailable(errors: Vec<HealthzError>) -> Illness {
+    Illness {
+        status_code: 503,
+        status: "unavailable",
+        errors,
+    }
+}
+
+/// The account, stream or consumer that is asked about and is not there.
+fn absent(js: &JetStream, options: &HealthzOptions) -> Option<HealthzError> {
+    let (account, stream, consumer) = (&options.account, &options.stream, &options.consumer);
+    let missing = |kind: &str, error: String| HealthzError {
+        error_type: kind.to_owned(),
+        account: account.clone(),
+        stream: stream.clone(),
+        consumer: consumer.clone(),
+        error,
+    };
+    let Some(found) = js.account(account) else {
+        let error = format!("JetStream account {account:?} not found");
+        return Some(missing("ACCOUNT", error));
+    };
+    if stream.is_empty() {
+        return None;
+    }
+    let Some(entry) = found.find(stream) else {
+        let error = format!("JetStream stream {stream:?} not found on account {account:?}");
+        return Some(missing("STREAM", error));
+    };
+    if consumer.is_empty() || entry.has_consumer(consumer) {
+        return None;
+    }
+    let error = format!(
+        "JetStream consumer {consumer:?} not found for stream {stream:?} on account {account:?}"
+    );
+    Some(missing("CONSUMER", error))
+}
+
+fn lost((account, stream): (String, String)) -> HealthzError {
+    HealthzError {
+        error_type: "STREAM".into(),
+        error: format!("JetStream stream '{account} > {stream}' could not be recovered"),
+        account,
+        stream,
+        ..HealthzError::default()
+    }
+}
+
+/// Streams that take no writes, or of which something is damaged.
+fn faults(account: &JsAccount) -> Vec<HealthzError> {
+    let name = &account.account.name;
+    let sick = |entry: Arc<StreamEntry>| {
+        let fault = entry.lane.with(|seat, _, _| seat.stream.fault())?;
+        Some(HealthzError {
+            error_type: "STREAM".into(),
+            account: name.to_string(),
+            stream: entry.name.to_string(),
+            error: format!(
+                "JetStream stream '{name} > {}' write error: {fault}",
+                entry.name
+            ),
+            ..HealthzError::default()
+        })
+    };
+    account.all().into_iter().filter_map(sick).collect()
+}
+
+/// JetStream as varz shows it; empty when it is off.
+pub fn varz(view: &dyn View) -> JetStreamVarz {
+    view.jetstream()
+        .map_or_else(JetStreamVarz::default, |js| JetStreamVarz {
+            config: Some(config(&js)),
+            stats: Some(stats(&js)),
+            limits: Some(limits(&view.options())),
+            meta: None,
+        })
+}
+
+fn stats(js: &JetStream) -> JetStreamStats {
+    let accounts = js.accounts();
+    let sum = |count: fn(&JsAccount) -> u64| accounts.iter().map(|a| count(a)).sum();
+    JetStreamStats {
+        memory: js.usage.used.get(Storage::Memory),
+        storage: js.usage.used.get(Storage::File),
+        reserved_memory: js.usage.reserved.get(Storage::Memory),
+        reserved_storage: js.usage.reserved.get(Storage::File),
+        accounts: accounts.len() as i64,
+        ha_assets: 0,
+        api: ApiStats {
+            level: API_LEVEL as i32,
+            total: sum(|a| a.api_total.load(Ordering::Relaxed)),
+            errors: sum(|a| a.api_errors.load(Ordering::Relaxed)),
+            inflight: js.inflight(),
+        },
+    }
+}
+
+fn config(js: &JetStream) -> JetStreamConfig {
+    let settings = &js.settings;
+    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    JetStreamConfig {
+        max_memory: signed(settings.max_memory),
+        max_storage: signed(settings.max_file),
+        store_dir: settings.store_dir.display().to_string(),
+        sync_interval: match settings.sync {
+            SyncPolicy::Every(every) => Nanos(i64::try_from(every.as_nanos()).unwrap_or(i64::MAX)),
+            _ => Nanos::default(),
+        },
+        sync_always: !matches!(settings.sync, SyncPolicy::Every(_)),
+        domain: settings.domain.clone().unwrap_or_default(),
+        compress_ok: true,
+        strict: settings.strict,
+        ..JetStreamConfig::default()
+    }
+}
+
+fn limits(options: &Options) -> JetStreamLimits {
+    let given = &options.jetstream.limits;
+    let nanos = |d: Option<std::time::Duration>| {
+        let nanos = d.unwrap_or_default().as_nanos();
+        Nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
+    };
+    JetStreamLimits {
+        max_request_batch: given.max_request_batch.unwrap_or(0),
+        max_ack_pending: given.max_ack_pending.unwrap_or(0),
+        max_ha_assets: given.max_ha_assets.unwrap_or(0),
+        max_duplicate_window: nanos(given.duplicate_window),
+        max_batch_inflight_per_stream: given.batch.max_inflight_per_stream.unwrap_or(0),
+        max_batch_inflight_total: given.batch.max_inflight_total.unwrap_or(0),
+        max_batch_size: given.batch.max_msgs.unwrap_or(0),
+        max_batch_timeout: nanos(given.batch.timeout),
+    }
+}
