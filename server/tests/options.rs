@@ -372,8 +372,7 @@ fn passwords_show_nowhere() {
 fn features_that_do_not_exist_yet_are_named_with_their_place() {
     let loaded = options(
         "port: 1\njetstream: on\ncluster { port: 5 }\nleafnodes { remotes: [{url: \"nats://h\"}] }\n\
-         websocket { port: 5, no_tls: true }\nprof_port: 5\naccounts { A { jetstream: on } }\n\
-         authorization { auth_callout { issuer: AD4YRVUJF2KASKPGRMNXTYKIYSCB3IHHB4Y2ME6B2PDIV5QJ23C2ZRIT, users: [a] } }",
+         websocket { port: 5, no_tls: true }\nprof_port: 5\naccounts { A { jetstream: on } }",
     );
     let keys: Vec<_> = loaded
         .unavailable()
@@ -382,7 +381,6 @@ fn features_that_do_not_exist_yet_are_named_with_their_place() {
         .collect();
     let expected = [
         ("prof_port", 6),
-        ("authorization.auth_callout", 8),
         ("cluster", 3),
         ("leafnodes", 4),
         ("websocket", 5),

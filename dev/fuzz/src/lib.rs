@@ -18,6 +18,7 @@ pub mod server_options;
 pub mod server_parser;
 pub mod subjects_and_transforms;
 pub mod sublist;
+pub mod tokens;
 
 /// A target: its name, which is also that of its corpus folder, and its function.
 pub type Target = (&'static str, fn(&[u8]));
@@ -33,4 +34,5 @@ pub const TARGETS: &[Target] = &[
     ("server_parser", server_parser::check),
     ("subjects_and_transforms", subjects_and_transforms::check),
     ("sublist", sublist::check),
+    ("tokens", tokens::check),
 ];

@@ -159,7 +159,8 @@ impl AccountClaims {
         if limits.bearer_token && self.nats.limits.disallow_bearer {
             return Err(ChainError::Bearer);
         }
-        if self.is_revoked(user) {
+        let revocations = &self.nats.revocations;
+        if revocations.is_revoked(&user.subject, user.issued_at) {
             return Err(ChainError::Revoked);
         }
         Ok(limits)

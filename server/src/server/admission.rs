@@ -9,7 +9,8 @@ use super::Core;
 use super::callout::{Caller, Ruling, Service};
 use super::operators::{Live, LookupError, Operators};
 use crate::auth::{
-    AuthError, Credentials, Identity, Permissions, Proof, SlowCheck, Verdict, Who, unix_seconds,
+    AuthError, Credentials, Identity, Permissions, Proof, Revalidated, SlowCheck, Verdict, Who,
+    unix_seconds,
 };
 use crate::conn::{ClosedReason, Command, Host as _, Shared, wire};
 use crate::options::{ConnectionType, GLOBAL_ACCOUNT};
@@ -193,6 +194,26 @@ impl Core {
                     client.command(Command::Revalidate(Some(Box::new(verdict))));
                 }
             }
+        }
+    }
+
+    /// The claims may have changed between the judgement of this client and now, when it is among those who are told of changes.
+    pub(super) fn judge_again(&self, client: &Arc<Shared>) {
+        let (Some(operators), Some(identity)) = (&self.operators, client.identity()) else {
+            return;
+        };
+        let Some(live) = operators.known(&identity.account) else {
+            return;
+        };
+        let now = SystemTime::now();
+        let strict = operators.is_strict(&live.claims.issuer);
+        if !live.is_open(unix_seconds(now)) {
+            let error = Some(wire::ACCOUNT_EXPIRED);
+            return client.close(ClosedReason::AuthenticationExpired, error);
+        }
+        match identity.under(&live.claims, strict, now) {
+            Revalidated::Same => {}
+            verdict => client.command(Command::Revalidate(Some(Box::new(verdict)))),
         }
     }
 

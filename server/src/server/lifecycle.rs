@@ -77,7 +77,11 @@ pub async fn expire_accounts(core: Arc<Core>) {
     let mut compared = Instant::now();
     loop {
         tokio::time::sleep(EXPIRY_PAUSE).await;
-        core.tick();
+        if core.is_due() {
+            let due = core.clone();
+            // One that was cut off is due again.
+            let _ = tokio::task::spawn_blocking(move || due.tick()).await;
+        }
         let pause = core.compare_pause().unwrap_or(COMPARE_PAUSE);
         if compared.elapsed() >= pause {
             compared = Instant::now();

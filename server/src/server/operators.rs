@@ -169,16 +169,17 @@ impl Operators {
         if let Some(live) = self.live(account, now) {
             return Ok((live, Vec::new()));
         }
-        let _one_at_a_time = self.updating.lock();
-        if let Some(known) = self.known(account) {
-            if known.is_open(now) {
-                return Ok((known, Vec::new()));
-            }
-            if known.fetched.elapsed() < FETCH_PAUSE {
-                return Err(LookupError::Expired);
-            }
+        if let Some(known) = self.known(account)
+            && known.fetched.elapsed() < FETCH_PAUSE
+        {
+            return Err(LookupError::Expired);
         }
+        // Without the lock: who comes with a token of an account that nobody knows keeps nobody else waiting.
         let verified = self.fetch(account, now)?;
+        let _one_at_a_time = self.updating.lock();
+        if let Some(live) = self.live(account, now) {
+            return Ok((live, Vec::new()));
+        }
         let changed = self.install(accounts, verified, now);
         let live = self.live(account, now).ok_or(LookupError::Expired)?;
         Ok((live, changed))
@@ -272,9 +273,14 @@ impl Operators {
         changed
     }
 
-    /// Acts on what has expired by `now`; yields the accounts that changed. Quick when nothing has.
+    /// Whether something has expired by `now`, so that [`Self::tick`] has to be called.
+    pub fn is_due(&self, now: i64) -> bool {
+        now >= self.deadline.load(Ordering::Relaxed)
+    }
+
+    /// Acts on what has expired by `now`; yields the accounts that changed. Waits for changes under way.
     pub fn tick(&self, accounts: &Accounts, now: i64) -> Vec<Arc<str>> {
-        if now < self.deadline.load(Ordering::Relaxed) {
+        if !self.is_due(now) {
             return Vec::new();
         }
         let _one_at_a_time = self.updating.lock();

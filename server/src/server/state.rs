@@ -250,7 +250,13 @@ impl Core {
         }
     }
 
-    /// Acts on accounts and activations that have expired.
+    /// Whether accounts or activations have expired.
+    pub(super) fn is_due(&self) -> bool {
+        let now = unix_seconds(SystemTime::now());
+        self.operators.as_ref().is_some_and(|o| o.is_due(now))
+    }
+
+    /// Acts on accounts and activations that have expired. May block.
     pub(super) fn tick(&self) {
         if let Some(operators) = &self.operators {
             let now = unix_seconds(SystemTime::now());
@@ -419,6 +425,7 @@ impl Host for Core {
     }
 
     fn connected(&self, client: &Arc<Shared>) {
+        self.judge_again(client);
         if let Some(o) = self.observer.get() {
             o.connected(client);
         }
