@@ -381,3 +381,38 @@ fn connections_are_told_with_what_their_tokens_say() {
     let disconnect = next(&mut system, "DISCONNECT");
     assert_eq!(disconnect["client"]["user"], user.id(), "{disconnect}");
 }
+
+#[test]
+fn an_accounts_page_shows_what_its_token_says() {
+    let operator = Operator::new();
+    let mut account = Account::new("A-name");
+    account.claims.nats.exports = vec![Export {
+        subject: "news".into(),
+        kind: ExportType::Stream,
+        ..Export::default()
+    }];
+    account.claims.nats.tags.add("team:red");
+    account.claims.nats.revocations.revoke("*", 1000);
+    let server = Server::start(&format!(
+        "{}\nhttp: 127.0.0.1:-1",
+        operator.in_memory(&[&account])
+    ));
+    let _wire = account.user("u").open(&server);
+    let page = server.page(&format!("/accountz?acc={}", account.id()));
+    let detail = &page["account_detail"];
+    assert_eq!(detail["account_name"], account.id(), "{page}");
+    assert_eq!(detail["name_tag"], "A-name");
+    assert_eq!(detail["issuer_key"], public(&operator.key));
+    assert_eq!(detail["tags"][0], "team:red");
+    assert_eq!(detail["complete"], true);
+    assert_eq!(detail["expired"], false);
+    assert_eq!(detail["client_connections"], 1);
+    assert_eq!(detail["decoded_jwt"]["sub"], account.id());
+    assert!(
+        detail["jwt"]
+            .as_str()
+            .is_some_and(|jwt| jwt.starts_with("eyJ"))
+    );
+    assert!(detail["revoked_user"]["*"].is_string());
+    assert_eq!(detail["exports"][0]["subject"], "news");
+}

@@ -38,7 +38,11 @@ pub fn account_detail(view: &dyn View, name: &str) -> Result<AccountInfo, String
         .ok_or_else(|| format!("Account {name} does not exist"))?;
     let options = view.options();
     let system = system_account(&options);
-    let configured = options.accounts.iter().find(|a| a.name == name);
+    let token = account.token.as_deref();
+    let configured = match token {
+        Some(token) => Some(&token.account),
+        None => options.accounts.iter().find(|a| a.name == name),
+    };
     let mappings = match configured {
         Some(configured) => configured.mappings.as_slice(),
         None if name == GLOBAL_ACCOUNT => options.mappings.as_slice(),
@@ -49,7 +53,8 @@ pub fn account_detail(view: &dyn View, name: &str) -> Result<AccountInfo, String
         account_name: name.to_owned(),
         update_time: account.updated,
         is_system: name == system,
-        complete: true,
+        complete: token.is_none_or(|token| token.complete),
+        expired: token.is_some_and(|token| token.expired),
         client_connections: count(account.connections),
         subscriptions: stats.num_subscriptions,
         mappings: mappings
@@ -58,7 +63,12 @@ pub fn account_detail(view: &dyn View, name: &str) -> Result<AccountInfo, String
             .collect(),
         exports: exports(configured, name == system),
         imports: imports(configured, name, system),
-        name_tag: name.to_owned(),
+        name_tag: account.name_tag.as_deref().unwrap_or(name).to_owned(),
+        jwt: token.map(|token| token.token.clone()).unwrap_or_default(),
+        issuer_key: token.map(|token| token.issuer.clone()).unwrap_or_default(),
+        tags: token.map(|token| token.tags.clone()).unwrap_or_default(),
+        decoded_jwt: token.map(|token| token.decoded.clone()),
+        revoked_user: token.map(|token| token.revoked.clone()).unwrap_or_default(),
         sublist_stats: Some(stats),
         ..AccountInfo::default()
     })
@@ -92,7 +102,11 @@ pub fn account_stat(account: &AccountView) -> AccountStat {
     };
     AccountStat {
         acc: account.name.to_string(),
-        name: account.name.to_string(),
+        name: account
+            .name_tag
+            .as_ref()
+            .unwrap_or(&account.name)
+            .to_string(),
         conns: count(account.connections),
         leafnodes: 0,
         total_conns: count(account.connections),

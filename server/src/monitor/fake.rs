@@ -80,6 +80,8 @@ pub(crate) fn account(name: &str, connections: usize, subjects: &[&str]) -> Acco
     }
     AccountView {
         name: name.into(),
+        name_tag: None,
+        token: None,
         interest,
         connections,
         in_msgs: 1,

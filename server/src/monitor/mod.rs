@@ -40,7 +40,9 @@ pub use pages::{Page, Pages};
 pub(crate) use subsz::sub_detail;
 pub use subsz::subsz;
 pub use varz::varz;
-pub use view::{AccountView, ClientView, Figures, ServerFacts, TlsView, Totals, View, Who};
+pub use view::{
+    AccountToken, AccountView, ClientView, Figures, ServerFacts, TlsView, Totals, View, Who,
+};
 
 /// The part of a list that a request wants: `limit` entries after `offset`, whatever the numbers are.
 fn page_of<T>(list: &[T], offset: i64, limit: i64) -> &[T] {

@@ -140,10 +140,30 @@ pub struct TlsView {
     pub peer_certs: Vec<nats_api::monitor::connz::PeerCert>,
 }
 
+/// What is known of an account from its token.
+#[derive(Debug, Clone, Default)]
+pub struct AccountToken {
+    /// The account as the token describes it.
+    pub account: crate::options::Account,
+    pub token: String,
+    pub decoded: serde_json::Value,
+    pub issuer: String,
+    pub tags: Vec<String>,
+    /// Nobody may be in it.
+    pub expired: bool,
+    /// All its imports are there.
+    pub complete: bool,
+    pub revoked: std::collections::BTreeMap<String, Timestamp>,
+}
+
 /// One account.
 #[derive(Clone)]
 pub struct AccountView {
     pub name: Arc<str>,
+    /// The name that its token gives it.
+    pub name_tag: Option<Arc<str>>,
+    /// What its token says; only where one account is asked for.
+    pub token: Option<Arc<AccountToken>>,
     pub interest: Arc<Interest>,
     pub connections: usize,
     pub in_msgs: u64,

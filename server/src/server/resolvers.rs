@@ -1,5 +1,6 @@
 //! The resolver that the options ask for.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{OnceLock, Weak};
@@ -16,7 +17,7 @@ use crate::account::resolver::{
 };
 use crate::front::tls;
 use crate::interest::Sub;
-use crate::options::{Options, ResolverKind};
+use crate::options::{Options, ResolverKind, Trust};
 use crate::router::{Cycle, Handler, Message, Origin, Service as Hook};
 use crate::system::Outlet as _;
 
@@ -28,7 +29,7 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_millis(1900);
 /// Where a resolver that asks others finds the server, once that is made.
 pub type Me = Arc<OnceLock<Weak<Core>>>;
 
-/// What `options` say about the accounts of operators. Needs a tokio runtime for a resolver by URL.
+/// What `options` say about the accounts of operators. Requests by URL run on `runtime`.
 ///
 /// # Errors
 /// When the resolver cannot work.
@@ -40,17 +41,9 @@ pub fn rules(
     let trust = &options.trust;
     let configured = trust.resolver.as_ref();
     let configured = configured.ok_or_else(|| SetupError::Resolver("there is none".into()))?;
-    let open = |dir: &std::path::Path, settings| {
-        Directory::open(dir, settings)
-            .map_err(|e| SetupError::Resolver(format!("{}: {e}", dir.display())))
-    };
+    check_preload(trust)?;
     let resolver: Arc<dyn Resolver> = match &configured.kind {
         ResolverKind::Memory => Arc::new(Memory::new(trust.resolver_preload.clone())),
-        ResolverKind::Url(_) if !trust.resolver_preload.is_empty() => {
-            let text =
-                "resolver preloads only available for writeable resolver types MEM/DIR/CACHE_DIR";
-            return Err(SetupError::Resolver(text.into()));
-        }
         ResolverKind::Url(url) => {
             let tls = trust.resolver_tls.as_ref();
             let authorities = tls.and_then(|tls| tls.ca_file.as_deref());
@@ -92,22 +85,7 @@ pub fn rules(
         }),
     };
     if let Some(directory) = resolver.directory() {
-        for (account, token) in &trust.resolver_preload {
-            directory
-                .merge(&format!("{account}|{token}"))
-                .map_err(|e| {
-                    SetupError::Resolver(format!("preload account error for {account:?}: {e}"))
-                })?;
-        }
-    }
-    for (account, token) in &trust.resolver_preload {
-        let claims = AccountClaims::decode(token);
-        let named = claims.map(|claims| claims.subject == *account);
-        if !named.unwrap_or(false) {
-            let text =
-                format!("preload account error for {account:?}: the token is not this account's");
-            return Err(SetupError::Resolver(text));
-        }
+        preload(directory, trust)?;
     }
     Ok(Rules {
         pinned: trust.resolver_pinned_accounts.clone(),
@@ -115,6 +93,45 @@ pub fn rules(
         resolver,
         kind: configured.kind.clone(),
     })
+}
+
+fn open(dir: &Path, settings: DirectorySettings) -> Result<Directory, SetupError> {
+    Directory::open(dir, settings)
+        .map_err(|e| SetupError::Resolver(format!("{}: {e}", dir.display())))
+}
+
+/// Every token that the configuration brings must be that of the account beside it.
+fn check_preload(trust: &Trust) -> Result<(), SetupError> {
+    let is_url = matches!(
+        trust.resolver.as_ref().map(|resolver| &resolver.kind),
+        Some(ResolverKind::Url(_))
+    );
+    if is_url && !trust.resolver_preload.is_empty() {
+        let text =
+            "resolver preloads only available for writeable resolver types MEM/DIR/CACHE_DIR";
+        return Err(SetupError::Resolver(text.into()));
+    }
+    for (account, token) in &trust.resolver_preload {
+        let claims = AccountClaims::decode(token);
+        if !claims.is_ok_and(|claims| claims.subject == *account) {
+            let text =
+                format!("preload account error for {account:?}: the token is not this account's");
+            return Err(SetupError::Resolver(text));
+        }
+    }
+    Ok(())
+}
+
+/// Tokens of the configuration that are newer than those in the folder.
+fn preload(directory: &Directory, trust: &Trust) -> Result<(), SetupError> {
+    for (account, token) in &trust.resolver_preload {
+        directory
+            .merge(&format!("{account}|{token}"))
+            .map_err(|e| {
+                SetupError::Resolver(format!("preload account error for {account:?}: {e}"))
+            })?;
+    }
+    Ok(())
 }
 
 /// Some tokens in a folder; the others are asked of other servers, over the system account.

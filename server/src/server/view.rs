@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use nats_api::monitor::SubDetail;
 use nats_api::monitor::connz::PeerCert;
@@ -11,13 +11,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::Core;
 use crate::account::Account;
-use crate::auth::CertificateNames;
+use crate::auth::{CertificateNames, unix_seconds};
 use crate::conn::{LastSub, Shared, TlsFacts};
 use crate::front::Admit as _;
 use crate::front::tls::{Fingerprint, spki_sha256};
 use crate::jetstream::JetStream;
 use crate::monitor::{
-    AccountView, ClientView, Figures, ServerFacts, TlsView, Totals, View, Who, sub_detail,
+    AccountToken, AccountView, ClientView, Figures, ServerFacts, TlsView, Totals, View, Who,
+    sub_detail,
 };
 use crate::options::Options;
 
@@ -95,7 +96,11 @@ impl View for Core {
     }
 
     fn account(&self, name: &str) -> Option<AccountView> {
-        self.accounts.find(name).map(|a| account_view(self, &a))
+        let account = self.accounts.find(name)?;
+        Some(AccountView {
+            token: self.account_token(name).map(Arc::new),
+            ..account_view(self, &account)
+        })
     }
 
     fn not_ready(&self) -> Option<String> {
@@ -113,10 +118,39 @@ impl View for Core {
     }
 }
 
+impl Core {
+    fn account_token(&self, name: &str) -> Option<AccountToken> {
+        let live = self.operators.as_ref()?.known(name)?;
+        let claims = &live.claims;
+        let moment = |at: i64| {
+            let since = Duration::from_secs(u64::try_from(at).unwrap_or(0));
+            let at = SystemTime::UNIX_EPOCH.checked_add(since);
+            at.map(Timestamp::from).unwrap_or_default()
+        };
+        Some(AccountToken {
+            account: live.definition.account.clone(),
+            token: live.token.to_string(),
+            decoded: serde_json::to_value(&**claims).unwrap_or_default(),
+            issuer: claims.issuer.clone(),
+            tags: claims.nats.tags.iter().map(str::to_owned).collect(),
+            expired: !live.is_open(unix_seconds(SystemTime::now())),
+            complete: live.definition.missing.is_empty(),
+            revoked: claims
+                .nats
+                .revocations
+                .iter()
+                .map(|(key, at)| (key.to_owned(), moment(at)))
+                .collect(),
+        })
+    }
+}
+
 fn account_view(core: &Core, account: &Account) -> AccountView {
     let traffic = account.traffic.snapshot();
     AccountView {
         name: account.name.clone(),
+        name_tag: account.settings().name_tag.clone(),
+        token: None,
         interest: account.interest.clone(),
         connections: account.connections(),
         in_msgs: traffic.in_msgs,
