@@ -122,3 +122,59 @@ fn a_deep_body_is_refused_and_does_not_exhaust_the_stack() {
     let json = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(decode::strict::<ConsumerCreateRequest>(json.as_bytes()).is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_body_makes_a_reader_panic(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let _ = decode::strict::<ConsumerCreateRequest>(&body);
+        let _ = StreamConfigRequest::decode(&body, Mode::Strict);
+        let _ = PullRequest::decode(&body);
+        let _ = reply::decode::<StreamInfoResponse>(&body);
+        let _ = advisory::Event::parse(&body);
+    }
+
+    /// Any value in the place of any field is read or refused, and both readers agree on documents without unknown fields.
+    #[test]
+    fn any_value_in_any_field_is_read_or_refused(
+        field in proptest::sample::select(&FIELDS),
+        value in proptest::sample::select(&VALUES),
+    ) {
+        let json = format!(r#"{{"{field}":{value}}}"#);
+        let strict = decode::strict::<StreamConfig>(json.as_bytes());
+        let lenient = decode::lenient::<StreamConfig>(json.as_bytes());
+        proptest::prop_assert_eq!(&strict, &lenient);
+        if let Err(error) = strict {
+            proptest::prop_assert!(error.to_string().contains(field), "{} {}", error, field);
+        }
+    }
+}
+
+const FIELDS: [&str; 10] = [
+    "name",
+    "subjects",
+    "retention",
+    "max_msgs",
+    "max_age",
+    "max_msg_size",
+    "first_seq",
+    "sealed",
+    "consumer_limits",
+    "metadata",
+];
+
+const VALUES: [&str; 14] = [
+    "null",
+    "true",
+    "0",
+    "-1",
+    "1.5",
+    "18446744073709551615",
+    "99999999999999999999",
+    r#""""#,
+    r#""limits""#,
+    "[]",
+    r#"["a"]"#,
+    "[1]",
+    "{}",
+    r#"{"max_ack_pending":1}"#,
+];

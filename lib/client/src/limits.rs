@@ -80,7 +80,7 @@ pub const PULLS_UNSERVED: u32 = 8;
 pub const PULL_PAUSE: Duration = Duration::from_millis(250);
 /// Ordered consumers: heartbeat, life without a listener, the time for an acknowledgement that nobody sends.
 pub const ORDERED_HEARTBEAT: Duration = Duration::from_secs(5);
-pub const ORDERED_INACTIVE: Duration = Duration::from_secs(300);
+pub const ORDERED_INACTIVE: Duration = Duration::from_secs(30);
 pub const ORDERED_ACK_WAIT: Duration = Duration::from_secs(22 * 3600);
 /// Attempts to make an ordered consumer anew, and the pause that grows between them.
 pub const ORDERED_ATTEMPTS: u32 = 30;

@@ -353,3 +353,132 @@ async fn consumers_are_listed_paused_resumed_reset_and_deleted() {
     let error = js.delete_consumer("S", "A").await.unwrap_err();
     assert!(error.is(ApiError::CONSUMER_NOT_FOUND));
 }
+
+#[tokio::test]
+async fn what_the_server_need_not_keep_is_deleted() {
+    let Some(started) = JetStreamServer::start().await else {
+        return;
+    };
+    let js = &started.js;
+    filled(js, 10).await;
+    let mut ordered = js
+        .ordered_consumer("S", OrderedOptions::default())
+        .await
+        .unwrap();
+    assert!(ordered.next().await.unwrap().is_ok());
+    assert_eq!(js.consumer_names("S").await.unwrap(), [ordered.name()]);
+    let mut deleted = js
+        .events_on("$JS.EVENT.ADVISORY.CONSUMER.DELETED.>")
+        .await
+        .unwrap();
+    started.client.flush().await.unwrap();
+    drop(ordered);
+    soon("the deletion", deleted.next())
+        .await
+        .unwrap()
+        .1
+        .unwrap();
+    assert!(js.consumer_names("S").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_not_there_shows_when_it_is_read() {
+    let Some(started) = JetStreamServer::start().await else {
+        return;
+    };
+    let js = &started.js;
+    filled(js, 1).await;
+    assert!(js.bind_pull_consumer("S", "bad.name").is_err());
+    let bound = js.bind_pull_consumer("S", "C").unwrap();
+    let mut nothing = bound.fetch(FetchOptions::messages(1)).await.unwrap();
+    let error = soon("an error", nothing.next()).await.unwrap().unwrap_err();
+    assert!(matches!(error, JetStreamError::ConsumerGone(_)), "{error}");
+    js.create_consumer("S", &explicit("C")).await.unwrap();
+    assert!(bound.next(support::SOON).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn overflow_and_prioritized_clients_are_served_in_their_order() {
+    let Some(started) = JetStreamServer::start().await else {
+        return;
+    };
+    let js = &started.js;
+    filled(js, 10).await;
+    let with = |name: &str, policy| ConsumerConfig {
+        priority_groups: vec!["g".into()],
+        priority_policy: policy,
+        ..explicit(name)
+    };
+    let overflow = js
+        .create_pull_consumer("S", &with("O", PriorityPolicy::Overflow))
+        .await
+        .unwrap();
+    let short = Duration::from_millis(300);
+    let needs = |min_pending| {
+        FetchOptions::messages(2).expires(short).priority(Priority {
+            min_pending,
+            ..Priority::group("g")
+        })
+    };
+    let none = overflow.fetch(needs(100)).await.unwrap();
+    assert!(soon("nothing", none.collect()).await.unwrap().is_empty());
+    let some = overflow.fetch(needs(5)).await.unwrap();
+    assert_eq!(soon("two", some.collect()).await.unwrap().len(), 2);
+    let none = overflow
+        .fetch(FetchOptions::messages(1).expires(short))
+        .await
+        .unwrap();
+    let error = soon("a refusal", none.collect()).await.unwrap_err();
+    assert!(
+        matches!(error, JetStreamError::Status { status: 400, .. }),
+        "a group is missing: {error}"
+    );
+
+    let prioritized = js
+        .create_pull_consumer("S", &with("P", PriorityPolicy::Prioritized))
+        .await
+        .unwrap();
+    // All that is there is taken, so that both wait for what comes next.
+    let all = FetchOptions::messages(10).priority(Priority::group("g"));
+    let all = prioritized.fetch(all).await.unwrap();
+    assert_eq!(soon("all", all.collect()).await.unwrap().len(), 10);
+    let at = |priority| {
+        FetchOptions::messages(1).priority(Priority {
+            priority,
+            ..Priority::group("g")
+        })
+    };
+    let mut late = prioritized.fetch(at(5)).await.unwrap();
+    let mut early = prioritized.fetch(at(1)).await.unwrap();
+    started.client.flush().await.unwrap();
+    js.publish("s.1", "first").await.unwrap();
+    js.publish("s.1", "second").await.unwrap();
+    let first = soon("the first", early.next()).await.unwrap().unwrap();
+    assert_eq!(first.payload(), b"first");
+    let second = soon("the second", late.next()).await.unwrap().unwrap();
+    assert_eq!(second.payload(), b"second");
+}
+
+#[tokio::test]
+async fn a_message_larger_than_all_bytes_is_an_error_and_not_asked_for_again_and_again() {
+    let Some(started) = JetStreamServer::start().await else {
+        return;
+    };
+    let js = &started.js;
+    filled(js, 3).await;
+    js.publish("s.1", vec![b'x'; 5000]).await.unwrap();
+    let consumer = js.create_pull_consumer("S", &explicit("C")).await.unwrap();
+    let options = MessagesOptions::default().max_bytes(1000);
+    let mut messages = consumer.messages(options).await.unwrap();
+    for _ in 0..3 {
+        assert!(soon("a message", messages.next()).await.unwrap().is_ok());
+    }
+    let error = soon("an error", messages.next())
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(
+        matches!(error, JetStreamError::Status { status: 409, .. }),
+        "{error}"
+    );
+}

@@ -247,3 +247,36 @@ async fn mirrors_and_gathering_buckets_show_the_keys_of_their_origins() {
     assert_eq!(&copy.get("b").await.unwrap().unwrap().value[..], b"2");
     assert_eq!(&all.get("a").await.unwrap().unwrap().value[..], b"1");
 }
+
+#[tokio::test]
+async fn a_bucket_of_another_domain_is_written_and_read_through_its_prefix() {
+    let Some(started) = JetStreamServer::start_with("jetstream { domain: hub }").await else {
+        return;
+    };
+    let near = &started.js;
+    let far = nats_client::jetstream::JetStream::with_domain(started.client.clone(), "hub");
+    assert_eq!(far.account_info().await.unwrap().domain, "hub");
+    let kv = far.create_kv(&bucket("B")).await.unwrap();
+    let revision = kv.put("a", "1").await.unwrap();
+    assert_eq!(kv.get("a").await.unwrap().unwrap().revision, revision);
+    let same = near.kv("B").await.unwrap();
+    assert_eq!(same.get("a").await.unwrap().unwrap().revision, revision);
+    assert_eq!(kv.keys().await.unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_told_from_a_missing_key() {
+    let Some(started) = JetStreamServer::start().await else {
+        return;
+    };
+    let js = &started.js;
+    let kv = js.create_kv(&bucket("B")).await.unwrap();
+    js.delete_kv("B").await.unwrap();
+    let error = kv.get("a").await.unwrap_err();
+    assert!(
+        matches!(error, JetStreamError::NoDirectGet { .. }),
+        "{error}"
+    );
+    let error = kv.put("a", "1").await.unwrap_err();
+    assert!(matches!(error, JetStreamError::NoStream { .. }), "{error}");
+}

@@ -148,6 +148,9 @@ async fn a_publisher_that_nobody_answers_gives_up_and_goes_on() {
     );
     drop(publisher.publish("silent", "4").await.unwrap());
     assert_eq!(publisher.outstanding(), 1, "the lost ones made room");
+    let lost = publisher.publish("silent", "5").await.unwrap();
+    let error = soon("the end of patience", lost).await.unwrap_err();
+    assert!(matches!(error, JetStreamError::Request(_)), "{error}");
 }
 
 #[tokio::test]

@@ -278,7 +278,26 @@ impl JetStream {
                 "{consumer:?} is a push consumer, it delivers to {subject:?}"
             )));
         }
-        Ok(PullConsumer::new(self.clone(), &info))
+        Ok(PullConsumer::new(
+            self.clone(),
+            &info.stream_name,
+            &info.name,
+        ))
+    }
+
+    /// Takes hold of a pull consumer without asking the server, for users who may read from it and nothing else. Whether it
+    /// exists shows when it is read.
+    ///
+    /// # Errors
+    /// Names that no stream or consumer can have.
+    pub fn bind_pull_consumer(
+        &self,
+        stream: &str,
+        consumer: &str,
+    ) -> Result<PullConsumer, JetStreamError> {
+        check_name("stream", stream)?;
+        check_name("consumer", consumer)?;
+        Ok(PullConsumer::new(self.clone(), stream, consumer))
     }
 
     /// Makes a pull consumer, or changes it, and takes hold of it.
@@ -296,7 +315,11 @@ impl JetStream {
             ));
         }
         let info = self.create_consumer(stream, config).await?;
-        Ok(PullConsumer::new(self.clone(), &info))
+        Ok(PullConsumer::new(
+            self.clone(),
+            &info.stream_name,
+            &info.name,
+        ))
     }
 
     /// Takes hold of a push consumer that exists.

@@ -27,6 +27,10 @@ pub enum JetStreamError {
         "nobody answers on {subject:?}: JetStream is not enabled on the server or for this account, or the domain is wrong"
     )]
     NotEnabled { subject: String },
+    #[error(
+        "nobody answers direct gets of stream {stream:?}: it is missing, or does not allow them"
+    )]
+    NoDirectGet { stream: String },
     #[error("no stream takes {subject:?}, or JetStream is not enabled")]
     NoStream { subject: String },
     #[error("{what} name {name:?}: {problem}")]

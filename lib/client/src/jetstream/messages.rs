@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::error::JetStreamError;
 use super::message::JetStreamMessage;
-use super::pull::{Left, Priority, Shared, Sorted, heartbeat_within};
+use super::pull::{Left, Priority, Shared, Sorted, TOO_LARGE, heartbeat_within};
 use crate::limits;
 use crate::message::Message;
 use crate::registry::PendingLimits;
@@ -88,6 +88,8 @@ pub struct Messages {
     last_word: Instant,
     /// Requests in a row that nobody took.
     unserved: u32,
+    /// Requests in a row whose bytes were too few for the next message.
+    too_small: u32,
     raw: Vec<Message>,
     ended: bool,
 }
@@ -129,6 +131,7 @@ impl Messages {
             owed: Owed::default(),
             last_word: Instant::now(),
             unserved: 0,
+            too_small: 0,
             raw: Vec::new(),
             ended: false,
         })
@@ -288,6 +291,7 @@ impl Messages {
         match self.consumer.sort(message) {
             Sorted::Message(message) => {
                 self.unserved = 0;
+                self.too_small = 0;
                 self.owed.messages = self.owed.messages.saturating_sub(1);
                 self.owed.bytes = self.owed.bytes.saturating_sub(size);
                 let client = self.consumer.js.client().clone();
@@ -295,6 +299,18 @@ impl Messages {
             }
             Sorted::Heartbeat => Ok(None),
             Sorted::Ended(left) => {
+                self.settle(left);
+                Ok(None)
+            }
+            Sorted::TooLarge(left) => {
+                // The first may have had the rest of the bytes only; the second had them all.
+                self.too_small += 1;
+                if self.too_small > 2 {
+                    return Err(JetStreamError::Status {
+                        status: 409,
+                        description: TOO_LARGE.to_owned(),
+                    });
+                }
                 self.settle(left);
                 Ok(None)
             }

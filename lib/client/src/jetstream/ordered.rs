@@ -18,6 +18,7 @@ use super::push::{Control, silence_after};
 use crate::limits;
 use crate::message::Message;
 use crate::registry::PendingLimits;
+use crate::shared::Status;
 use crate::subscription::{SubscribeOptions, Subscription};
 
 /// What an ordered consumer reads.
@@ -80,7 +81,7 @@ impl OrderedOptions {
     }
 }
 
-/// Every message of a stream once, in order.
+/// Every message of a stream once, in order. Dropping it lets the server forget it.
 ///
 /// ```no_run
 /// # async fn example(js: nats_client::jetstream::JetStream) -> Result<(), Box<dyn std::error::Error>> {
@@ -105,6 +106,13 @@ pub struct OrderedConsumer {
     attempts: u32,
     resets: u64,
     ended: bool,
+}
+
+/// What an ordered consumer has to say.
+pub(super) enum Step {
+    Message(JetStreamMessage),
+    /// Everything that was there is delivered.
+    Idle,
 }
 
 struct Incarnation {
@@ -145,6 +153,17 @@ impl OrderedConsumer {
     /// # Errors
     /// The stream is gone, or no consumer could be made again and again.
     pub async fn next(&mut self) -> Option<Result<JetStreamMessage, JetStreamError>> {
+        loop {
+            match self.step().await? {
+                Ok(Step::Message(message)) => return Some(Ok(message)),
+                Ok(Step::Idle) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// The next message, or word that there is none at the moment.
+    pub(super) async fn step(&mut self) -> Option<Result<Step, JetStreamError>> {
         while !self.ended {
             if self.current.is_none()
                 && let Err(error) = self.revive().await
@@ -159,10 +178,15 @@ impl OrderedConsumer {
                 continue;
             };
             match Control::of(&message) {
-                Some(control) => self.control(&control).await,
+                Some(control) => {
+                    if self.control(&control).await {
+                        return Some(Ok(Step::Idle));
+                    }
+                }
                 None if self.follows(&message) => {
                     let client = self.js.client().clone();
-                    return Some(Ok(JetStreamMessage::new(message, client)));
+                    let message = JetStreamMessage::new(message, client);
+                    return Some(Ok(Step::Message(message)));
                 }
                 None => self.reset("a delivery is missing"),
             }
@@ -185,7 +209,7 @@ impl OrderedConsumer {
         self.resets
     }
 
-    /// Stops and deletes the consumer, which the server would otherwise do some time later.
+    /// Stops and waits until the server has deleted the consumer.
     ///
     /// # Errors
     /// As [`JetStream::delete_consumer`]; a consumer that is gone already is no error.
@@ -257,6 +281,7 @@ impl OrderedConsumer {
     /// Makes the next incarnation, with growing pauses between attempts.
     async fn revive(&mut self) -> Result<(), JetStreamError> {
         loop {
+            self.connected().await?;
             self.attempts += 1;
             let error = match self.create().await {
                 Ok(_) => {
@@ -272,6 +297,16 @@ impl OrderedConsumer {
             }
             tracing::debug!(target: "nats_client", stream = self.stream, "ordered consumer: {error}; trying again");
             tokio::time::sleep(limits::ORDERED_PAUSE * self.attempts.min(10)).await;
+        }
+    }
+
+    /// Waits as long as the client looks for a server: that is not the consumer's fault.
+    async fn connected(&self) -> Result<(), JetStreamError> {
+        let mut status = self.js.client().shared().status.subscribe();
+        let settled = |now: &Status| !matches!(now, Status::Connecting | Status::Reconnecting);
+        match status.wait_for(settled).await.map(|now| *now) {
+            Ok(Status::Closed) | Err(_) => Err(JetStreamError::Closed),
+            Ok(_) => Ok(()),
         }
     }
 
@@ -311,7 +346,8 @@ impl OrderedConsumer {
         true
     }
 
-    async fn control(&mut self, control: &Control) {
+    /// Answers the consumer. True when it has nothing to deliver at the moment.
+    async fn control(&mut self, control: &Control) -> bool {
         if let Control::Heartbeat {
             last_consumer: Some(last),
             ..
@@ -320,12 +356,13 @@ impl OrderedConsumer {
             let known = self.current.as_ref().map(|current| current.next_sequence);
             if known.is_some_and(|next| last.saturating_add(1) != next) {
                 self.reset("a heartbeat knows of other deliveries");
-                return;
+                return false;
             }
         }
         if let Err(error) = control.answer(self.js.client()).await {
             tracing::debug!(target: "nats_client", "flow control: {error}");
         }
+        matches!(control, Control::Heartbeat { stalled: None, .. })
     }
 
     fn reset(&mut self, why: &str) {
@@ -334,12 +371,28 @@ impl OrderedConsumer {
         let Some(old) = self.current.take() else {
             return;
         };
+        self.forget(old);
+    }
+
+    /// Stops listening, and deletes a consumer that the server would otherwise keep for a while.
+    fn forget(&self, old: Incarnation) {
         old.subscription.unsubscribe();
-        // The server deletes it by itself, only later.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         let (js, stream) = (self.js.clone(), self.stream.clone());
-        tokio::spawn(async move {
+        runtime.spawn(async move {
+            // Whether it worked or not: the server deletes it by itself, only later.
             let _ = js.delete_consumer(&stream, &old.name).await;
         });
+    }
+}
+
+impl Drop for OrderedConsumer {
+    fn drop(&mut self) {
+        if let Some(current) = self.current.take() {
+            self.forget(current);
+        }
     }
 }
 

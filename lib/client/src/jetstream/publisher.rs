@@ -65,7 +65,6 @@ pub struct Publisher {
     /// First tokens of all reply subjects, with the last dot.
     prefix: Box<str>,
     window: usize,
-    ack_timeout: Duration,
     _acks: HandlerSubscription,
 }
 
@@ -74,6 +73,7 @@ struct Shared {
     table: Mutex<Table>,
     /// Publishers wait for room here, and `finish` for the end.
     room: Notify,
+    ack_timeout: Duration,
 }
 
 #[derive(Default)]
@@ -127,7 +127,10 @@ impl JetStream {
     /// # Errors
     /// As [`crate::Client::subscribe`].
     pub async fn publisher(&self, options: PublisherOptions) -> Result<Publisher, JetStreamError> {
-        let shared: Arc<Shared> = Arc::default();
+        let shared = Arc::new(Shared {
+            ack_timeout: options.ack_timeout,
+            ..Shared::default()
+        });
         let prefix: Box<str> = format!("{}.", self.client().new_inbox()).into();
         if prefix.len() + TOKEN_LEN > limits::REPLY_BYTES {
             return Err(JetStreamError::Argument(
@@ -150,7 +153,6 @@ impl JetStream {
             shared,
             prefix,
             window: options.window.max(1),
-            ack_timeout: options.ack_timeout,
             _acks: acks,
         })
     }
@@ -230,10 +232,10 @@ impl Publisher {
     async fn open_slow(&self) -> Result<AckFuture, JetStreamError> {
         let target = self.window / 2;
         if !self.wait_for_room(target).await {
-            let outstanding = self.shared.expire(self.ack_timeout);
+            let outstanding = self.shared.expire();
             return Err(JetStreamError::NotAcknowledged {
                 outstanding,
-                after: self.ack_timeout,
+                after: self.shared.ack_timeout,
             });
         }
         loop {
@@ -242,10 +244,10 @@ impl Publisher {
                 // Other publishers were faster.
                 None if self.wait_for_room(target).await => {}
                 None => {
-                    let outstanding = self.shared.expire(self.ack_timeout);
+                    let outstanding = self.shared.expire();
                     return Err(JetStreamError::NotAcknowledged {
                         outstanding,
-                        after: self.ack_timeout,
+                        after: self.shared.ack_timeout,
                     });
                 }
             }
@@ -263,7 +265,10 @@ impl Publisher {
             if self.shared.want(target) {
                 return true;
             }
-            if tokio::time::timeout(self.ack_timeout, room).await.is_err() {
+            if tokio::time::timeout(self.shared.ack_timeout, room)
+                .await
+                .is_err()
+            {
                 let now = self.shared.settled();
                 if now == progress {
                     return false;
@@ -285,10 +290,10 @@ impl Publisher {
     /// [`JetStreamError::NotAcknowledged`] when acknowledgements stopped coming.
     pub async fn finish(&self) -> Result<Published, JetStreamError> {
         if !self.wait_for_room(0).await {
-            let outstanding = self.shared.expire(self.ack_timeout);
+            let outstanding = self.shared.expire();
             return Err(JetStreamError::NotAcknowledged {
                 outstanding,
-                after: self.ack_timeout,
+                after: self.shared.ack_timeout,
             });
         }
         let mut table = self.shared.table.lock();
@@ -331,6 +336,7 @@ impl Shared {
             shared: Arc::clone(self),
             slot: index,
             generation,
+            deadline: None,
         })
     }
 
@@ -368,7 +374,8 @@ impl Shared {
     }
 
     /// Gives up on what was sent too long ago. Returns how many.
-    fn expire(&self, timeout: Duration) -> usize {
+    fn expire(&self) -> usize {
+        let timeout = self.ack_timeout;
         let mut table = self.table.lock();
         let now = Instant::now();
         let old: Vec<(u32, u32)> = table
@@ -473,23 +480,51 @@ pub struct AckFuture {
     shared: Arc<Shared>,
     slot: u32,
     generation: u32,
+    /// Made when somebody has to wait.
+    deadline: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Future for AckFuture {
     type Output = Result<PubAck, JetStreamError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let sent = match this.look(cx) {
+            Ok(result) => return Poll::Ready(result),
+            Err(sent) => sent,
+        };
+        let timeout = this.shared.ack_timeout;
+        let deadline = this.deadline.get_or_insert_with(|| {
+            let until = tokio::time::Instant::from_std(sent) + timeout.min(limits::WAIT_MAX);
+            Box::pin(tokio::time::sleep_until(until))
+        });
+        std::task::ready!(deadline.as_mut().poll(cx));
+        let lost = || JetStreamError::Request(crate::error::RequestError::TimedOut(timeout));
+        let mut table = this.shared.table.lock();
+        table.answer(this.slot, this.generation, |_| Some(Err(lost())));
+        table.tell(&this.shared.room);
+        drop(table);
+        match this.look(cx) {
+            Ok(result) => Poll::Ready(result),
+            Err(_) => Poll::Ready(Err(lost())),
+        }
+    }
+}
+
+impl AckFuture {
+    /// The result, or when the message was sent; then `cx` is woken with the answer.
+    fn look(&self, cx: &Context<'_>) -> Result<Result<PubAck, JetStreamError>, Instant> {
         let mut table = self.shared.table.lock();
         let Some(slot) = table.slots.get_mut(self.slot as usize) else {
-            return Poll::Ready(Err(JetStreamError::Closed));
+            return Ok(Err(JetStreamError::Closed));
         };
         if slot.generation != self.generation {
-            return Poll::Ready(Err(JetStreamError::Closed));
+            return Ok(Err(JetStreamError::Closed));
         }
         match std::mem::take(&mut slot.state) {
             State::Answered(result) => {
                 table.free.push(self.slot);
-                Poll::Ready(result)
+                Ok(result)
             }
             State::Open { sent, held, reader } => {
                 let reader = match reader {
@@ -501,9 +536,9 @@ impl Future for AckFuture {
                     held,
                     reader: Some(reader),
                 };
-                Poll::Pending
+                Err(sent)
             }
-            State::Free => Poll::Ready(Err(JetStreamError::Closed)),
+            State::Free => Ok(Err(JetStreamError::Closed)),
         }
     }
 }
@@ -613,7 +648,7 @@ mod tests {
         let (slot, generation) = (first.slot, first.generation);
         assert!(shared.open(1).is_none(), "the window is full");
         drop(first);
-        assert_eq!(shared.expire(Duration::ZERO), 1);
+        assert_eq!(shared.expire(), 1);
         let second = shared.open(1).unwrap();
         assert_eq!(second.slot, slot, "the slot is used again");
         shared.table.lock().answer(slot, generation, |_| None);

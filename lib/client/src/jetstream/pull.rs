@@ -131,13 +131,13 @@ impl FetchOptions {
 }
 
 impl PullConsumer {
-    pub(super) fn new(js: JetStream, info: &ConsumerInfo) -> Self {
-        let next_subject = js.api().consumer_msg_next(&info.stream_name, &info.name);
+    pub(super) fn new(js: JetStream, stream: &str, name: &str) -> Self {
+        let next_subject = js.api().consumer_msg_next(stream, name);
         Self {
             shared: Arc::new(Shared {
                 js,
-                stream: info.stream_name.as_str().into(),
-                name: info.name.as_str().into(),
+                stream: stream.into(),
+                name: name.into(),
                 next_subject: next_subject.into(),
                 pin: Mutex::default(),
             }),
@@ -285,7 +285,8 @@ impl Shared {
         match status {
             100 => Sorted::Heartbeat,
             404 | 408 => Sorted::Ended(left),
-            409 if is_end_of_request(&description) => Sorted::Ended(left),
+            409 if description.eq_ignore_ascii_case("Batch Completed") => Sorted::Ended(left),
+            409 if description.eq_ignore_ascii_case(TOO_LARGE) => Sorted::TooLarge(left),
             409 if is_lost_server(&description) => Sorted::Again,
             409 if description.eq_ignore_ascii_case("Consumer Deleted") => {
                 Sorted::Failed(JetStreamError::ConsumerGone(description))
@@ -306,12 +307,8 @@ impl Shared {
     }
 }
 
-/// The request did what it could.
-fn is_end_of_request(description: &str) -> bool {
-    ["Batch Completed", "Message Size Exceeds MaxBytes"]
-        .iter()
-        .any(|text| description.eq_ignore_ascii_case(text))
-}
+/// The next message does not fit into the bytes that are left of the request.
+pub(super) const TOO_LARGE: &str = "Message Size Exceeds MaxBytes";
 
 /// The request is gone with the server that held it; another may be asked.
 fn is_lost_server(description: &str) -> bool {
@@ -333,6 +330,8 @@ pub(super) enum Sorted {
     Heartbeat,
     /// The request is over, in good order.
     Ended(Left),
+    /// The request is over: the next message is larger than what is left of its bytes.
+    TooLarge(Left),
     /// The request is over; the same may be asked again.
     Again,
     Failed(JetStreamError),
@@ -371,7 +370,7 @@ impl Fetch {
                     return Some(Ok(JetStreamMessage::new(message, client)));
                 }
                 Sorted::Heartbeat => {}
-                Sorted::Ended(_) => break,
+                Sorted::Ended(_) | Sorted::TooLarge(_) => break,
                 Sorted::Again => {
                     return self.fail(JetStreamError::Status {
                         status: 409,

@@ -9,6 +9,7 @@ use nats_proto::header::HeaderMap;
 
 use super::context::{JetStream, check_name, encode};
 use super::error::JetStreamError;
+use crate::error::RequestError;
 use crate::message::Message;
 use crate::subscription::Subscription;
 
@@ -80,8 +81,8 @@ impl JetStream {
     /// may be older than that of the leader.
     ///
     /// # Errors
-    /// [`JetStreamError::is_not_found`] when there is no such message; [`JetStreamError::NotEnabled`] when the stream is
-    /// missing or does not allow direct gets.
+    /// [`JetStreamError::is_not_found`] when there is no such message; [`JetStreamError::NoDirectGet`] when the stream
+    /// is missing or does not allow direct gets.
     pub async fn direct_get(
         &self,
         stream: &str,
@@ -89,7 +90,8 @@ impl JetStream {
     ) -> Result<StreamMessage, JetStreamError> {
         check_name("stream", stream)?;
         let body = encode(request)?;
-        self.direct(self.api().direct_get(stream), &body).await
+        self.direct(stream, self.api().direct_get(stream), &body)
+            .await
     }
 
     /// The last message of a subject.
@@ -102,16 +104,27 @@ impl JetStream {
         subject: &str,
     ) -> Result<StreamMessage, JetStreamError> {
         check_name("stream", stream)?;
-        self.direct(self.api().direct_get_last(stream, subject), b"")
+        self.direct(stream, self.api().direct_get_last(stream, subject), b"")
             .await
     }
 
-    async fn direct(&self, subject: String, body: &[u8]) -> Result<StreamMessage, JetStreamError> {
+    async fn direct(
+        &self,
+        stream: &str,
+        subject: String,
+        body: &[u8],
+    ) -> Result<StreamMessage, JetStreamError> {
         let answer = self
             .client()
             .request(&subject, None, body, self.request_timeout())
-            .await?;
-        StreamMessage::from_direct(&answer)
+            .await;
+        match answer {
+            Ok(answer) => StreamMessage::from_direct(&answer),
+            Err(RequestError::NoResponders { .. }) => Err(JetStreamError::NoDirectGet {
+                stream: stream.to_owned(),
+            }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Many messages with one request: a batch from a sequence or time on ([`MsgGetRequest::batch`]), or the last of each
@@ -146,7 +159,7 @@ impl JetStream {
             .await?;
         Ok(DirectMessages {
             subscription,
-            subject,
+            stream: stream.to_owned(),
             wait: self.request_timeout(),
             end: None,
             ended: false,
@@ -157,7 +170,7 @@ impl JetStream {
 /// The answers to a direct get of many.
 pub struct DirectMessages {
     subscription: Subscription,
-    subject: String,
+    stream: String,
     wait: Duration,
     end: Option<DirectEnd>,
     ended: bool,
@@ -187,13 +200,13 @@ impl DirectMessages {
             Ok(Some(message)) => message,
             Ok(None) => return self.fail(JetStreamError::Closed),
             Err(_) => {
-                let error = crate::error::RequestError::TimedOut(self.wait);
+                let error = RequestError::TimedOut(self.wait);
                 return self.fail(JetStreamError::Request(error));
             }
         };
         if message.is_no_responders() {
-            let subject = std::mem::take(&mut self.subject);
-            return self.fail(JetStreamError::NotEnabled { subject });
+            let stream = std::mem::take(&mut self.stream);
+            return self.fail(JetStreamError::NoDirectGet { stream });
         }
         if message.status() == Some(204) {
             let number = |name| message.header(name).and_then(|text| text.parse().ok());

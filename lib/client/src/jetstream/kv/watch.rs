@@ -6,7 +6,7 @@ use super::bucket::Bucket;
 use super::entry::{Entry, Operation};
 use crate::jetstream::error::JetStreamError;
 use crate::jetstream::message::JetStreamMessage;
-use crate::jetstream::ordered::{OrderedConsumer, OrderedOptions};
+use crate::jetstream::ordered::{OrderedConsumer, OrderedOptions, Step};
 
 /// Where a watch begins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -133,8 +133,13 @@ impl Watcher {
                 self.ahead = None;
                 return Some(Ok(Update::CaughtUp));
             }
-            let message = match self.consumer.next().await? {
-                Ok(message) => message,
+            let message = match self.consumer.step().await? {
+                Ok(Step::Message(message)) => message,
+                Ok(Step::Idle) => {
+                    // What was there was removed before it could be delivered.
+                    self.ahead = self.ahead.and(Some(0));
+                    continue;
+                }
                 Err(error) => return Some(Err(error)),
             };
             let entry = match self.entry(&message) {

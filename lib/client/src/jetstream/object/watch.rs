@@ -5,7 +5,7 @@ use nats_api::jetstream::DeliverPolicy;
 use super::ObjectError;
 use super::info::ObjectInfo;
 use super::store::{ObjectStore, read_info};
-use crate::jetstream::ordered::{OrderedConsumer, OrderedOptions};
+use crate::jetstream::ordered::{OrderedConsumer, OrderedOptions, Step};
 
 /// What a watch shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,8 +79,13 @@ impl ObjectWatcher {
                 self.ahead = None;
                 return Some(Ok(ObjectUpdate::CaughtUp));
             }
-            let message = match self.consumer.next().await? {
-                Ok(message) => message,
+            let message = match self.consumer.step().await? {
+                Ok(Step::Message(message)) => message,
+                Ok(Step::Idle) => {
+                    // What was there was removed before it could be delivered.
+                    self.ahead = self.ahead.and(Some(0));
+                    continue;
+                }
                 Err(error) => return Some(Err(error.into())),
             };
             let info = match message.info() {
