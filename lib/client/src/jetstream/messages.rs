@@ -143,6 +143,9 @@ impl Messages {
     /// The consumer is gone, or refuses the request. Lost requests and connections are made good silently.
     pub async fn next(&mut self) -> Option<Result<JetStreamMessage, JetStreamError>> {
         loop {
+            if self.ended {
+                return None;
+            }
             if let Err(error) = self.ask_if_short().await {
                 return self.fail(error);
             }

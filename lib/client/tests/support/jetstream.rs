@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use nats_client::jetstream::JetStream;
+use nats_client::jetstream::{JetStream, JetStreamError};
 use nats_client::{Client, Options};
 
 use super::real::{RealServer, binary, say};
@@ -73,4 +73,15 @@ async fn has_jetstream(binary: &std::path::Path) -> bool {
     };
     let client = Options::new().connect(server.url()).await.expect("connect");
     client.server_info().jetstream
+}
+
+/// Whether the server refuses because it does not have a feature yet, and says so. One line tells that the rest of the test
+/// is not for this server.
+pub fn is_not_built_yet(error: &JetStreamError) -> bool {
+    let text = error.to_string();
+    let missing = text.contains("this build does not have");
+    if missing {
+        say(&format!("NOT FOR THIS SERVER: {text}"));
+    }
+    missing
 }
