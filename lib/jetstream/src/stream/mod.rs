@@ -66,6 +66,8 @@ pub struct Stream {
     store: Box<dyn StreamStore>,
     quota: Box<dyn Quota>,
     dedupe: Dedupe,
+    /// The ids of the messages from before the last start were read, or there are none.
+    knows_ids: bool,
     /// The id of the message that was stored last, empty when it had none.
     last_message_id: Vec<u8>,
     schedules: Schedules,
@@ -128,6 +130,7 @@ impl Stream {
             store: parts.store,
             quota: parts.quota,
             dedupe: Dedupe::new(window),
+            knows_ids: true,
             last_message_id: Vec::new(),
             schedules: Schedules::default(),
             batches: Batches::default(),

@@ -44,6 +44,10 @@ impl Stream {
         }
         let headers = block::without_status(message.headers);
         let found = PublishHeaders::scan(&headers);
+        if let Err(error) = self.know_ids(&found, cx.now) {
+            self.answer_error(&store_failed(&error), message.reply, out);
+            return Outcome::Failed(error);
+        }
         let op = fast::operation(message.reply, &found);
         if found.request_info.is_none() {
             return self.sort(cx, message, &headers, &found, op, out);

@@ -9,9 +9,24 @@ use crate::publish::PublishHeaders;
 
 impl Stream {
     pub(super) fn rebuild(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        self.rebuild_dedupe(now)?;
+        self.knows_ids = false;
         if self.config.allow_msg_schedules {
             self.rebuild_schedules(now)?;
+        }
+        Ok(())
+    }
+
+    /// Before a message with an id is checked: the ids of the window are read when they are needed for the first time. Most streams never
+    /// need them, and reading the last two minutes of a busy one takes long.
+    pub(super) fn know_ids(
+        &mut self,
+        found: &PublishHeaders<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let needed = found.message_id.is_some() || found.expected_last_message_id.is_some();
+        if needed && !self.knows_ids {
+            self.rebuild_dedupe(now)?;
+            self.knows_ids = true;
         }
         Ok(())
     }
