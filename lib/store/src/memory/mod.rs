@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use chunks::Chunks;
 
 use crate::error::StoreError;
-use crate::index::Expiry;
+use crate::index::{Branches, Expiry};
 use crate::message::{Message, NewMessage, Storage, Timestamp};
 use crate::state::{Limits, Pending, Removals, Removed, RemovedWhy, StreamState, SubjectState};
 use crate::store::{Erase, Filter, Position, Purge, StreamStore};
@@ -30,6 +30,7 @@ pub struct MemoryStore {
     limits: Limits,
     chunks: Chunks,
     subjects: SubjectIndex,
+    branches: Branches,
     expiry: Expiry,
     /// Every message below never expires: where to begin to look for what `max_age` takes.
     age_from: u64,
@@ -66,6 +67,7 @@ impl MemoryStore {
             last_of_subject: left == Some(0),
         });
         self.bytes = self.bytes.saturating_sub(size);
+        self.branches.remove(subject, sequence);
         self.expiry.remove(sequence, record.ttl);
         self.chunks.remove(sequence)
     }
@@ -123,6 +125,21 @@ impl MemoryStore {
         }
         let (deadline, sequence) = self.expiry.first()?;
         (deadline <= now).then_some(sequence)
+    }
+
+    fn count_by_looking(&self, filter: &Filter, from: u64, last_per_subject: bool) -> u64 {
+        let is_last = |subject: &[u8], sequence: u64| {
+            let after = sequence.saturating_add(1);
+            let sequences = self.subjects.get(subject);
+            sequences.is_some_and(|s| s.next(after).is_none())
+        };
+        let counts = |sequence: u64, subject: &[u8]| {
+            filter.matches(subject) && (!last_per_subject || is_last(subject, sequence))
+        };
+        self.chunks
+            .from(from)
+            .filter(|(sequence, record)| counts(*sequence, record.subject()))
+            .count() as u64
     }
 
     /// Asks the index and looks at messages in turn, each time with twice the effort, until one of them knows: the cost is that of the
@@ -214,6 +231,7 @@ impl StreamStore for MemoryStore {
             message.headers.len(),
             message.payload.len(),
         ));
+        self.branches.push(message.subject, sequence);
         self.expiry.insert(sequence, message.ttl);
         self.last_sequence = sequence;
         self.last_time = message.time;
@@ -319,7 +337,7 @@ impl StreamStore for MemoryStore {
     }
 
     fn next(&self, filter: &Filter, from: u64) -> Result<Option<Message>, StoreError> {
-        let found = if filter.is_all() {
+        let found = if self.subjects.is_all(filter) {
             self.chunks.next(from)
         } else if let Some(literal) = filter.literal() {
             self.subjects.get(literal).and_then(|s| s.next(from))
@@ -373,11 +391,21 @@ impl StreamStore for MemoryStore {
     ) -> Result<Pending, StoreError> {
         let through = self.last_sequence;
         let waiting = self.chunks.count_from(from);
-        if filter.is_all() && !last_per_subject {
+        if !last_per_subject && self.subjects.is_all(filter) {
             return Ok(Pending {
                 messages: waiting,
                 through,
             });
+        }
+        if !last_per_subject
+            && filter.literal().is_none()
+            && let Some(counted) = self.branches.count(filter, from)
+        {
+            let look_to = counted.look_to.unwrap_or(0);
+            let looked = self.chunks.from(from).take_while(|&(s, _)| s <= look_to);
+            let matching = looked.filter(|(_, record)| filter.matches(record.subject()));
+            let messages = counted.messages.saturating_add(matching.count() as u64);
+            return Ok(Pending { messages, through });
         }
         // Looking at what waits is cheaper than at every subject when little waits.
         let by_index = self
@@ -385,18 +413,7 @@ impl StreamStore for MemoryStore {
             .pending(filter, from, last_per_subject, waiting);
         let messages = match by_index {
             Answer::Exactly(messages) => messages,
-            Answer::TooMany => self
-                .chunks
-                .from(from)
-                .filter(|(sequence, record)| {
-                    let subject = record.subject();
-                    let is_last = || {
-                        let last = self.subjects.get(subject).map(|s| s.state().last_sequence);
-                        last == Some(*sequence)
-                    };
-                    filter.matches(subject) && (!last_per_subject || is_last())
-                })
-                .count() as u64,
+            Answer::TooMany => self.count_by_looking(filter, from, last_per_subject),
         };
         Ok(Pending { messages, through })
     }

@@ -18,7 +18,7 @@ mod walk;
 use std::ops::ControlFlow;
 
 use tree::{Tree, Value};
-use walk::{Walked, walk};
+use walk::{Walked, takes_all, walk};
 
 use crate::error::StoreError;
 use crate::index::Postings;
@@ -212,6 +212,12 @@ impl SubjectIndex {
     pub fn get(&self, subject: &[u8]) -> Option<Sequences<'_>> {
         let (_, value) = self.tree.find(subject)?;
         self.sequences(value)
+    }
+
+    /// Whether every subject that has messages is in `filter`, as far as what they have in common tells: `orders.>` on a stream that holds
+    /// nothing else. Such a filter is better answered as [`Filter::ALL`], by counting messages instead of subjects.
+    pub fn is_all(&self, filter: &Filter) -> bool {
+        takes_all(&self.tree, filter)
     }
 
     /// Visits the subjects in `filter`, in byte order, until the visitor breaks.

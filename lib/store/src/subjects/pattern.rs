@@ -86,6 +86,14 @@ impl Pattern {
         }
     }
 
+    /// Whether a `>` comes next: it takes whatever follows, when that is a token.
+    pub(super) fn wants_tail(&self, progress: Progress) -> bool {
+        match progress {
+            Progress::At { index, .. } => self.0.get(index as usize) == Some(&Kind::AnyTail),
+            Progress::All => true,
+        }
+    }
+
     /// The only byte that can come next, when there is just one.
     #[inline]
     pub(super) fn wants(&self, progress: Progress) -> Option<u8> {

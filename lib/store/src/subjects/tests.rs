@@ -82,6 +82,9 @@ fn check(index: &SubjectIndex, model: &Model, probe: u64) {
     assert_eq!(index.len(), model.len() as u64);
     for filter in filters() {
         let chosen = || model.iter().filter(|(name, _)| filter.matches(name));
+        if index.is_all(&filter) {
+            assert_eq!(chosen().count(), model.len(), "{filter:?}");
+        }
         let mut seen = Vec::new();
         index.visit(&filter, |name, sequences| {
             seen.push((name.to_vec(), sequences.state()));
@@ -167,6 +170,23 @@ fn a_search_gives_up_when_it_has_to_look_at_too_much() {
     // What lies outside of the filter costs nothing.
     let narrow = Filter::any(["a.7.*", "b.9"]);
     assert_eq!(index.next(&narrow, 8, 20), Answer::Exactly(Some(1009)));
+}
+
+#[test]
+fn a_filter_that_takes_every_subject_is_known_to() {
+    let mut index = SubjectIndex::new();
+    for i in 0..100 {
+        index.insert(format!("orders.{i}").as_bytes(), i).unwrap();
+    }
+    for (patterns, all) in [
+        (vec![">"], true),
+        (vec!["orders.>"], true),
+        (vec!["x.y", "*.>"], true),
+        (vec!["orders.1"], false),
+        (vec!["orders.1.>"], false),
+    ] {
+        assert_eq!(index.is_all(&Filter::any(&patterns)), all, "{patterns:?}");
+    }
 }
 
 #[test]

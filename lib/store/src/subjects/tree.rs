@@ -141,6 +141,10 @@ fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
+fn set_count(record: &mut [u8], count: usize) {
+    record[2..4].copy_from_slice(&(count as u16).to_le_bytes());
+}
+
 /// The part of `rest` that a leaf keeps below a child of its first byte.
 fn below(rest: &[u8]) -> &[u8] {
     rest.get(1..).unwrap_or_default()
@@ -409,12 +413,55 @@ impl Tree {
         value: Value,
     ) -> Result<(), ArenaFull> {
         let leaf = self.add_leaf(below(rest), value)?;
+        if let Some(&key) = rest.first()
+            && self.add_in_place(at, key, leaf)
+        {
+            return Ok(());
+        }
         let mut parts = self.take_apart(at);
         parts.add(rest, leaf);
         let new = self.write_node(&parts)?;
         self.free_node(at);
         self.point(slot, new);
         Ok(())
+    }
+
+    /// Adds a child where the node has a place left. False when it has not.
+    fn add_in_place(&mut self, at: u32, key: u8, child: u32) -> bool {
+        let node = self.node(at);
+        let count = node.keys.len();
+        if places(count + 1) != places(count) {
+            return false;
+        }
+        let index = node.keys.partition_point(|&k| k < key);
+        let keys_at = 4 + node.prefix.len();
+        let children_at = node.len - node.children.len();
+        let record = self.nodes.at_mut(at);
+        let keys = &mut record[keys_at + index..=keys_at + count];
+        keys.rotate_right(1);
+        keys[0] = key;
+        let children = &mut record[children_at + 4 * index..children_at + 4 * (count + 1)];
+        children.rotate_right(4);
+        children[..4].copy_from_slice(&child.to_le_bytes());
+        set_count(record, count + 1);
+        true
+    }
+
+    /// Takes a child out where the node stays as large and keeps two entries. False when it does not.
+    fn remove_in_place(&mut self, at: u32, index: usize) -> bool {
+        let node = self.node(at);
+        let count = node.keys.len();
+        let entries = count + usize::from(node.terminal.is_some());
+        if entries < 3 || places(count - 1) != places(count) {
+            return false;
+        }
+        let keys_at = 4 + node.prefix.len();
+        let children_at = node.len - node.children.len();
+        let record = self.nodes.at_mut(at);
+        record[keys_at + index..keys_at + count].rotate_left(1);
+        record[children_at + 4 * index..children_at + 4 * count].rotate_left(4);
+        set_count(record, count - 1);
+        true
     }
 
     fn split_leaf(
@@ -514,6 +561,11 @@ impl Tree {
                 self.root = None;
                 return Ok(());
             };
+            if let Slot::Child(_, index) = slot
+                && self.remove_in_place(at, index)
+            {
+                return Ok(());
+            }
             let mut parts = self.take_apart(at);
             match slot {
                 Slot::Child(_, index) => {

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use nats_proto::subject::SEPARATOR;
+
 use super::pattern::{Pattern, Progress};
 use super::tree::{Content, Place, Tree, Value};
 use crate::store::Filter;
@@ -43,6 +45,28 @@ struct Walk<'a, V> {
     path: Vec<u8>,
     budget: u64,
     visit: V,
+}
+
+/// Whether every subject of the tree is in `filter`, as far as what they have in common tells.
+pub(super) fn takes_all(tree: &Tree, filter: &Filter) -> bool {
+    let Some(root) = tree.root() else {
+        return true;
+    };
+    let (common, goes_on) = match tree.content(root) {
+        Content::Node(node) => {
+            let goes_on = node.terminal.is_none() && node.find(SEPARATOR).is_none();
+            (node.prefix, goes_on)
+        }
+        Content::Leaf(leaf) => (leaf.rest, false),
+    };
+    let takes = |pattern: &[u8]| {
+        let pattern = Pattern::new(pattern);
+        let end = common.iter().try_fold(Progress::START, |progress, &byte| {
+            pattern.step(progress, byte)
+        });
+        end.is_some_and(|end| end == Progress::All || goes_on && pattern.wants_tail(end))
+    };
+    filter.is_all() || filter.patterns().iter().any(|pattern| takes(pattern))
 }
 
 /// Visits the subjects in `filter`, ascending; `budget` is how many nodes and leaves it may look at. No recursion:
