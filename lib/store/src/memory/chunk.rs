@@ -113,6 +113,9 @@ impl Chunk {
     /// Takes no more; gives back room that was not used.
     pub(super) fn close(&mut self) {
         if let Data::Open(bytes) = &mut self.data {
+            if bytes.capacity() - bytes.len() > CHUNK_BYTES / 8 {
+                bytes.shrink_to_fit();
+            }
             self.data = Data::Closed(Bytes::from(std::mem::take(bytes)));
             self.entries.shrink_to_fit();
         }

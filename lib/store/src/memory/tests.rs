@@ -178,6 +178,30 @@ fn max_age_passes_over_messages_that_never_expire() {
     assert!(removed.iter().all(|r| r.why == RemovedWhy::Age));
 }
 
+/// Clocks step back: the third message is older than the second one, which goes by its TTL and then holds it back no longer.
+#[test]
+fn what_has_expired_includes_what_a_ttl_lays_open() {
+    let mut store = store(Limits {
+        max_age: Some(100),
+        ..Limits::default()
+    });
+    let mut removed = Removals::default();
+    for (sequence, time, ttl) in [
+        (1, 10, Ttl::Stream),
+        (2, 50, Ttl::Until(Timestamp(115))),
+        (3, 20, Ttl::Stream),
+    ] {
+        let mut message = message("a", "x", time);
+        message.ttl = ttl;
+        store.append(sequence, &message, &mut removed).unwrap();
+    }
+    assert_eq!(store.expired(Timestamp(110), 9).unwrap(), [1]);
+    assert_eq!(store.expired(Timestamp(120), 9).unwrap(), [1, 2, 3]);
+    assert_eq!(store.expired(Timestamp(120), 2).unwrap(), [1, 2]);
+    store.expire(Timestamp(120), 9, &mut removed).unwrap();
+    assert_eq!(store.state().messages, 0);
+}
+
 #[test]
 fn a_sequence_is_never_given_twice() {
     let mut store = with_messages(Limits::default(), &["a"]);
