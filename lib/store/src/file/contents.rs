@@ -2,7 +2,7 @@
 //! derived from records and marks, and built anew when a store is opened.
 
 use crate::error::StoreError;
-use crate::index::{Expiry, SequenceSet, Span};
+use crate::index::{Branches, Expiry, SequenceSet, Span};
 use crate::message::{Timestamp, Ttl};
 use crate::subjects::SubjectIndex;
 
@@ -10,6 +10,7 @@ use crate::subjects::SubjectIndex;
 #[derive(Debug, Default)]
 pub struct Contents {
     pub subjects: SubjectIndex,
+    pub branches: Branches,
     pub expiry: Expiry,
     /// Between first and last: removed, or left out.
     pub missing: SequenceSet,
@@ -43,6 +44,7 @@ impl Contents {
     /// Takes in a message behind the last one.
     pub fn admit(&mut self, message: &Known<'_>, time: Timestamp) -> Result<(), StoreError> {
         self.subjects.insert(message.subject, message.sequence)?;
+        self.branches.push(message.subject, message.sequence);
         self.expiry.insert(message.sequence, message.ttl);
         self.reach(message.sequence.saturating_sub(1));
         if self.messages == 0 {
@@ -75,6 +77,7 @@ impl Contents {
     /// Takes a message out that is there; whether its subject has none left.
     pub fn forget(&mut self, message: &Known<'_>) -> bool {
         let left = self.subjects.remove(message.subject, message.sequence);
+        self.branches.remove(message.subject, message.sequence);
         self.expiry.remove(message.sequence, message.ttl);
         self.messages = self.messages.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(message.size);

@@ -38,7 +38,7 @@ impl FileStream {
         filter: &Filter,
         from: u64,
     ) -> Result<Option<Message>, StoreError> {
-        let found = if filter.is_all() {
+        let found = if self.contents.subjects.is_all(filter) {
             self.contents.next(from)
         } else {
             match self.contents.subjects.next(filter, from, SUBJECT_BUDGET) {
@@ -116,7 +116,7 @@ impl FileStream {
         last_per_subject: bool,
     ) -> Result<Pending, StoreError> {
         let contents = &self.contents;
-        let messages = if filter.is_all() && !last_per_subject {
+        let messages = if !last_per_subject && contents.subjects.is_all(filter) {
             let from = from.max(contents.first);
             let span = contents.last.saturating_add(1).saturating_sub(from);
             if contents.messages == 0 {
@@ -133,23 +133,37 @@ impl FileStream {
         })
     }
 
-    /// From the index; from the messages themselves when those are fewer than the subjects to look at.
+    /// From the counters of branches; from the index; from the messages themselves when those are fewer than the subjects to look at.
     fn count_filtered(
         &self,
         filter: &Filter,
         from: u64,
         last_per_subject: bool,
     ) -> Result<u64, StoreError> {
+        if !last_per_subject
+            && filter.literal().is_none()
+            && let Some(counted) = self.contents.branches.count(filter, from)
+        {
+            let here = match counted.look_to {
+                Some(to) => self.count_by_looking(filter, from, to)?,
+                None => 0,
+            };
+            return Ok(counted.messages.saturating_add(here));
+        }
         let waiting = self.contents.last.saturating_add(1).saturating_sub(from);
         let few = waiting < PENDING_SCAN_MAX && !last_per_subject;
         let budget = if few { SUBJECT_BUDGET } else { u64::MAX };
         let subjects = &self.contents.subjects;
-        if let Answer::Exactly(count) = subjects.pending(filter, from, last_per_subject, budget) {
-            return Ok(count);
+        match subjects.pending(filter, from, last_per_subject, budget) {
+            Answer::Exactly(count) => Ok(count),
+            Answer::TooMany => self.count_by_looking(filter, from, u64::MAX),
         }
+    }
+
+    fn count_by_looking(&self, filter: &Filter, from: u64, to: u64) -> Result<u64, StoreError> {
         let mut count = 0_u64;
         let mut at = from;
-        while let Some(next) = self.contents.next(at) {
+        while let Some(next) = self.contents.next(at).filter(|&next| next <= to) {
             if filter.matches(self.fetch(next)?.subject()) {
                 count = count.saturating_add(1);
             }

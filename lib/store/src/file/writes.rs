@@ -189,30 +189,15 @@ impl FileStream {
         now: Timestamp,
         most: usize,
     ) -> Result<Vec<u64>, StoreError> {
-        let mut gone = Vec::new();
-        if let Some(max_age) = self.limits.max_age {
-            let mut from = 0;
-            while gone.len() < most
-                && let Some(next) = self.next_ageing(from)
-            {
-                if self.time_of(next)?.plus(max_age) > now {
-                    break;
-                }
-                gone.push(next);
-                from = next.saturating_add(1);
-            }
-        }
-        let by_age = gone.len();
-        for sequence in self.contents.expiry.ended(now) {
-            if gone.len() >= most {
-                break;
-            }
-            let aged = gone.get(..by_age).unwrap_or_default();
-            if aged.binary_search(&sequence).is_err() {
-                gone.push(sequence);
-            }
-        }
-        Ok(gone)
+        let mut from = 0;
+        let ageing = std::iter::from_fn(|| {
+            let next = self.next_ageing(from)?;
+            from = next.saturating_add(1);
+            Some(self.time_of(next).map(|time| (next, time)))
+        });
+        self.contents
+            .expiry
+            .due(now, self.limits.max_age, most, ageing)
     }
 
     /// The first message at or behind `from` that `max_age` may take.

@@ -51,6 +51,43 @@ impl Expiry {
             .map(|&(_, sequence)| sequence)
     }
 
+    /// What has expired by `now`, in the order in which it goes, at most `most`: first what `max_age` takes from the front, `ageing` being all
+    /// that it may take with their times, ascending; else the TTL that ended first. A young message at the front keeps older ones behind it
+    /// only until its own TTL has ended.
+    ///
+    /// # Errors
+    /// The first one of `ageing`.
+    pub fn due<E>(
+        &self,
+        now: Timestamp,
+        max_age: Option<u64>,
+        most: usize,
+        ageing: impl Iterator<Item = Result<(u64, Timestamp), E>>,
+    ) -> Result<Vec<u64>, E> {
+        let mut found = Vec::new();
+        let mut gone = BTreeSet::new();
+        let mut ageing = ageing.take_while(|_| max_age.is_some());
+        let mut front = ageing.next().transpose()?;
+        let mut ended = self.ended(now);
+        while found.len() < most {
+            while front.is_some_and(|(sequence, _)| gone.contains(&sequence)) {
+                front = ageing.next().transpose()?;
+            }
+            let old = front.filter(|(_, time)| {
+                let end = max_age.map(|max_age| time.plus(max_age));
+                end.is_some_and(|end| end <= now)
+            });
+            let next = match old {
+                Some((sequence, _)) => Some(sequence),
+                None => ended.by_ref().find(|sequence| !gone.contains(sequence)),
+            };
+            let Some(sequence) = next else { break };
+            found.push(sequence);
+            gone.insert(sequence);
+        }
+        Ok(found)
+    }
+
     /// Whether this message never expires.
     pub fn is_never(&self, sequence: u64) -> bool {
         !self.never.is_empty() && self.never.contains(sequence)

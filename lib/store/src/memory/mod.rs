@@ -10,7 +10,6 @@ mod chunk;
 mod chunks;
 mod record;
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use chunks::Chunks;
@@ -301,29 +300,8 @@ impl StreamStore for MemoryStore {
     }
 
     fn expired(&self, now: Timestamp, most: usize) -> Result<Vec<u64>, StoreError> {
-        let mut found = Vec::new();
-        let mut gone = BTreeSet::new();
-        let mut ageing = self.ageing().peekable();
-        let mut ended = self.expiry.ended(now);
-        while found.len() < most {
-            // A young message holds back older ones behind it only until its own TTL ends.
-            while ageing
-                .next_if(|(sequence, _)| gone.contains(sequence))
-                .is_some()
-            {}
-            let is_old = |&(_, time): &(u64, Timestamp)| {
-                let max_age = self.limits.max_age;
-                max_age.is_some_and(|max_age| time.plus(max_age) <= now)
-            };
-            let next = match ageing.next_if(is_old) {
-                Some((sequence, _)) => Some(sequence),
-                None => ended.by_ref().find(|sequence| !gone.contains(sequence)),
-            };
-            let Some(sequence) = next else { break };
-            found.push(sequence);
-            gone.insert(sequence);
-        }
-        Ok(found)
+        self.expiry
+            .due(now, self.limits.max_age, most, self.ageing().map(Ok))
     }
 
     fn next_expiry(&self) -> Option<Timestamp> {
