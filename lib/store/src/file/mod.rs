@@ -24,6 +24,8 @@ mod checkpoint;
 mod chunk;
 mod compact;
 mod contents;
+#[cfg(test)]
+mod crash_tests;
 mod erase;
 mod marks;
 mod reads;

@@ -15,7 +15,7 @@ use crate::model;
 
 const GROUP: GroupId = GroupId(0x1234_5678_9abc);
 
-fn fresh() -> SimDisk {
+pub fn fresh() -> SimDisk {
     let disk = SimDisk::new();
     for dir in ["/log", "/s"] {
         disk.create_dir(Path::new(dir)).unwrap();
@@ -25,7 +25,7 @@ fn fresh() -> SimDisk {
 }
 
 /// Small chunks and blocks, so that few messages make many.
-fn settings() -> FileSettings {
+pub fn settings() -> FileSettings {
     FileSettings {
         chunk_bytes: 512,
         block_bytes: 2048,
@@ -48,7 +48,7 @@ fn surroundings(disk: &SimDisk) -> Surroundings {
     }
 }
 
-fn open_with(
+pub fn open_with(
     disk: &SimDisk,
     settings: FileSettings,
     limits: Limits,
@@ -68,12 +68,12 @@ fn open(disk: &SimDisk, limits: Limits) -> FileStream {
     stream
 }
 
-fn commit(stream: &FileStream) -> Result<(), StoreError> {
+pub fn commit(stream: &FileStream) -> Result<(), StoreError> {
     let log = &stream.around.log;
     log.commit(log.staged()).map(|_| ())
 }
 
-fn checkpoint(stream: &mut FileStream) -> Result<(), StoreError> {
+pub fn checkpoint(stream: &mut FileStream) -> Result<(), StoreError> {
     if let Some(upkeep) = stream.checkpoint()? {
         upkeep()?;
     }
@@ -90,7 +90,7 @@ fn message<'a>(subject: &'a str, payload: &'a [u8]) -> NewMessage<'a> {
     }
 }
 
-fn payload(sequence: u64) -> Vec<u8> {
+pub fn payload(sequence: u64) -> Vec<u8> {
     format!("{sequence:=<100}").into_bytes()
 }
 
@@ -110,7 +110,7 @@ fn fill(stream: &mut FileStream, sequences: std::ops::RangeInclusive<u64>) {
     }
 }
 
-fn all(stream: &FileStream) -> Vec<u64> {
+pub fn all(stream: &FileStream) -> Vec<u64> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(message) = stream.next(&Filter::ALL, from).unwrap() {

@@ -120,6 +120,7 @@ impl Log {
         dir: &Path,
         settings: LogSettings,
     ) -> Result<(Self, LogFindings), StoreError> {
+        discard_erased(&*disk, dir)?;
         let recovered = recover::read(&disk, dir, &settings)?;
         let end = recovered.from.end;
         let writer = Writer::new(
@@ -470,13 +471,18 @@ impl Log {
         drop(writer);
         for segment in &taken {
             // The oldest first, and one after the other, so that a crash in between leaves a log without a hole.
-            if scrub > 0 {
-                overwrite(&*self.disk, &segment.path)
-                    .map_err(|e| StoreError::io("overwriting", &segment.path, &e))?;
-            }
-            self.disk
-                .remove(&segment.path)
-                .map_err(|e| StoreError::io("removing", &segment.path, &e))?;
+            // What is being overwritten is no segment any more, or a crash in the middle would look like damage.
+            let path = if scrub > 0 {
+                let aside = segment.path.with_extension(ERASED);
+                self.disk
+                    .rename(&segment.path, &aside)
+                    .and_then(|()| self.disk.sync_dir(&dir))
+                    .map_err(|e| StoreError::io("renaming", &segment.path, &e))?;
+                aside
+            } else {
+                segment.path.clone()
+            };
+            discard(&*self.disk, &path, scrub > 0)?;
             self.disk
                 .sync_dir(&dir)
                 .map_err(|e| StoreError::io("syncing", &dir, &e))?;
@@ -491,6 +497,32 @@ impl Log {
         }
         Ok(taken.len())
     }
+}
+
+/// Ending of the name of a segment that is to be overwritten and removed.
+const ERASED: &str = "erased";
+
+/// Removes a segment that nobody needs.
+fn discard(disk: &dyn Disk, path: &Path, erase: bool) -> Result<(), StoreError> {
+    if erase {
+        overwrite(disk, path).map_err(|e| StoreError::io("overwriting", path, &e))?;
+    }
+    disk.remove(path)
+        .map_err(|e| StoreError::io("removing", path, &e))
+}
+
+/// Finishes what a crash interrupted.
+fn discard_erased(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    let entries = disk
+        .list(dir)
+        .map_err(|e| StoreError::io("listing", dir, &e))?;
+    for entry in entries {
+        let path = dir.join(&entry.name);
+        if path.extension().is_some_and(|ending| ending == ERASED) {
+            discard(disk, &path, true)?;
+        }
+    }
+    Ok(())
 }
 
 impl Staging {
