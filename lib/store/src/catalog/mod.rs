@@ -26,6 +26,7 @@ mod document;
 mod identity;
 mod names;
 mod open;
+mod orphans;
 #[cfg(test)]
 mod tests;
 

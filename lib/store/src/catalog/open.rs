@@ -14,6 +14,7 @@ use super::assets::{
 use super::document::{AssetDocument, Read};
 use super::identity;
 use super::names::{Incarnation, group_of};
+use super::orphans::Orphans;
 use super::{Assets, Catalog, CatalogError, CatalogSettings, Laggard, Stream, StreamOptions};
 use crate::consumer::{ConsumerState, LoggedConsumer, RecoveringConsumer};
 use crate::crypt::Key;
@@ -380,10 +381,13 @@ impl Catalog {
 
     /// Gives the log's tail to those whose it is.
     fn replay(&self, openings: Vec<Opening>, found: &mut Found) -> Result<(), CatalogError> {
-        let mut back = Back::new(&self.around.log, openings);
+        let log = &self.around.log;
+        let quarantine = self.dir.join(QUARANTINE_DIR);
+        let orphans = Orphans::new(Arc::clone(&self.around.disk), &quarantine);
+        let mut back = Back::new(log, openings, orphans);
         back.tell_missing(&found.log.missing);
         let mut failed = None;
-        self.around.log.replay(&mut |entry| {
+        log.replay(&mut |entry| {
             if let Err(error) = back.replay(&entry) {
                 failed.get_or_insert(error);
             }
@@ -391,10 +395,16 @@ impl Catalog {
         if let Some(error) = failed {
             return Err(error.into());
         }
-        found.unknown_groups = std::mem::take(&mut back.unknown);
         let mut assets = self.assets.lock();
-        let position = back.finish(&mut assets, found);
-        self.around.log.leave_out_to(position);
+        let (position, orphans) = back.finish(&mut assets, found);
+        log.leave_out_to(position);
+        for (group, place) in orphans.settle(log)? {
+            found.unknown_groups.push(group);
+            found.quarantined.push(Quarantined {
+                place,
+                why: "entries of the log whose stream or consumer is not there".to_owned(),
+            });
+        }
         Ok(())
     }
 }
@@ -404,7 +414,7 @@ struct Back {
     streams: Vec<(Stream, Option<Recovering>)>,
     consumers: Vec<(AssetDocument, RecoveringConsumer)>,
     groups: HashMap<GroupId, Slot>,
-    unknown: Vec<GroupId>,
+    orphans: Orphans,
 }
 
 #[derive(Clone, Copy)]
@@ -414,12 +424,12 @@ enum Slot {
 }
 
 impl Back {
-    fn new(log: &Arc<Log>, openings: Vec<Opening>) -> Self {
+    fn new(log: &Arc<Log>, openings: Vec<Opening>, orphans: Orphans) -> Self {
         let mut this = Self {
             streams: Vec::new(),
             consumers: Vec::new(),
             groups: HashMap::new(),
-            unknown: Vec::new(),
+            orphans,
         };
         for opening in openings {
             let group = opening.stream.document.incarnation.group();
@@ -468,17 +478,13 @@ impl Back {
                     consumer.replay(entry);
                 }
             }
-            None => {
-                if !self.unknown.contains(&entry.group) {
-                    self.unknown.push(entry.group);
-                }
-            }
+            None => self.orphans.take(entry)?,
         }
         Ok(())
     }
 
-    /// Fills the table and what was found; the highest position that any stream knows.
-    fn finish(self, assets: &mut Assets, found: &mut Found) -> u64 {
+    /// Fills the table and what was found; the highest position that any stream knows, and what belongs to nobody.
+    fn finish(self, assets: &mut Assets, found: &mut Found) -> (u64, Orphans) {
         let mut highest = 0;
         let mut consumers: HashMap<GroupId, RecoveringConsumer> = self
             .consumers
@@ -536,7 +542,7 @@ impl Back {
             let id = (document.account.clone(), document.stream.clone());
             assets.streams.insert(id, stream);
         }
-        highest
+        (highest, self.orphans)
     }
 }
 
