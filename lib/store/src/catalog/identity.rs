@@ -51,7 +51,8 @@ pub fn begin(
             identity,
             fresh: false,
             clean,
-            rebooted: before != boot,
+            // Without a name for this run nobody knows.
+            rebooted: boot.is_empty() || before != boot,
             boot: boot.to_owned(),
         }
     } else {

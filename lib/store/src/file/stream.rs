@@ -688,6 +688,7 @@ impl FileStream {
         if created {
             self.around.cache.drop_file(self.group, number);
             self.dead.push(number);
+            self.around.log.want_checkpoint(self.group);
         }
     }
 

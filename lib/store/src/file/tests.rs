@@ -13,7 +13,7 @@ use crate::log::{GroupId, Log, LogSettings};
 use crate::message::Ttl;
 use crate::model;
 
-const GROUP: GroupId = GroupId(0x1234_5678_9abc);
+pub const GROUP: GroupId = GroupId(0x1234_5678_9abc);
 
 pub fn fresh() -> SimDisk {
     let disk = SimDisk::new();

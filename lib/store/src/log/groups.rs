@@ -73,6 +73,10 @@ impl Groups {
     /// Notes a checkpoint; false when it is older than the one known.
     pub fn note_checkpoint(&mut self, group: GroupId, checkpoint: Checkpoint) -> bool {
         let known = self.entry(group);
+        // A checkpoint that was under way when its stream was deleted.
+        if known.forgotten {
+            return false;
+        }
         if known
             .checkpoint
             .as_ref()

@@ -11,7 +11,7 @@
 //! what it may have lost is written to a new one from memory. Nothing is written in place.
 //!
 //! **Locks.** `staging` (while an entry is copied) and `writer` (during a write; only by the one who commits, or trims). Order: writer
-//! before staging. Neither is held by a caller.
+//! before staging. `wanted` (a look) is under neither. None is held by a caller.
 //!
 //! **States of an entry.** staged -> written -> durable. **States of the log.** well -> failing (a commit failed; nothing more is staged, the
 //! next commit tries a new segment) -> well.
@@ -25,6 +25,7 @@ mod segments;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -96,6 +97,8 @@ pub struct Log {
     staged: AtomicU64,
     /// Segments that begin before this position hold something that was erased.
     scrub: AtomicU64,
+    /// Groups that asked for a checkpoint of their own.
+    wanted: Mutex<BTreeSet<GroupId>>,
     /// Groups that need the log before this were named as laggards.
     lag_border: AtomicU64,
 }
@@ -147,6 +150,7 @@ impl Log {
             durable: AtomicU64::new(end),
             staged: AtomicU64::new(end),
             scrub: AtomicU64::new(0),
+            wanted: Mutex::default(),
             lag_border: AtomicU64::new(0),
         };
         Ok((log, recovered.findings))
@@ -429,10 +433,22 @@ impl Log {
     pub fn laggards(&self) -> Vec<GroupId> {
         let border = self.border();
         self.lag_border.store(border, Ordering::Relaxed);
-        if border == 0 {
-            return Vec::new();
+        let mut groups = if border == 0 {
+            Vec::new()
+        } else {
+            self.staging.lock().groups.needing_before(border)
+        };
+        for group in std::mem::take(&mut *self.wanted.lock()) {
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
         }
-        self.staging.lock().groups.needing_before(border)
+        groups
+    }
+
+    /// The next [`Log::laggards`] names this group too: it has files that a checkpoint lets go.
+    pub fn want_checkpoint(&self, group: GroupId) {
+        self.wanted.lock().insert(group);
     }
 
     /// The log before this position should be given up. Zero: nothing.
