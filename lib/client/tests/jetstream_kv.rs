@@ -233,6 +233,9 @@ async fn mirrors_and_gathering_buckets_show_the_keys_of_their_origins() {
         ..bucket("ALL")
     };
     let all = js.create_kv(&all).await.unwrap();
+    let mut names = js.kv_names().await.unwrap();
+    names.sort();
+    assert_eq!(names, ["ALL", "COPY", "ORIGIN"]);
     let mut in_copy = copy.watch_all(WatchOptions::default()).await.unwrap();
     let mut in_all = all.watch_all(WatchOptions::default()).await.unwrap();
     caught_up(&mut in_copy).await;

@@ -46,10 +46,11 @@ impl<'a> MessageInfo<'a> {
     /// Reads the reply subject of a delivery: `$JS.ACK.` and 7 more tokens, or the longer form with domain and account.
     pub fn parse(reply: &'a str) -> Option<Self> {
         let mut tokens = reply.strip_prefix("$JS.ACK.")?.split('.');
-        let long = reply.split('.').count() >= 11;
-        if !long && reply.split('.').count() != 9 {
-            return None;
-        }
+        let long = match reply.split('.').count() {
+            9 => false,
+            11.. => true,
+            _ => return None,
+        };
         let domain = if long {
             let domain = tokens.next()?;
             let _account = tokens.next()?;

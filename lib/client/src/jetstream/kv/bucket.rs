@@ -114,12 +114,13 @@ impl JetStream {
             .await
     }
 
-    /// Names of all buckets.
+    /// Names of all buckets, mirrors included.
     ///
     /// # Errors
     /// As [`JetStream::stream_names`].
     pub async fn kv_names(&self) -> Result<Vec<String>, JetStreamError> {
-        let names = self.stream_names(Some("$KV.*.>")).await?;
+        // Not by subject: a mirror has none.
+        let names = self.stream_names(None).await?;
         Ok(names
             .iter()
             .filter_map(|name| name.strip_prefix(STREAM_PREFIX))
