@@ -328,6 +328,44 @@ fn tokens_come_from_an_account_server() {
     Account::new("unknown").user("u").is_refused(&server);
 }
 
+/// What a cache does not hold it asks for in the system account; here a client answers, as a server with a full directory would.
+#[test]
+fn a_cache_asks_for_what_it_does_not_hold_and_keeps_it() {
+    let operator = Operator::new();
+    let account = Account::new("A");
+    let launch = Launch::new("");
+    let dir = launch.dir().join("jwt").display().to_string();
+    drop(launch);
+    let resolver = format!("{{ type: cache, dir: \"{dir}\" }}");
+    let server = Launch::new(&operator.preloaded(&resolver, &[]))
+        .allow_log("Account fetch failed|fetch took|jwt update")
+        .start();
+    let mut system = operator.system_wire(&server);
+    let subject = format!("$SYS.REQ.ACCOUNT.{}.CLAIMS.LOOKUP", account.id());
+    system.subscribe(&subject, "1");
+    system.flush();
+    let user = account.user("u");
+    let mut wire = Wire::connect(&server);
+    let fields = user.fields(&wire);
+    wire.send_connect(&fields);
+    let (head, _) = system.read_msg();
+    let reply = head.split(' ').nth(3).expect("a reply").to_owned();
+    system.publish(&reply, &operator.sign(&account));
+    wire.send("PING\r\n");
+    wire.expect("PONG\r\n");
+    let list = ask(&mut system, "$SYS.REQ.CLAIMS.LIST", "");
+    assert!(
+        list["data"]
+            .as_array()
+            .expect("a list")
+            .contains(&account.id().into()),
+        "{list}"
+    );
+    // The next one needs no question.
+    account.user("v").open(&server).flush();
+    system.expect_nothing();
+}
+
 #[test]
 fn a_user_is_told_who_it_is() {
     let operator = Operator::new();
