@@ -4,11 +4,14 @@
 //! of the functions here. They never fail: what cannot be found out is not offered.
 
 use std::ffi::{OsStr, OsString};
+use std::time::Duration;
 
 use clap_complete::engine::CompletionCandidate;
 use nats_client::context::Store;
 
 use crate::error::{CliError, Result};
+use crate::globals::{GlobalArgs, Globals};
+use crate::jetstream::Api;
 
 /// The variable with which a shell asks.
 pub const VARIABLE: &str = "COMPLETE";
@@ -34,6 +37,99 @@ pub fn script(shell: &str) -> Result<String> {
     let mut script = Vec::new();
     completer.write_registration(VARIABLE, "nats", "nats", "nats", &mut script)?;
     Ok(String::from_utf8_lossy(&script).into_owned())
+}
+
+/// How long a shell waits for what servers know.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is on the command line so far: its global flags say which servers to ask.
+#[derive(Debug, clap::Parser)]
+#[command(ignore_errors = true, disable_help_flag = true)]
+struct Typed {
+    #[command(flatten)]
+    globals: GlobalArgs,
+
+    words: Vec<String>,
+}
+
+impl Typed {
+    fn read() -> Option<Self> {
+        // The shell calls us with its own flags, then `--`, then the command line.
+        let words = std::env::args_os().skip_while(|word| word != "--").skip(1);
+        <Self as clap::Parser>::try_parse_from(words).ok()
+    }
+
+    /// Asks the servers, for a while.
+    fn ask<T>(self, question: impl AsyncFnOnce(Api, Vec<String>) -> Result<Vec<T>>) -> Vec<T> {
+        let asked = || {
+            let globals = Globals::quiet(self.globals)?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let answer = async {
+                let api = Api::connect(&globals).await?;
+                question(api, self.words).await
+            };
+            let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, answer).await });
+            answer.unwrap_or_else(|_| Ok(Vec::new()))
+        };
+        asked().unwrap_or_default()
+    }
+}
+
+fn beginning(names: Vec<String>, current: &OsStr) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    let names = names.into_iter().filter(|name| name.starts_with(&*current));
+    names.map(CompletionCandidate::new).collect()
+}
+
+/// Streams.
+pub fn streams(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = Typed::read() else {
+        return Vec::new();
+    };
+    let names = typed.ask(async |api, _| api.names("").await);
+    beginning(names, current)
+}
+
+/// Consumers of the stream that stands before the cursor.
+pub fn consumers(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = Typed::read() else {
+        return Vec::new();
+    };
+    let current_word = current.to_string_lossy().into_owned();
+    let names = typed.ask(async |api, mut words| {
+        if words.last().is_some_and(|word| *word == current_word) {
+            words.pop();
+        }
+        let stream = words.pop().unwrap_or_default();
+        api.consumer_names_of(&stream).await
+    });
+    beginning(names, current)
+}
+
+/// Buckets: streams whose names begin with `prefix`, without it.
+fn buckets_of(prefix: &'static str, current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = Typed::read() else {
+        return Vec::new();
+    };
+    let names = typed.ask(async |api, _| {
+        let names = api.names("").await?.into_iter();
+        Ok(names
+            .filter_map(|name| name.strip_prefix(prefix).map(str::to_owned))
+            .collect())
+    });
+    beginning(names, current)
+}
+
+/// Key-value buckets.
+pub fn buckets(current: &OsStr) -> Vec<CompletionCandidate> {
+    buckets_of("KV_", current)
+}
+
+/// Object store buckets.
+pub fn object_buckets(current: &OsStr) -> Vec<CompletionCandidate> {
+    buckets_of("OBJ_", current)
 }
 
 /// Contexts, with their descriptions.

@@ -337,6 +337,8 @@ pub struct Globals {
     context: Result<Context>,
     /// The connection of [`Globals::connect_system`]: a report that repeats itself asks over the same one.
     system: Arc<OnceCell<Client>>,
+    /// Say nothing about the connection.
+    silent: bool,
 }
 
 impl Globals {
@@ -349,7 +351,15 @@ impl Globals {
             args,
             context,
             system,
+            silent: false,
         })
+    }
+
+    /// As [`Globals::load`] for a shell that completes a word: nothing is said on standard error.
+    pub fn quiet(args: GlobalArgs) -> Result<Self> {
+        let mut globals = Self::load(args)?;
+        globals.silent = true;
+        Ok(globals)
     }
 
     /// The settings that commands connect with.
@@ -458,13 +468,18 @@ impl Globals {
     /// How this tool behaves while connected. Credentials and servers come from the context.
     pub fn options(&self) -> Options {
         let trace = self.args.trace;
+        let silent = self.silent;
         Options::new()
             .name(self.args.connection_name.trim())
             .connect_timeout(self.args.timeout)
             .max_reconnects(None)
             .ignore_auth_error_abort()
             .reconnect_backoff(backoff)
-            .on_event(move |event| log_event(event, trace))
+            .on_event(move |event| {
+                if !silent {
+                    log_event(event, trace);
+                }
+            })
     }
 }
 

@@ -16,6 +16,8 @@
 
 #[macro_use]
 pub mod output;
+#[macro_use]
+pub mod switches;
 
 pub mod app;
 pub mod bench;
@@ -25,6 +27,7 @@ pub mod connections;
 pub mod editor;
 pub mod error;
 pub mod globals;
+pub mod jetstream;
 pub mod messaging;
 pub mod micro;
 pub mod parse;

@@ -26,6 +26,17 @@ impl Progress {
         ProgressGroup::new(wanted).bar("", total)
     }
 
+    /// A bar for `total` bytes.
+    pub fn of_bytes(total: u64, wanted: bool) -> Self {
+        let progress = Self::of_messages(total, wanted);
+        let form =
+            "{percent:>3}% {wide_bar} {binary_bytes}/{binary_total_bytes} [{binary_bytes_per_sec}]";
+        if let Ok(style) = ProgressStyle::with_template(form) {
+            progress.bar.set_style(style);
+        }
+        progress
+    }
+
     pub fn add(&self, messages: u64) {
         self.bar.inc(messages);
     }

@@ -19,6 +19,35 @@ pub trait Prompt {
     fn secret(&mut self, question: &str, instead: &str) -> Result<String>;
 }
 
+/// An answer that must not be empty.
+pub fn required(prompt: &mut impl Prompt, question: &str, flag: &str) -> Result<String> {
+    let answer = prompt.input(question, "", flag)?;
+    if answer.trim().is_empty() {
+        return Err(CliError::new(format!("{question}: an answer is needed")));
+    }
+    Ok(answer)
+}
+
+/// A whole number.
+pub fn number(prompt: &mut impl Prompt, question: &str, default: &str, flag: &str) -> Result<i64> {
+    let text = prompt.input(question, default, flag)?;
+    text.trim()
+        .parse()
+        .map_err(|_| CliError::new(format!("{question}: {text:?} is no whole number")))
+}
+
+/// One of a few; the first is the default.
+pub fn one_of(
+    prompt: &mut impl Prompt,
+    question: &str,
+    options: &[&str],
+    flag: &str,
+) -> Result<String> {
+    let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+    let chosen = prompt.select(question, &options, flag)?;
+    Ok(options.get(chosen).cloned().unwrap_or_default())
+}
+
 /// Asks on the terminal.
 #[derive(Debug, Default)]
 pub struct Terminal;

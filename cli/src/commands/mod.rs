@@ -29,6 +29,7 @@ macro_rules! registry {
 mod account;
 mod bench;
 mod cheat;
+mod consumer;
 mod context;
 mod errors;
 mod events;
@@ -39,6 +40,7 @@ pub mod request;
 mod rtt;
 mod server;
 mod service;
+mod stream;
 mod subscribe;
 mod trace;
 mod up;
@@ -49,6 +51,7 @@ registry! {
         Account(account),
         Bench(bench),
         Cheat(cheat),
+        Consumer(consumer),
         Context(context),
         Errors(errors),
         Events(events),
@@ -59,6 +62,7 @@ registry! {
         Rtt(rtt),
         Server(server),
         Service(service),
+        Stream(stream),
         Subscribe(subscribe),
         Trace(trace),
         Up(up),

@@ -109,7 +109,17 @@ impl Translation {
 
     /// What the command makes of `body`.
     pub async fn apply(&self, body: &[u8], subject: &str) -> Result<Vec<u8>> {
-        let extra = [("Subject", subject), ("Stream", "")];
+        self.apply_to_stored(body, subject, "").await
+    }
+
+    /// The same for a message of a stream.
+    pub async fn apply_to_stored(
+        &self,
+        body: &[u8],
+        subject: &str,
+        stream: &str,
+    ) -> Result<Vec<u8>> {
+        let extra = [("Subject", subject), ("Stream", stream)];
         let scope = Scope {
             extra: &extra,
             ..Scope::at_count(0)

@@ -141,6 +141,29 @@ pub fn time(value: Timestamp) -> String {
         .to_string()
 }
 
+/// Without the domain that all have in common. Addresses have none.
+pub fn compacted(texts: &[&str]) -> Vec<String> {
+    let full = || texts.iter().map(|text| (*text).to_owned()).collect();
+    let Some((first, rest)) = texts.split_first() else {
+        return Vec::new();
+    };
+    if rest.is_empty() || first.parse::<std::net::IpAddr>().is_ok() {
+        return full();
+    }
+    let suffix = first
+        .char_indices()
+        .filter(|(_, c)| *c == '.')
+        .map(|(at, _)| first.get(at..).unwrap_or(""))
+        .find(|suffix| rest.iter().all(|text| text.ends_with(suffix)));
+    match suffix {
+        Some(suffix) => texts
+            .iter()
+            .map(|text| text.strip_suffix(suffix).unwrap_or(text).to_owned())
+            .collect(),
+        None => full(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,5 +243,18 @@ mod tests {
         ] {
             assert_eq!(duration_exact(value), text);
         }
+    }
+
+    #[test]
+    fn only_a_common_domain_is_left_out() {
+        assert_eq!(compacted(&["a.x.net", "b.x.net"]), ["a", "b"]);
+        assert_eq!(compacted(&["a.y.x.net", "b.z.x.net"]), ["a.y", "b.z"]);
+        assert_eq!(compacted(&["a.x.net"]), ["a.x.net"]);
+        assert_eq!(compacted(&["a", "b"]), ["a", "b"]);
+        assert_eq!(
+            compacted(&["10.0.0.1", "10.1.0.1"]),
+            ["10.0.0.1", "10.1.0.1"]
+        );
+        assert_eq!(compacted(&["x", ""]), ["x", ""]);
     }
 }

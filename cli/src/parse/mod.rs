@@ -12,6 +12,34 @@ pub use duration::{Span, duration, span};
 pub use header::header;
 pub use words::shell_words;
 
+/// Splits `key=value`.
+pub fn pair(text: &str) -> Result<(String, String), ParseError> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(ParseError::Pair(text.to_owned())),
+    }
+}
+
+/// Lists of subjects and the like: separated by commas or blanks, and repeated.
+pub fn listed(texts: &[String]) -> Vec<String> {
+    let parts = texts.iter().flat_map(|text| text.split([',', ' ', '\t']));
+    parts
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A duration where a negative one means "none": the zero of the API.
+pub fn age(text: &str) -> Result<std::time::Duration, ParseError> {
+    if text == "-1" {
+        return Ok(std::time::Duration::ZERO);
+    }
+    let span = span(text)?;
+    Ok(std::time::Duration::from_nanos(
+        u64::try_from(span.nanos).unwrap_or(0),
+    ))
+}
+
 /// Why a value was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
@@ -33,6 +61,8 @@ pub enum ParseError {
     Header(String),
     #[error("the command {0:?} has an unbalanced quote")]
     UnbalancedQuote(String),
+    #[error("invalid pair {0:?}: use the form key=value")]
+    Pair(String),
     #[error("the command is empty")]
     EmptyCommand,
 }

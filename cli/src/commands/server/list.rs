@@ -167,7 +167,7 @@ fn overview(
     let column = |field: fn(&ServerStatsEvent) -> &str| {
         let texts: Vec<&str> = servers.iter().map(|s| field(&s.stats)).collect();
         if compact {
-            compacted(&texts)
+            format::compacted(&texts)
         } else {
             texts.into_iter().map(str::to_owned).collect()
         }
@@ -298,29 +298,6 @@ fn slow(total: i64, kinds: Option<&PerKind>) -> String {
     format!("{total} ({})", parts.join(" "))
 }
 
-/// Without the domain that all have in common. Addresses have none.
-fn compacted(texts: &[&str]) -> Vec<String> {
-    let full = || texts.iter().map(|text| (*text).to_owned()).collect();
-    let Some((first, rest)) = texts.split_first() else {
-        return Vec::new();
-    };
-    if rest.is_empty() || first.parse::<std::net::IpAddr>().is_ok() {
-        return full();
-    }
-    let suffix = first
-        .char_indices()
-        .filter(|(_, c)| *c == '.')
-        .map(|(at, _)| first.get(at..).unwrap_or(""))
-        .find(|suffix| rest.iter().all(|text| text.ends_with(suffix)));
-    match suffix {
-        Some(suffix) => texts
-            .iter()
-            .map(|text| text.strip_suffix(suffix).unwrap_or(text).to_owned())
-            .collect(),
-        None => full(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use nats_api::system::ServerInfo;
@@ -364,19 +341,6 @@ mod tests {
             "clusters",
             cluster_overview(&clusters, Scheme::Rounded).render()
         );
-    }
-
-    #[test]
-    fn only_a_common_domain_is_left_out() {
-        assert_eq!(compacted(&["a.x.net", "b.x.net"]), ["a", "b"]);
-        assert_eq!(compacted(&["a.y.x.net", "b.z.x.net"]), ["a.y", "b.z"]);
-        assert_eq!(compacted(&["a.x.net"]), ["a.x.net"]);
-        assert_eq!(compacted(&["a", "b"]), ["a", "b"]);
-        assert_eq!(
-            compacted(&["10.0.0.1", "10.1.0.1"]),
-            ["10.0.0.1", "10.1.0.1"]
-        );
-        assert_eq!(compacted(&["x", ""]), ["x", ""]);
     }
 
     #[test]

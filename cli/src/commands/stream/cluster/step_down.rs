@@ -1,0 +1,59 @@
+//! `nats stream cluster step-down`.
+
+use nats_api::jetstream::Placement;
+
+use super::super::select::Which;
+use crate::error::{CliError, Result};
+use crate::globals::Globals;
+use crate::jetstream::{Election, StreamView};
+
+/// Make the leader of a stream step down, so that a new one is elected
+#[derive(Debug, clap::Args)]
+#[command(
+    visible_aliases = ["stepdown", "elect"],
+    aliases = ["sd", "down", "d"],
+    after_help = "Examples:\n  nats stream cluster step-down ORDERS --preferred n2"
+)]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
+
+    /// The server that should lead
+    #[arg(long, value_name = "SERVER")]
+    preferred: Option<String>,
+
+    /// Also when there is no leader
+    #[arg(short, long)]
+    force: bool,
+}
+
+pub async fn run(globals: &Globals, args: Args) -> Result {
+    let (api, info) = args.which.connect(globals).await?;
+    let name = info.config.name;
+    let cluster = info.cluster.filter(|cluster| !cluster.replicas.is_empty());
+    let cluster =
+        cluster.ok_or_else(|| CliError::new(format!("stream {name:?} is not clustered")))?;
+    if cluster.leader.is_empty() && !args.force {
+        return Err(CliError::new(format!(
+            "stream {name:?} has no current leader"
+        )));
+    }
+    log_line!(
+        "Requesting leader step down of {:?} for stream {name:?} in a {} peer cluster group",
+        cluster.leader,
+        cluster.replicas.len() + 1
+    );
+    let placement = args.preferred.map(|preferred| Placement {
+        preferred,
+        ..Placement::default()
+    });
+    api.stream_leader_stepdown(&name, placement).await?;
+    let info = Election::after(&cluster.leader)
+        .wait(&format!("stream {name:?}"), async || {
+            let info = api.stream(&name).await?;
+            let leader = info.cluster.as_ref().map(|c| c.leader.clone());
+            Ok((leader.unwrap_or_default(), info))
+        })
+        .await?;
+    out!("\n{}", StreamView::Full.render(&info, globals.scheme()))
+}

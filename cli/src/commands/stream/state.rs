@@ -1,0 +1,34 @@
+//! `nats stream state`.
+
+use super::info;
+use super::select::Which;
+use crate::error::Result;
+use crate::globals::Globals;
+use crate::jetstream::StreamView;
+
+/// Show what a stream holds
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  nats stream state ORDERS")]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
+
+    /// Print JSON
+    #[arg(short, long)]
+    json: bool,
+
+    /// Choose nothing from a list
+    #[arg(long)]
+    no_select: bool,
+}
+
+pub async fn run(globals: &Globals, args: Args) -> Result {
+    info::show(
+        globals,
+        &args.which,
+        args.json,
+        args.no_select,
+        StreamView::State,
+    )
+    .await
+}
