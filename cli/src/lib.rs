@@ -21,6 +21,7 @@ pub mod switches;
 
 pub mod app;
 pub mod bench;
+pub mod buckets;
 pub mod commands;
 pub mod complete;
 pub mod connections;

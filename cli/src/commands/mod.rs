@@ -33,6 +33,7 @@ mod consumer;
 mod context;
 mod errors;
 mod events;
+mod kv;
 mod latency;
 mod publish;
 mod reply;
@@ -55,6 +56,7 @@ registry! {
         Context(context),
         Errors(errors),
         Events(events),
+        Kv(kv),
         Latency(latency),
         Publish(publish),
         Reply(reply),

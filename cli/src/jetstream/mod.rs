@@ -17,10 +17,14 @@ mod stream_view;
 
 use std::collections::BTreeMap;
 
+use nats_api::time::Timestamp;
+
 use crate::error::{CliError, Result};
+use crate::output::format;
+use crate::parse;
 
 pub use api::Api;
-pub use cluster::{Leaders, missing, servers_cell};
+pub use cluster::{Leaders, missing, servers_cell, show as show_cluster};
 pub use consumer_view::{ConsumerView, ack_policy_name};
 pub use document::Document;
 pub use election::Election;
@@ -67,6 +71,44 @@ pub fn check_name(name: &str) -> Result {
         )));
     }
     Ok(())
+}
+
+/// How long ago something happened; `never` when it did not.
+pub fn ago(now: Timestamp, then: Timestamp) -> String {
+    if then.is_never() || then.unix_nanos() == 0 {
+        "never".to_owned()
+    } else {
+        format::duration(now.since(then))
+    }
+}
+
+/// Changes where an asset is placed: what is named, an empty cluster or tag removes.
+pub fn place(config: &mut Document, cluster: Option<&str>, tags: Option<&[String]>) -> Result {
+    if cluster.is_none() && tags.is_none() {
+        return Ok(());
+    }
+    let placement = config
+        .get("placement")
+        .and_then(|placement| placement.as_object());
+    let mut placement = placement.cloned().unwrap_or_default();
+    if let Some(cluster) = cluster {
+        placement.shift_remove("cluster");
+        if !cluster.is_empty() {
+            placement.insert("cluster".into(), cluster.into());
+        }
+    }
+    if let Some(tags) = tags {
+        placement.shift_remove("tags");
+        let tags = parse::listed(tags);
+        if !tags.is_empty() {
+            placement.insert("tags".into(), tags.into());
+        }
+    }
+    if placement.is_empty() {
+        config.remove("placement");
+        return Ok(());
+    }
+    config.set("placement", placement)
 }
 
 /// Switches of all commands that choose streams.

@@ -100,7 +100,11 @@ impl Args {
                     None if self.create.ephemeral => String::new(),
                     None => required(prompt, "Consumer name", "the name of the consumer")?,
                 };
-                let field = if self.create.ephemeral { "name" } else { "durable_name" };
+                let field = if self.create.ephemeral {
+                    "name"
+                } else {
+                    "durable_name"
+                };
                 if !name.is_empty() {
                     check_name(&name)?;
                     config.set(field, name)?;
@@ -112,7 +116,8 @@ impl Args {
         self.flags.apply(&mut config)?;
         self.create.apply(&mut config)?;
         let last_per_subject = config.text("deliver_policy") == "last_per_subject";
-        let filtered = config.get("filter_subject").is_some() || config.get("filter_subjects").is_some();
+        let filtered =
+            config.get("filter_subject").is_some() || config.get("filter_subjects").is_some();
         if last_per_subject && !filtered {
             config.set("filter_subject", ">")?;
         }

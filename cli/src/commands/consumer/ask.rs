@@ -53,7 +53,11 @@ pub fn complete(
 
 fn by_default(flags: &mut ConsumerFlags, create: &mut CreateFlags) {
     create.deliver.get_or_insert_with(|| "all".to_owned());
-    let ack = if flags.target.is_some() { "none" } else { "explicit" };
+    let ack = if flags.target.is_some() {
+        "none"
+    } else {
+        "explicit"
+    };
     create.ack.get_or_insert_with(|| ack.to_owned());
     create.replay.get_or_insert_with(|| "instant".to_owned());
     if flags.backoff.is_none() {
@@ -122,14 +126,15 @@ fn ask_backoff(flags: &mut ConsumerFlags, prompt: &mut impl Prompt) -> Result {
         let longest = prompt.input("Maximum retry time", "20m", "--backoff-max")?;
         flags.backoff_max = Some(parse::duration(&longest)?);
         let steps = number(prompt, "Number of steps", "10", "--backoff-steps")?;
-        let steps = u32::try_from(steps).ok().filter(|steps| (1..=1_000).contains(steps));
+        let steps = u32::try_from(steps)
+            .ok()
+            .filter(|steps| (1..=1_000).contains(steps));
         flags.backoff_steps =
             Some(steps.ok_or_else(|| CliError::new("between 1 and 1000 steps are possible"))?);
     }
     flags.backoff = Some(mode);
     Ok(())
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -156,13 +161,15 @@ mod tests {
             ]
         );
         assert_eq!(flags.filter, Some(vec!["a".to_owned(), "b".to_owned()]));
-        assert_eq!((flags.max_deliver, flags.max_pending), (Some(-1), Some(100)));
+        assert_eq!(
+            (flags.max_deliver, flags.max_pending),
+            (Some(-1), Some(100))
+        );
     }
 
     #[test]
     fn a_push_consumer_is_asked_for_what_only_it_has() {
-        let mut prompt =
-            Scripted::new(["out", "", "new", "none", "original", "", "5s", "y", "n"]);
+        let mut prompt = Scripted::new(["out", "", "new", "none", "original", "", "5s", "y", "n"]);
         let (mut flags, mut create) = (ConsumerFlags::default(), CreateFlags::default());
         complete(&mut flags, &mut create, false, &mut prompt).unwrap();
         assert!(create.flow_control && create.heartbeat.is_some());

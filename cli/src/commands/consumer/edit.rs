@@ -64,7 +64,8 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         .and_then(|steps| steps.as_array())
         .is_some_and(|steps| !steps.is_empty());
     if has_backoff && args.flags.wait.is_some() {
-        let error = CliError::new("consumers with backoff policies do not support editing Ack Wait");
+        let error =
+            CliError::new("consumers with backoff policies do not support editing Ack Wait");
         return Err(error.next_step("remove the policy with --backoff none, or leave out --wait"));
     }
     let differences = before.differences(&after);
@@ -85,7 +86,8 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         return Ok(());
     }
     let answer = api.put_consumer(stream, name, &after, "update").await;
-    let info = answer.map_err(|e| e.context(format!("could not edit Consumer {stream} > {name}")))?;
+    let info =
+        answer.map_err(|e| e.context(format!("could not edit Consumer {stream} > {name}")))?;
     if args.json {
         return output::json(&info);
     }

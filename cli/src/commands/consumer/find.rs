@@ -94,7 +94,10 @@ struct Conditions {
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
     if args.conditions.expression.is_some() {
-        return Err(CliError::not_available("--expression", "the expression language"));
+        return Err(CliError::not_available(
+            "--expression",
+            "the expression language",
+        ));
     }
     let (api, stream) = args.which.connect(globals, false).await?;
     let mut found = api.consumers_of(&stream.config.name).await?.consumers;
@@ -113,7 +116,11 @@ impl Conditions {
     fn matches(&self, info: &ConsumerInfo) -> bool {
         let config = info.config.clone().unwrap_or_default();
         let push = config.is_push();
-        let bound = if push { info.push_bound } else { info.num_waiting > 0 };
+        let bound = if push {
+            info.push_bound
+        } else {
+            info.num_waiting > 0
+        };
         let idle = info.delivered.last_active.unwrap_or(info.created);
         let pinned = config.priority_policy == PriorityPolicy::PinnedClient
             && info
@@ -125,12 +132,19 @@ impl Conditions {
             && (!self.push || push)
             && (!self.bound || bound)
             && self.waiting.is_none_or(|most| info.num_waiting < most)
-            && self.ack_pending.is_none_or(|most| info.num_ack_pending < most)
+            && self
+                .ack_pending
+                .is_none_or(|most| info.num_ack_pending < most)
             && self.pending.is_none_or(|most| info.num_pending < most)
             && self.idle.is_none_or(|wanted| info.ts.since(idle) > wanted)
-            && self.created.is_none_or(|wanted| info.ts.since(info.created) > wanted)
+            && self
+                .created
+                .is_none_or(|wanted| info.ts.since(info.created) > wanted)
             && self.replicas.is_none_or(|most| config.num_replicas <= most)
-            && self.leader.as_deref().is_none_or(|wanted| leader == Some(wanted))
+            && self
+                .leader
+                .as_deref()
+                .is_none_or(|wanted| leader == Some(wanted))
             && (!self.pinned || pinned)
     }
 }
@@ -159,7 +173,16 @@ mod tests {
             let line = Line::try_parse_from(std::iter::once(&"x").chain(flags)).unwrap();
             line.conditions.matches(&info)
         };
-        assert!(matches(&["--pull", "--bound", "--waiting", "3", "--ack-pending", "6", "--idle", "6h"]));
+        assert!(matches(&[
+            "--pull",
+            "--bound",
+            "--waiting",
+            "3",
+            "--ack-pending",
+            "6",
+            "--idle",
+            "6h"
+        ]));
         for no in [
             &["--push"][..],
             &["--pending", "100"],

@@ -45,7 +45,12 @@ pub struct ConsumerFlags {
     pub max_deliver: Option<i64>,
 
     /// Pause when so many messages wait for their acknowledgement; -1 for no limit
-    #[arg(long, alias = "max-outstanding", value_name = "COUNT", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        alias = "max-outstanding",
+        value_name = "COUNT",
+        allow_hyphen_values = true
+    )]
     pub max_pending: Option<i64>,
 
     /// Take pull requests for so many messages at most
@@ -236,7 +241,9 @@ pub fn set_filter(config: &mut Document, mut filters: Vec<String>) -> Result {
 /// Times in equal steps from `shortest` to `longest`.
 pub fn linear(steps: u32, shortest: Duration, longest: Duration) -> Result<Vec<Nanos>> {
     if shortest > longest {
-        return Err(CliError::new("the shortest backoff is longer than the longest one"));
+        return Err(CliError::new(
+            "the shortest backoff is longer than the longest one",
+        ));
     }
     if steps < 2 {
         return Ok(vec![Nanos::from(shortest)]);
@@ -259,7 +266,12 @@ impl CreateFlags {
         config.set_duration("idle_heartbeat", self.heartbeat)?;
         config.set_if("max_waiting", self.max_waiting)?;
         if self.pull {
-            for push in ["deliver_subject", "deliver_group", "flow_control", "idle_heartbeat"] {
+            for push in [
+                "deliver_subject",
+                "deliver_group",
+                "flow_control",
+                "idle_heartbeat",
+            ] {
                 config.remove(push);
             }
         }
@@ -272,10 +284,14 @@ impl CreateFlags {
         self.apply_groups(config)?;
         let given = |field: &str| config.get(field).is_some_and(|value| !is_nothing(value));
         if given("rate_limit_bps") && !given("deliver_subject") {
-            return Err(CliError::new("rate limits are only possible on Push consumers"));
+            return Err(CliError::new(
+                "rate limits are only possible on Push consumers",
+            ));
         }
         if given("idle_heartbeat") && !given("deliver_subject") {
-            return Err(CliError::new("pull subscribers does not support idle heartbeats"));
+            return Err(CliError::new(
+                "pull subscribers does not support idle heartbeats",
+            ));
         }
         Ok(())
     }
@@ -313,9 +329,9 @@ pub fn deliver_policy(config: &mut Document, policy: &str, now: Timestamp) -> Re
             }
             Err(_) => {
                 let back = parse::duration(text).map_err(|e| {
-                    CliError::from(e)
-                        .context("--deliver")
-                        .next_step("say all, new, last, subject, a sequence, or a time back such as 1h")
+                    CliError::from(e).context("--deliver").next_step(
+                        "say all, new, last, subject, a sequence, or a time back such as 1h",
+                    )
                 })?;
                 let time = now.checked_sub(back);
                 let time = time.map_err(|e| CliError::new(format!("--deliver: {e}")))?;
@@ -385,20 +401,41 @@ mod tests {
     fn each_flag_changes_its_own_field_only() {
         for (flags, changes) in [
             (&["--wait", "1m"][..], "+ ack_wait: 1m0s\n"),
-            (&["--max-deliver", "5"], "- max_deliver: -1\n+ max_deliver: 5\n"),
+            (
+                &["--max-deliver", "5"],
+                "- max_deliver: -1\n+ max_deliver: 5\n",
+            ),
             (&["--max-pending", "-1"], "+ max_ack_pending: -1\n"),
-            (&["--filter", "b"], "- filter_subject: \"a\"\n+ filter_subject: \"b\"\n"),
+            (
+                &["--filter", "b"],
+                "- filter_subject: \"a\"\n+ filter_subject: \"b\"\n",
+            ),
             (
                 &["--filter", "b,c"],
                 "- filter_subject: \"a\"\n+ filter_subjects: [\"b\", \"c\"]\n",
             ),
             (&["--filter", ""], "- filter_subject: \"a\"\n"),
             (&["--sample", "0"], "- sample_freq: \"30\"\n"),
-            (&["--sample", "50"], "- sample_freq: \"30\"\n+ sample_freq: \"50\"\n"),
-            (&["--headers-only"], "+ headers_only: true\n"),
-            (&["--deliver", "7"], "+ opt_start_seq: 7\n+ deliver_policy: \"by_start_sequence\"\n"),
             (
-                &["--backoff", "linear", "--backoff-steps", "3", "--backoff-min", "1m", "--backoff-max", "3m"],
+                &["--sample", "50"],
+                "- sample_freq: \"30\"\n+ sample_freq: \"50\"\n",
+            ),
+            (&["--headers-only"], "+ headers_only: true\n"),
+            (
+                &["--deliver", "7"],
+                "+ opt_start_seq: 7\n+ deliver_policy: \"by_start_sequence\"\n",
+            ),
+            (
+                &[
+                    "--backoff",
+                    "linear",
+                    "--backoff-steps",
+                    "3",
+                    "--backoff-min",
+                    "1m",
+                    "--backoff-max",
+                    "3m",
+                ],
                 "- max_deliver: -1\n+ max_deliver: 4\n+ backoff: [1m0s, 2m0s, 3m0s]\n",
             ),
         ] {
@@ -420,8 +457,19 @@ mod tests {
     #[test]
     fn what_flags_write_is_a_configuration() {
         let flags = [
-            "--ack", "all", "--deliver", "subject", "--replay", "original", "--prioritized-groups",
-            "a,b", "--pause", "2h", "--memory", "--replicas", "1",
+            "--ack",
+            "all",
+            "--deliver",
+            "subject",
+            "--replay",
+            "original",
+            "--prioritized-groups",
+            "a,b",
+            "--pause",
+            "2h",
+            "--memory",
+            "--replicas",
+            "1",
         ];
         let config: ConsumerConfig = applied(&config(), &flags).unwrap().read().unwrap();
         assert_eq!(config.deliver_policy, DeliverPolicy::LastPerSubject);
@@ -458,7 +506,10 @@ mod tests {
         let minutes = |n: u64| Duration::from_secs(60 * n);
         let steps = linear(10, minutes(1), minutes(19)).unwrap();
         assert_eq!((steps.len(), steps[1]), (10, Nanos::from(minutes(3))));
-        assert_eq!(linear(1, minutes(1), minutes(2)).unwrap(), [Nanos::from(minutes(1))]);
+        assert_eq!(
+            linear(1, minutes(1), minutes(2)).unwrap(),
+            [Nanos::from(minutes(1))]
+        );
         assert!(linear(2, minutes(2), minutes(1)).is_err());
     }
 }

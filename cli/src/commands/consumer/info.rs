@@ -28,7 +28,14 @@ pub struct Args {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    show(globals, &args.which, args.json, args.no_select, ConsumerView::Full).await
+    show(
+        globals,
+        &args.which,
+        args.json,
+        args.no_select,
+        ConsumerView::Full,
+    )
+    .await
 }
 
 /// Shared with `nats consumer state`.

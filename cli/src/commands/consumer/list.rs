@@ -52,7 +52,10 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         return outln!("No Consumers defined");
     }
     outln!("{}", table(&list.consumers, globals.scheme()).render())?;
-    out!("{}", missing("Consumers", &list.missing, &list.offline, globals.scheme()))
+    out!(
+        "{}",
+        missing("Consumers", &list.missing, &list.offline, globals.scheme())
+    )
 }
 
 /// Shared with `nats consumer find`.

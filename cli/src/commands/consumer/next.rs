@@ -124,7 +124,9 @@ pub fn show(message: &JetStreamMessage, raw: bool) -> Result {
 
 impl Args {
     async fn answer(&self, message: &JetStreamMessage) -> Result {
-        let Answer { no_ack, nak, term, .. } = self.answer;
+        let Answer {
+            no_ack, nak, term, ..
+        } = self.answer;
         if term {
             message.term(None).await?;
             return self.say("\nTerminated message\n");

@@ -40,7 +40,10 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let until = match args.until {
         Some(until) => until,
         None => {
-            let proposed = now.timestamp().checked_add(PROPOSED).unwrap_or(now.timestamp());
+            let proposed = now
+                .timestamp()
+                .checked_add(PROPOSED)
+                .unwrap_or(now.timestamp());
             let question = "Pause until (time or duration)";
             Terminal.input(question, &format::time(proposed), "a time or a duration")?
         }

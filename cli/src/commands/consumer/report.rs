@@ -40,7 +40,10 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     }
     let scheme = globals.scheme();
     let messages = stream.state.messages;
-    outln!("{}", table(&list.consumers, &name, messages, args.raw, scheme).render())?;
+    outln!(
+        "{}",
+        table(&list.consumers, &name, messages, args.raw, scheme).render()
+    )?;
     let mut leaders = Leaders::default();
     for info in &list.consumers {
         leaders.add(info.cluster.as_ref());
@@ -48,7 +51,10 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     if args.leaders && !leaders.is_empty() {
         outln!("{}", leaders.table("Consumers", scheme).render())?;
     }
-    out!("{}", missing("Consumers", &list.missing, &list.offline, scheme))
+    out!(
+        "{}",
+        missing("Consumers", &list.missing, &list.offline, scheme)
+    )
 }
 
 fn table(
@@ -58,7 +64,13 @@ fn table(
     raw: bool,
     scheme: Scheme,
 ) -> Table {
-    let count = |value: i64| if raw { value.to_string() } else { format::signed(value) };
+    let count = |value: i64| {
+        if raw {
+            value.to_string()
+        } else {
+            format::signed(value)
+        }
+    };
     let title = format!(
         "Consumer report for {stream} with {} consumers",
         format::count(consumers.len() as u64)
@@ -86,7 +98,11 @@ fn table(
             count(info.num_ack_pending),
             count(info.num_redelivered),
             unprocessed(info.num_pending, messages, raw),
-            if raw { floor.to_string() } else { format::count(floor) },
+            if raw {
+                floor.to_string()
+            } else {
+                format::count(floor)
+            },
             required_level(&config.metadata).to_owned(),
             servers_cell(info.cluster.as_ref()),
         ]);
@@ -99,7 +115,9 @@ fn unprocessed(pending: u64, messages: u64, raw: bool) -> String {
     if raw || pending == 0 {
         return pending.to_string();
     }
-    let percent = (pending as f64 / messages.max(1) as f64 * 100.0).floor().min(100.0);
+    let percent = (pending as f64 / messages.max(1) as f64 * 100.0)
+        .floor()
+        .min(100.0);
     format!("{} / {percent:.0}%", format::count(pending))
 }
 
@@ -115,7 +133,9 @@ mod tests {
             {"name":"PUSH","config":{"ack_policy":"none","deliver_subject":"out"},"num_pending":0}]"#,
         )
         .unwrap();
-        insta::assert_snapshot!(table(&consumers, "ORDERS", 10_000, false, Scheme::Rounded).render());
+        insta::assert_snapshot!(
+            table(&consumers, "ORDERS", 10_000, false, Scheme::Rounded).render()
+        );
         assert_eq!(unprocessed(5, 0, false), "5 / 100%");
     }
 }

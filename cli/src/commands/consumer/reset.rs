@@ -30,5 +30,8 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         return Ok(());
     }
     let answer = api.reset_consumer(stream, name, args.sequence).await?;
-    out!("{}", ConsumerView::State.render(&answer.info, globals.scheme()))
+    out!(
+        "{}",
+        ConsumerView::State.render(&answer.info, globals.scheme())
+    )
 }

@@ -23,5 +23,12 @@ pub struct Args {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    info::show(globals, &args.which, args.json, args.no_select, ConsumerView::State).await
+    info::show(
+        globals,
+        &args.which,
+        args.json,
+        args.no_select,
+        ConsumerView::State,
+    )
+    .await
 }

@@ -35,7 +35,10 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let (api, info) = args.which.connect(globals).await?;
     let (stream, name) = (&info.stream_name, &info.name);
     let config = info.config.clone().unwrap_or_default();
-    let group = args.deliver_group.as_deref().unwrap_or(&config.deliver_group);
+    let group = args
+        .deliver_group
+        .as_deref()
+        .unwrap_or(&config.deliver_group);
     if group != config.deliver_group {
         return Err(crate::error::CliError::new(format!(
             "the consumer delivers to the queue group {:?}, not to {group:?}",

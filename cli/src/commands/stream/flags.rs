@@ -209,38 +209,10 @@ impl StreamFlags {
                 .collect();
             config.set("metadata", metadata)?;
         }
-        self.apply_placement(config)?;
+        crate::jetstream::place(config, self.cluster.as_deref(), self.tags.as_deref())?;
         self.apply_upstreams(config)?;
         self.apply_transforms(config)?;
         self.switches.apply(config)
-    }
-
-    fn apply_placement(&self, config: &mut Document) -> Result {
-        if self.tags.is_none() && self.cluster.is_none() {
-            return Ok(());
-        }
-        let mut placement = match config.get("placement").and_then(|p| p.as_object()) {
-            Some(placement) => placement.clone(),
-            None => serde_json::Map::new(),
-        };
-        if let Some(cluster) = &self.cluster {
-            placement.shift_remove("cluster");
-            if !cluster.is_empty() {
-                placement.insert("cluster".into(), cluster.as_str().into());
-            }
-        }
-        if let Some(tags) = &self.tags {
-            placement.shift_remove("tags");
-            let tags = parse::listed(tags);
-            if !tags.is_empty() {
-                placement.insert("tags".into(), tags.into());
-            }
-        }
-        if placement.is_empty() {
-            config.remove("placement");
-            return Ok(());
-        }
-        config.set("placement", placement)
     }
 
     fn apply_upstreams(&self, config: &mut Document) -> Result {

@@ -4,7 +4,7 @@ use nats_api::jetstream::StreamInfo;
 
 use crate::error::Result;
 use crate::globals::Globals;
-use crate::jetstream::{Api, Scope, is_internal_stream, missing};
+use crate::jetstream::{Api, Scope, ago, is_internal_stream, missing};
 use crate::output::color::Scheme;
 use crate::output::{self, Table, format};
 
@@ -88,19 +88,13 @@ pub fn table(streams: &mut [StreamInfo], subject: &str, scheme: Scheme) -> Table
         "Last Message",
     ]);
     for info in streams.iter() {
-        let last = info.state.last_ts;
-        let last = if last.is_never() {
-            "never".to_owned()
-        } else {
-            format::duration(info.ts.since(last))
-        };
         table.row([
             info.config.name.clone(),
             info.config.description.clone(),
             format::time(info.created.into()),
             format::count(info.state.messages),
             format::bytes(info.state.bytes),
-            last,
+            ago(info.ts, info.state.last_ts),
         ]);
     }
     table

@@ -45,7 +45,8 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         preferred,
         ..Placement::default()
     });
-    api.consumer_leader_stepdown(stream, name, placement).await?;
+    api.consumer_leader_stepdown(stream, name, placement)
+        .await?;
     let info = Election::after(&cluster.leader)
         .wait(&what, async || {
             let info = api.consumer(stream, name).await?;

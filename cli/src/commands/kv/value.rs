@@ -1,0 +1,30 @@
+//! The argument that names a key, and where a value comes from.
+
+use std::io::{IsTerminal, Read};
+
+use clap_complete::engine::ArgValueCompleter;
+
+use crate::error::Result;
+
+/// A key of a bucket.
+#[derive(Debug, Clone, clap::Args)]
+pub struct KeyOf {
+    /// Name of the bucket
+    #[arg(add = ArgValueCompleter::new(crate::complete::buckets))]
+    pub bucket: String,
+
+    /// The key
+    pub key: String,
+}
+
+/// The argument, or standard input when something is piped into it.
+pub fn value_or_stdin(argument: Option<&str>) -> Result<Vec<u8>> {
+    if let Some(value) = argument.filter(|value| !value.is_empty()) {
+        return Ok(value.as_bytes().to_vec());
+    }
+    let mut value = Vec::new();
+    if !std::io::stdin().is_terminal() {
+        std::io::stdin().lock().read_to_end(&mut value)?;
+    }
+    Ok(value)
+}
