@@ -1,9 +1,12 @@
 //! Progress bars, drawn on standard error and only when it is a terminal.
 
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::output::{self, format};
 
@@ -99,5 +102,30 @@ impl ProgressGroup {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
         Progress { bar }
+    }
+}
+
+/// A reader that moves a bar.
+pub struct Counted<R> {
+    reader: R,
+    bar: Progress,
+}
+
+impl<R> Counted<R> {
+    pub fn new(reader: R, bar: Progress) -> Self {
+        Self { reader, bar }
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Counted<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.reader).poll_read(context, buffer);
+        self.bar.add((buffer.filled().len() - before) as u64);
+        result
     }
 }

@@ -14,6 +14,17 @@ pub enum Kind {
     CoreSubscribe,
     ServiceRequest,
     ServiceServe,
+    JsPublishSync,
+    JsPublishAsync,
+    JsPublishAtomic,
+    JsPublishFast,
+    JsOrdered,
+    JsConsume,
+    JsFetch,
+    JsGetSync,
+    JsGetBatch,
+    KvPut,
+    KvGet,
 }
 
 /// What one client did.
@@ -48,6 +59,17 @@ impl Kind {
             Self::CoreSubscribe => "Core NATS subscriber",
             Self::ServiceRequest => "Core NATS service requester",
             Self::ServiceServe => "Core NATS service server",
+            Self::JsPublishSync => "JetStream synchronous publisher",
+            Self::JsPublishAsync => "JetStream asynchronous publisher",
+            Self::JsPublishAtomic => "JetStream atomic batch publisher",
+            Self::JsPublishFast => "JetStream fast batch publisher",
+            Self::JsOrdered => "JetStream ordered ephemeral consumer",
+            Self::JsConsume => "JetStream durable consumer (callback)",
+            Self::JsFetch => "JetStream durable consumer (fetch)",
+            Self::JsGetSync => "JetStream synchronous getter",
+            Self::JsGetBatch => "JetStream batched direct getter",
+            Self::KvPut => "JetStream KV putter",
+            Self::KvGet => "JetStream KV getter",
         }
     }
 
@@ -57,14 +79,38 @@ impl Kind {
             Self::CoreSubscribe => "sub",
             Self::ServiceRequest => "service request",
             Self::ServiceServe => "service serve",
+            Self::JsPublishSync => "js pub sync",
+            Self::JsPublishAsync => "js pub async",
+            Self::JsPublishAtomic => "js pub atomic",
+            Self::JsPublishFast => "js pub fast",
+            Self::JsOrdered => "js ordered",
+            Self::JsConsume => "js consume",
+            Self::JsFetch => "js fetch",
+            Self::JsGetSync => "js get sync",
+            Self::JsGetBatch => "js get batch",
+            Self::KvPut => "kv put",
+            Self::KvGet => "kv get",
         }
     }
 
     /// The letter before a client's number in the CSV file.
     fn prefix(self) -> &'static str {
         match self {
-            Self::CorePublish | Self::ServiceRequest => "P",
-            Self::CoreSubscribe | Self::ServiceServe => "S",
+            Self::CorePublish
+            | Self::ServiceRequest
+            | Self::JsPublishSync
+            | Self::JsPublishAsync
+            | Self::JsPublishAtomic
+            | Self::JsPublishFast
+            | Self::KvPut => "P",
+            Self::CoreSubscribe
+            | Self::ServiceServe
+            | Self::JsOrdered
+            | Self::JsConsume
+            | Self::JsFetch
+            | Self::JsGetSync
+            | Self::JsGetBatch
+            | Self::KvGet => "S",
         }
     }
 }

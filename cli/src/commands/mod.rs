@@ -35,6 +35,7 @@ mod errors;
 mod events;
 mod kv;
 mod latency;
+mod object;
 mod publish;
 mod reply;
 pub mod request;
@@ -58,6 +59,7 @@ registry! {
         Events(events),
         Kv(kv),
         Latency(latency),
+        Object(object),
         Publish(publish),
         Reply(reply),
         Request(request),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use nats_api::jetstream::reply::ReplyError;
 use nats_api::jetstream::{ConsumerCreateResponse, ConsumerInfo, StreamInfo};
+use nats_client::Client;
+use nats_client::jetstream::object::ObjectError;
 use nats_client::jetstream::{ConsumerList, JetStream, JetStreamError, StreamList};
 use serde_json::Value;
 
@@ -29,7 +31,11 @@ impl Deref for Api {
 impl Api {
     /// Connects, and finds the API where flags and context say that it is.
     pub async fn connect(globals: &Globals) -> Result<Self> {
-        let client = globals.connect().await?;
+        Self::over(globals, globals.connect().await?)
+    }
+
+    /// The same over a connection that is there already.
+    pub fn over(globals: &Globals, client: Client) -> Result<Self> {
         let settings = &globals.context()?.settings;
         let js = if !settings.jetstream_api_prefix.is_empty() {
             JetStream::with_prefix(client, &settings.jetstream_api_prefix)
@@ -212,6 +218,16 @@ impl From<JetStreamError> for CliError {
                 CliError::new(text).next_step(hint)
             }
             _ => CliError::new(text),
+        }
+    }
+}
+
+impl From<ObjectError> for CliError {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::JetStream(error) => error.into(),
+            ObjectError::Io(error) => error.into(),
+            other => CliError::new(other.to_string()),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! `nats account`: the registry.
 //!
-//! [`ask`] puts the questions that every user may put about his own account. Called by the root registry only. Nothing here needs
-//! a user of the system account, and nothing changes anything.
+//! [`ask`] puts the questions that every user may put about his own account. Called by the root registry only. Nothing here
+//! needs a user of the system account, and nothing but `restore` changes anything.
 
 mod ask;
+mod backup;
 mod info;
 mod report;
+mod restore;
 mod tls;
 
 use crate::error::Result;
@@ -29,6 +31,8 @@ registry! {
     Account {
         Info(info),
         Report(report),
+        Backup(backup),
+        Restore(restore),
         Tls(tls),
     }
 }

@@ -3,9 +3,12 @@
 //! Only the commands below call in here; what can be tested without a server lives in [`crate::bench`]. Nothing is printed
 //! while a measurement runs. Start reading in [`run`](self::run), the frame of every benchmark.
 
+mod js;
+mod kv;
 mod publish;
 mod run;
 mod service;
+mod subjects;
 mod subscribe;
 
 use std::path::PathBuf;
@@ -32,6 +35,8 @@ registry! {
         Pub(publish),
         Sub(subscribe),
         Service(service),
+        Js(js),
+        Kv(kv),
     }
 }
 
@@ -155,6 +160,19 @@ impl RateArgs {
             )),
             messages => Ok(messages),
         }
+    }
+
+    /// For the banner; nothing when there is no rate.
+    pub fn arguments(&self) -> Vec<(&'static str, String)> {
+        use crate::output::format;
+        let mut arguments = Vec::new();
+        if self.throughput > 0 {
+            arguments.push(("throughput", format::count(self.throughput.into())));
+        }
+        if let Some(duration) = self.duration {
+            arguments.push(("duration", format::duration(duration)));
+        }
+        arguments
     }
 
     pub fn per_client(&self, clients: u32) -> f64 {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nats_client::Outgoing;
 
 use super::run::{Bench, Worker};
+use super::subjects::{SubjectArgs, Subjects};
 use super::{CommonArgs, PayloadArgs, RateArgs};
 use crate::bench::{Kind, Latencies, Pace, Sample, share};
 use crate::error::Result;
@@ -46,26 +47,10 @@ pub struct Args {
     subjects: SubjectArgs,
 }
 
-#[derive(Debug, Clone, clap::Args)]
-struct SubjectArgs {
-    /// Append the number of the message to the subject, as a token of its own
-    #[arg(long)]
-    multisubject: bool,
-
-    /// Use so many subjects at most; 0 for as many as there are messages
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
-    multisubjectmax: u64,
-
-    /// Choose among them at random
-    #[arg(long)]
-    multisubjectrandomize: bool,
-}
-
 /// What every client publishes.
 #[derive(Clone)]
 struct Load {
-    subject: String,
-    subjects: SubjectArgs,
+    subjects: Subjects,
     payload: Vec<u8>,
     header_block: Option<Vec<u8>>,
     sleep: Duration,
@@ -86,8 +71,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
             headers.encode_into(&mut block);
             block
         }),
-        subject: args.subject.clone(),
-        subjects: args.subjects.clone(),
+        subjects: Subjects::new(&args.subject, &args.subjects),
         sleep: args.sleep,
         rate_per_client: args.rate.per_client(clients),
     };
@@ -108,38 +92,19 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
 
 impl Args {
     fn arguments(&self, messages: u64, clients: u32, size: usize) -> Vec<(&'static str, String)> {
-        let subject = if self.subjects.multisubject {
-            format!("{}.*", self.subject)
-        } else {
-            self.subject.clone()
-        };
-        let mut arguments = vec![
-            ("subject", subject),
-            ("multi-subject", self.subjects.multisubject.to_string()),
-            (
-                "multi-subject-max",
-                format::count(self.subjects.multisubjectmax),
-            ),
-            (
-                "multi-subject-randomize",
-                self.subjects.multisubjectrandomize.to_string(),
-            ),
+        let mut arguments = self.subjects.arguments(&self.subject);
+        arguments.extend([
             ("sleep", format::duration(self.sleep)),
             ("msgs", format::count(messages)),
             ("msg-size", format::bytes(size as u64)),
             ("clients", format::count(clients.into())),
-        ];
-        if self.rate.throughput > 0 {
-            arguments.push(("throughput", format::count(self.rate.throughput.into())));
-        }
-        if let Some(duration) = self.rate.duration {
-            arguments.push(("duration", format::duration(duration)));
-        }
+        ]);
+        arguments.extend(self.rate.arguments());
         arguments
     }
 }
 
-async fn publish(worker: Worker, load: Load) -> Result<Sample> {
+async fn publish(worker: Worker, mut load: Load) -> Result<Sample> {
     worker.start().await;
     if !load.sleep.is_zero() && worker.index > 0 {
         // Not all at the same moment.
@@ -147,7 +112,6 @@ async fn publish(worker: Worker, load: Load) -> Result<Sample> {
         tokio::time::sleep(Duration::from_nanos(fastrand::u64(..nanos))).await;
     }
     let mut latencies = Latencies::new();
-    let mut subject = load.subject.clone().into_bytes();
     let start = Instant::now();
     let mut pace = Pace::new(start, load.rate_per_client);
     let mut now = start;
@@ -157,10 +121,9 @@ async fn publish(worker: Worker, load: Load) -> Result<Sample> {
             now = Instant::now();
             pace.woke(now);
         }
-        load.next_subject(&mut subject, worker.first + index);
         let from = pace.counts_from(index, now);
         let message = Outgoing {
-            subject: &subject,
+            subject: load.subjects.of(worker.first + index),
             reply: None,
             headers: load.header_block.as_deref(),
             payload: &load.payload,
@@ -187,61 +150,3 @@ async fn publish(worker: Worker, load: Load) -> Result<Sample> {
 
 /// Everything that is still in the buffers has to reach the server before the clock stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
-
-impl Load {
-    /// Writes the subject of message `number` over `subject`.
-    fn next_subject(&self, subject: &mut Vec<u8>, number: u64) {
-        use std::io::Write;
-        let options = &self.subjects;
-        if !options.multisubject {
-            return;
-        }
-        subject.truncate(self.subject.len());
-        // Writing to memory cannot fail.
-        let _ = match options.multisubjectmax {
-            0 => write!(subject, ".{number}"),
-            max => {
-                let token = if options.multisubjectrandomize {
-                    fastrand::u64(..max)
-                } else {
-                    number % max
-                };
-                let width = max.ilog10() as usize + 1;
-                write!(subject, ".{token:0width$}")
-            }
-        };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn subjects(multisubjectmax: u64, multisubject: bool) -> Vec<String> {
-        let load = Load {
-            subject: "s".into(),
-            subjects: SubjectArgs {
-                multisubject,
-                multisubjectmax,
-                multisubjectrandomize: false,
-            },
-            payload: Vec::new(),
-            header_block: None,
-            sleep: Duration::ZERO,
-            rate_per_client: 0.0,
-        };
-        let mut subject = b"s".to_vec();
-        let mut next = |number| {
-            load.next_subject(&mut subject, number);
-            String::from_utf8(subject.clone()).unwrap()
-        };
-        vec![next(0), next(9), next(12)]
-    }
-
-    #[test]
-    fn subjects_are_numbered_with_the_width_of_the_greatest_number() {
-        assert_eq!(subjects(10, true), ["s.00", "s.09", "s.02"]);
-        assert_eq!(subjects(0, true), ["s.0", "s.9", "s.12"]);
-        assert_eq!(subjects(10, false), ["s", "s", "s"]);
-    }
-}

@@ -34,6 +34,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// True when not all servers are meant.
+    pub fn is_narrow(&self) -> bool {
+        self.whom(0).filter != EventFilter::default()
+    }
+
     /// Archives are refused by name until there is a command that writes them.
     pub fn refuse_archive(&self) -> Result {
         match &self.archive {

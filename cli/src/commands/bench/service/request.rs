@@ -70,12 +70,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         ("msg-size", format::bytes(load.payload.len() as u64)),
         ("clients", format::count(clients.into())),
     ];
-    if args.rate.throughput > 0 {
-        arguments.push(("throughput", format::count(args.rate.throughput.into())));
-    }
-    if let Some(duration) = args.rate.duration {
-        arguments.push(("duration", format::duration(duration)));
-    }
+    arguments.extend(args.rate.arguments());
     let bench = Bench {
         globals,
         common: &args.common,

@@ -6,12 +6,18 @@
 //! standard output and the exit code only. Called by the registry of `nats server` only.
 
 mod connection;
+mod consumer;
 mod credential;
+mod jetstream;
+mod kv;
 mod message;
+mod meta;
 mod outcome;
 mod prometheus;
 mod request;
 mod server;
+mod stream;
+mod thresholds;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -41,10 +47,15 @@ registry! {
     /// What can be checked.
     Checks {
         Connection(connection),
+        Consumer(consumer),
         Credential(credential),
+        Jetstream(jetstream),
+        Kv(kv),
         Message(message),
+        Meta(meta),
         Request(request),
         Server(server),
+        Stream(stream),
     }
 }
 

@@ -9,6 +9,7 @@ mod connections;
 mod cpu;
 mod gateways;
 mod health;
+mod jetstream;
 mod leafnodes;
 mod mem;
 mod routes;
@@ -52,6 +53,7 @@ registry! {
         Cpu(cpu),
         Gateways(gateways),
         Health(health),
+        Jetstream(jetstream),
         Leafnodes(leafnodes),
         Mem(mem),
         Routes(routes),
