@@ -73,6 +73,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         pending = info.pending;
         bar.add(1);
     }
+    messages.stop().await?;
     finder.end(state.last_seq);
     bar.finish();
     report(&finder.gaps, &name, &args, globals)

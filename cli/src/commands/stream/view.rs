@@ -73,7 +73,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     while pending > 0 {
         let message = tokio::select! {
             message = messages.next() => message,
-            () = interrupted() => return Ok(()),
+            () = interrupted() => return Ok(messages.stop().await?),
         };
         let Some(message) = message else { break };
         let message = message?;
@@ -83,10 +83,11 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         if pending > 0 && shown % page == 0 && stdout_is_terminal() {
             let next = Terminal.confirm("Next Page?", true, "less")?;
             if !next {
-                return Ok(());
+                return Ok(messages.stop().await?);
             }
         }
     }
+    messages.stop().await?;
     log_line!("Reached apparent end of data");
     Ok(())
 }
