@@ -98,6 +98,12 @@ fn configuration(columns: &mut Columns, config: &ConsumerConfig, info: &Consumer
         "Ack Wait",
         duration(config.ack_wait),
     );
+    effort(columns, config);
+    delivery(columns, config, info);
+}
+
+/// How hard the consumer tries.
+fn effort(columns: &mut Columns, config: &ConsumerConfig) {
     let replay = match config.replay_policy {
         ReplayPolicy::Instant => "Instant",
         ReplayPolicy::Original => "Original",
@@ -124,6 +130,11 @@ fn configuration(columns: &mut Columns, config: &ConsumerConfig, info: &Consumer
         "Max Waiting Pulls",
         config.max_waiting,
     );
+}
+
+/// How messages are asked for and delivered.
+fn delivery(columns: &mut Columns, config: &ConsumerConfig, info: &ConsumerInfo) {
+    let duration = |nanos: Nanos| Duration::from(nanos);
     columns.row_if(
         config.idle_heartbeat.0 > 0,
         "Idle Heartbeat",
@@ -151,6 +162,10 @@ fn configuration(columns: &mut Columns, config: &ConsumerConfig, info: &Consumer
     columns.row_if(config.num_replicas > 0, "Replicas", config.num_replicas);
     columns.row_if(config.mem_storage, "Memory Storage", true);
     pause(columns, config, info);
+    priority(columns, config);
+}
+
+fn priority(columns: &mut Columns, config: &ConsumerConfig) {
     if config.priority_policy != PriorityPolicy::None {
         let policy = match config.priority_policy {
             PriorityPolicy::None => "None",
@@ -163,7 +178,7 @@ fn configuration(columns: &mut Columns, config: &ConsumerConfig, info: &Consumer
         columns.row_if(
             config.priority_policy == PriorityPolicy::PinnedClient,
             "Pinned TTL",
-            duration(config.priority_timeout),
+            Duration::from(config.priority_timeout),
         );
     }
 }

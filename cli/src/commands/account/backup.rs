@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use nats_api::jetstream::{Storage, StreamInfo};
+
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::archive::{self, Wanted};
@@ -59,58 +61,64 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     if list.streams.is_empty() {
         return Err(CliError::new("no streams found"));
     }
-    let heading = format!(
-        "Performing backup of all streams to {}",
-        args.target.display()
-    );
-    let mut columns = Columns::new(heading, globals.scheme());
-    columns.row("Streams", list.streams.len());
-    let bytes = list.streams.iter().map(|info| info.state.bytes).sum();
-    columns.row("Size", format::bytes(bytes));
-    let consumers: u64 = list
-        .streams
-        .iter()
-        .map(|info| info.state.consumer_count)
-        .sum();
-    columns.row("Consumers", consumers);
-    outln!("{}", columns.render())?;
+    outln!("{}", args.overview(&list.streams, globals).render())?;
     if !pick::confirmed(&mut Terminal, args.force, "Perform backup")? {
         return Ok(());
     }
-    let wanted = Wanted {
-        progress: false,
-        check: args.check,
-        consumers: !args.no_consumers,
-        chunk_size: 0,
-        window_size: 0,
-    };
-    let (mut warnings, mut failures) = (Vec::new(), Vec::new());
-    for info in &list.streams {
-        let name = &info.config.name;
-        let in_memory = info.config.storage == nats_api::jetstream::Storage::Memory;
-        match archive::save(&api, name, &args.target.join(name), &wanted).await {
-            Ok(text) => outln!("{text}\n")?,
-            Err(error) => {
-                outln!("Backup of {name} failed: {error}\n")?;
-                let list = if in_memory {
-                    &mut warnings
-                } else {
-                    &mut failures
-                };
-                list.push(format!("  {name}: {error}"));
+    args.save(&api, &list.streams).await
+}
+
+impl Args {
+    fn overview(&self, streams: &[StreamInfo], globals: &Globals) -> Columns {
+        let heading = format!(
+            "Performing backup of all streams to {}",
+            self.target.display()
+        );
+        let mut columns = Columns::new(heading, globals.scheme());
+        columns.row("Streams", streams.len());
+        let bytes = streams.iter().map(|info| info.state.bytes).sum();
+        columns.row("Size", format::bytes(bytes));
+        let consumers: u64 = streams.iter().map(|info| info.state.consumer_count).sum();
+        columns.row("Consumers", consumers);
+        columns
+    }
+
+    /// Saves what can be saved, and fails at the end.
+    async fn save(&self, api: &Api, streams: &[StreamInfo]) -> Result {
+        let wanted = Wanted {
+            progress: false,
+            check: self.check,
+            consumers: !self.no_consumers,
+            chunk_size: 0,
+            window_size: 0,
+        };
+        let (mut warnings, mut failures) = (Vec::new(), Vec::new());
+        for info in streams {
+            let name = &info.config.name;
+            match archive::save(api, name, &self.target.join(name), &wanted).await {
+                Ok(text) => outln!("{text}\n")?,
+                Err(error) => {
+                    outln!("Backup of {name} failed: {error}\n")?;
+                    // Servers do not save streams that are in memory.
+                    let list = match info.config.storage {
+                        Storage::Memory => &mut warnings,
+                        Storage::File => &mut failures,
+                    };
+                    list.push(format!("  {name}: {error}"));
+                }
             }
         }
-    }
-    for (title, list) in [
-        ("Backup Warnings", &warnings),
-        ("Backup failures", &failures),
-    ] {
-        if !list.is_empty() {
-            outln!("{title}:\n{}\n", list.join("\n"))?;
+        for (title, list) in [
+            ("Backup Warnings", &warnings),
+            ("Backup failures", &failures),
+        ] {
+            if !list.is_empty() {
+                outln!("{title}:\n{}\n", list.join("\n"))?;
+            }
         }
+        if failures.is_empty() && (warnings.is_empty() || !self.critical_warnings) {
+            return Ok(());
+        }
+        Err(CliError::new("backup failed"))
     }
-    if failures.is_empty() && (warnings.is_empty() || !args.critical_warnings) {
-        return Ok(());
-    }
-    Err(CliError::new("backup failed"))
 }

@@ -248,8 +248,13 @@ pub fn linear(steps: u32, shortest: Duration, longest: Duration) -> Result<Vec<N
     if steps < 2 {
         return Ok(vec![Nanos::from(shortest)]);
     }
-    let step = (longest - shortest) / (steps - 1);
-    let times = (0..steps).map(|index| Nanos::from(shortest + step * index));
+    // Multiplied before it is divided: the last step is the longest time exactly.
+    let range = (longest - shortest).as_nanos();
+    let times = (0..steps).map(|index| {
+        let more = range * u128::from(index) / u128::from(steps - 1);
+        let more = Duration::from_nanos(u64::try_from(more).unwrap_or(u64::MAX));
+        Nanos::from(shortest.saturating_add(more))
+    });
     Ok(times.collect())
 }
 

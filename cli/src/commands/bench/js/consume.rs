@@ -1,9 +1,11 @@
 //! `nats bench js consume`.
 
+use std::sync::Arc;
+
 use nats_client::jetstream::{JetStream, MessagesOptions};
 
 use super::StreamName;
-use super::read::{Acks, ConsumerArgs, Received, payload_bytes};
+use super::read::{Acks, ConsumerArgs, Goal, Received, payload_bytes};
 use super::stream::purge;
 use crate::bench::{Kind, Latencies, Sample, share};
 use crate::commands::bench::run::{Bench, Worker};
@@ -51,6 +53,7 @@ pub struct Reader {
     pub consumer: String,
     pub batch: u16,
     pub acks: Acks,
+    pub goal: Arc<Goal>,
     pub sleep: std::time::Duration,
 }
 
@@ -84,6 +87,7 @@ where
         ("msg-size", format::bytes(common.size as u64)),
         ("clients", format::count(clients.into())),
     ]);
+    let goal = Goal::of(common.msgs);
     let bench = Bench {
         globals,
         common,
@@ -102,6 +106,7 @@ where
                     consumer: consumer.consumer.clone(),
                     batch: consumer.batch,
                     acks: consumer.acks(globals.timeout()),
+                    goal: Arc::clone(&goal),
                     sleep: sleep.sleep,
                 })
             });
@@ -121,11 +126,16 @@ async fn read(reader: Reader) -> Result<Sample> {
     let options = MessagesOptions::default().max_messages(reader.batch.into());
     let mut messages = consumer.messages(options).await?;
     let mut batch = Vec::new();
-    while !received.is_complete(worker) {
+    while reader.goal.missing() > 0 {
         batch.clear();
-        if messages.next_batch(&mut batch).await? == 0 {
+        let count = tokio::select! {
+            count = messages.next_batch(&mut batch) => count?,
+            () = reader.goal.reached() => break,
+        };
+        if count == 0 {
             return Err(CliError::new("the consumer ended too early"));
         }
+        reader.goal.took(count as u64);
         reader.acks.acknowledge_batch(&batch).await?;
         received.add(worker, batch.len() as u64, payload_bytes(&batch));
         if !reader.sleep.is_zero() {

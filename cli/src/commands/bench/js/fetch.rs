@@ -57,21 +57,27 @@ async fn read(reader: Reader) -> Result<Sample> {
     let mut received = Received::start();
     let mut latencies = Latencies::new();
     let mut empty = 0;
-    while !received.is_complete(worker) {
-        let missing = usize::try_from(received.missing(worker)).unwrap_or(usize::MAX);
+    while reader.goal.missing() > 0 {
+        let missing = usize::try_from(reader.goal.missing()).unwrap_or(usize::MAX);
         let wanted = missing.min(reader.batch.into());
         let options = FetchOptions::messages(wanted).expires(reader.js.request_timeout());
         let start = Instant::now();
-        let batch = consumer.fetch(options).await?.collect().await?;
+        let fetch = consumer.fetch(options).await?;
+        let batch = tokio::select! {
+            batch = fetch.collect() => batch?,
+            // The others have got the rest.
+            () = reader.goal.reached() => break,
+        };
         latencies.record(start.elapsed());
         empty = if batch.is_empty() { empty + 1 } else { 0 };
         if empty >= EMPTY_FETCHES_MAX {
             return Err(CliError::new(format!(
                 "no more messages came; {} are missing",
-                received.missing(worker)
+                reader.goal.missing()
             ))
             .next_step("say with --msgs how many there are"));
         }
+        reader.goal.took(batch.len() as u64);
         reader.acks.acknowledge_batch(&batch).await?;
         received.add(worker, batch.len() as u64, payload_bytes(&batch));
         if !reader.sleep.is_zero() {

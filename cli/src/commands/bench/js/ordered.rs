@@ -105,5 +105,7 @@ async fn read(
             tokio::time::sleep(sleep).await;
         }
     }
-    Ok(received.sample(Latencies::new()))
+    let sample = received.sample(Latencies::new());
+    messages.stop().await?;
+    Ok(sample)
 }

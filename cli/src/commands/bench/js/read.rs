@@ -1,11 +1,13 @@
 //! What the benchmarks that read a stream share: the durable consumer, and counting what comes.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nats_api::jetstream::{AckPolicy, ConsumerConfig};
 use nats_api::time::Nanos;
 use nats_client::jetstream::JetStreamMessage;
+use tokio::sync::Notify;
 
 use crate::bench::{Latencies, Sample};
 use crate::commands::bench::run::Worker;
@@ -80,7 +82,14 @@ impl ConsumerArgs {
             ..ConsumerConfig::default()
         };
         let made = api.create_consumer(stream, &config).await;
-        made.map_err(|e| CliError::from(e).context("could not create the durable consumer"))?;
+        made.map_err(|e| {
+            let step = format!(
+                "delete it first: nats consumer rm {stream} {}",
+                self.consumer
+            );
+            let error = CliError::from(e).context("could not create the durable consumer");
+            error.next_step(step)
+        })?;
         Ok(())
     }
 
@@ -125,6 +134,47 @@ impl Acks {
     }
 }
 
+/// What all clients together have to receive: who is faster takes more, and nobody waits for what others took.
+pub struct Goal {
+    missing: AtomicU64,
+    reached: Notify,
+}
+
+impl Goal {
+    pub fn of(messages: u64) -> Arc<Self> {
+        Arc::new(Self {
+            missing: AtomicU64::new(messages),
+            reached: Notify::new(),
+        })
+    }
+
+    pub fn missing(&self) -> u64 {
+        self.missing.load(Ordering::Relaxed)
+    }
+
+    /// Counts what one client took.
+    pub fn took(&self, messages: u64) {
+        let left = |missing: u64| Some(missing.saturating_sub(messages));
+        let _ = self
+            .missing
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        if self.missing() == 0 {
+            self.reached.notify_waiters();
+        }
+    }
+
+    /// Completes when nothing is missing any longer.
+    pub async fn reached(&self) {
+        loop {
+            let reached = self.reached.notified();
+            if self.missing() == 0 {
+                return;
+            }
+            reached.await;
+        }
+    }
+}
+
 /// What one client has received.
 pub struct Received {
     start: Instant,
@@ -152,7 +202,7 @@ impl Received {
         self.messages >= worker.messages
     }
 
-    /// Messages that are still to come.
+    /// Messages that are still to come to this client.
     pub fn missing(&self, worker: &Worker) -> u64 {
         worker.messages.saturating_sub(self.messages)
     }

@@ -162,39 +162,17 @@ impl Args {
                 self.consumers_critical,
             ),
         ] {
-            let percent = if most > 0 {
-                (value as f64 / most as f64 * 100.0) as i64
-            } else {
-                0
-            };
-            outcome.figure(Figure {
-                help: "What the account uses",
-                name: names.0,
-                value: value as f64,
-                warn: 0.0,
-                crit: 0.0,
-                unit,
-            });
-            outcome.figure(Figure {
-                help: "What the account uses, in percent of what it may use",
-                name: names.1,
-                value: percent as f64,
-                warn: warn.max(0) as f64,
-                crit: critical.max(0) as f64,
-                unit: "%",
-            });
-            let name = names.0;
-            if warn != -1 && critical != -1 && warn >= critical {
-                outcome.critical(format!("{name}: invalid thresholds"));
-            } else if percent > 100 {
-                outcome.critical(format!("{name}: exceed server limits"));
-            } else if warn >= 0 && critical >= 0 {
-                if percent > critical {
-                    outcome.critical(format!("{percent}% {name}"));
-                } else if percent > warn {
-                    outcome.warn(format!("{percent}% {name}"));
-                }
-            }
+            judge_use(
+                outcome,
+                Use {
+                    names,
+                    unit,
+                    value,
+                    most,
+                    warn,
+                    critical,
+                },
+            );
         }
     }
 
@@ -287,6 +265,62 @@ impl Args {
             }
         }
         Copies::Fine
+    }
+}
+
+/// What is used of one resource.
+struct Use {
+    /// Of the figure, and of the figure in percent.
+    names: (&'static str, &'static str),
+    unit: &'static str,
+    value: u64,
+    /// What may be used.
+    most: i64,
+    warn: i64,
+    critical: i64,
+}
+
+fn judge_use(outcome: &mut Outcome, used: Use) {
+    let Use {
+        names,
+        unit,
+        value,
+        most,
+        warn,
+        critical,
+    } = used;
+    let percent = if most > 0 {
+        (value as f64 / most as f64 * 100.0) as i64
+    } else {
+        0
+    };
+    outcome.figure(Figure {
+        help: "What the account uses",
+        name: names.0,
+        value: value as f64,
+        warn: 0.0,
+        crit: 0.0,
+        unit,
+    });
+    outcome.figure(Figure {
+        help: "What the account uses, in percent of what it may use",
+        name: names.1,
+        value: percent as f64,
+        warn: warn.max(0) as f64,
+        crit: critical.max(0) as f64,
+        unit: "%",
+    });
+    let name = names.0;
+    if warn != -1 && critical != -1 && warn >= critical {
+        outcome.critical(format!("{name}: invalid thresholds"));
+    } else if percent > 100 {
+        outcome.critical(format!("{name}: exceed server limits"));
+    } else if warn >= 0 && critical >= 0 {
+        if percent > critical {
+            outcome.critical(format!("{percent}% {name}"));
+        } else if percent > warn {
+            outcome.warn(format!("{percent}% {name}"));
+        }
     }
 }
 

@@ -87,6 +87,11 @@ impl Args {
         if self.expect > 0 && peers != self.expect {
             outcome.critical(format!("{peers} peers of expected {}", self.expect));
         }
+        self.judge_replicas(replicas, outcome);
+        outcome.ok_if_nothing_else(&format!("{peers} peers led by {leader}"));
+    }
+
+    fn judge_replicas(&self, replicas: &[Value], outcome: &mut Outcome) {
         let is =
             |peer: &Value, field: &str| peer.get(field).and_then(Value::as_bool).unwrap_or(false);
         let number =
@@ -135,7 +140,6 @@ impl Args {
                 outcome.critical(text);
             }
         }
-        outcome.ok_if_nothing_else(&format!("{peers} peers led by {leader}"));
     }
 }
 

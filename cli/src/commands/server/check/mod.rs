@@ -1,8 +1,8 @@
 //! `nats server check`: the registry.
 //!
 //! A check collects findings and figures in an [`outcome::Outcome`] and ends with [`Report::end`], which prints it in the
-//! form that the monitoring system wants and turns the status into the exit code: 0, 1, 2, 3 for OK, WARNING, CRITICAL,
-//! UNKNOWN. Whatever fails while checking is a critical finding, never another kind of error: monitoring systems read
+//! form that the monitoring system wants and turns the status into the exit code: 0, 1, 2 for OK, WARNING, CRITICAL.
+//! Whatever fails while checking is a critical finding, never another kind of error: monitoring systems read
 //! standard output and the exit code only. Called by the registry of `nats server` only.
 
 mod connection;
@@ -29,7 +29,7 @@ use crate::globals::Globals;
 
 /// Check servers and connections for monitoring systems
 ///
-/// The exit code is 0 for OK, 1 for WARNING, 2 for CRITICAL and 3 for UNKNOWN; always 0 with --format prometheus.
+/// The exit code is 0 for OK, 1 for WARNING and 2 for CRITICAL; always 0 with --format prometheus.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
         nats server check connection --rtt-warn 100ms\n  \

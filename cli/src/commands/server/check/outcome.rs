@@ -24,8 +24,6 @@ pub enum Status {
     Ok,
     Warning,
     Critical,
-    /// The check could not run at all.
-    Unknown,
 }
 
 impl Status {
@@ -35,7 +33,6 @@ impl Status {
             Self::Ok => 0,
             Self::Warning => 1,
             Self::Critical => 2,
-            Self::Unknown => 3,
         }
     }
 }
@@ -46,7 +43,6 @@ impl fmt::Display for Status {
             Self::Ok => "OK",
             Self::Warning => "WARNING",
             Self::Critical => "CRITICAL",
-            Self::Unknown => "UNKNOWN",
         })
     }
 }
@@ -77,8 +73,6 @@ pub struct Outcome {
     criticals: Vec<String>,
     oks: Vec<String>,
     figures: Vec<Figure>,
-    /// Why the check could not run.
-    unknown: Option<String>,
 }
 
 impl Outcome {
@@ -91,13 +85,7 @@ impl Outcome {
             criticals: Vec::new(),
             oks: Vec::new(),
             figures: Vec::new(),
-            unknown: None,
         }
-    }
-
-    /// The check cannot run; nothing else that was found counts.
-    pub fn unknown(&mut self, why: impl Into<String>) {
-        self.unknown = Some(why.into());
     }
 
     pub fn ok(&mut self, text: impl Into<String>) {
@@ -124,9 +112,7 @@ impl Outcome {
     }
 
     pub fn status(&self) -> Status {
-        if self.unknown.is_some() {
-            Status::Unknown
-        } else if !self.criticals.is_empty() {
+        if !self.criticals.is_empty() {
             Status::Critical
         } else if !self.warnings.is_empty() {
             Status::Warning
@@ -146,9 +132,6 @@ impl Outcome {
 
     fn nagios(&self) -> String {
         let mut line = format!("{} {}", self.status(), self.name);
-        if let Some(why) = &self.unknown {
-            line.push_str(&format!(" {why}"));
-        }
         for (label, texts) in [
             ("Crit", &self.criticals),
             ("Warn", &self.warnings),
@@ -168,8 +151,6 @@ impl Outcome {
     fn document(&self) -> impl Serialize {
         #[derive(Serialize)]
         struct Document {
-            #[serde(skip_serializing_if = "Option::is_none")]
-            output: Option<String>,
             status: Status,
             check_suite: &'static str,
             check_name: String,
@@ -182,7 +163,6 @@ impl Outcome {
             perf_data: Vec<Figure>,
         }
         Document {
-            output: self.unknown.clone(),
             status: self.status(),
             check_suite: self.suite,
             check_name: self.name.clone(),
@@ -221,9 +201,6 @@ impl Outcome {
             ("Warning", &self.warnings),
             ("Critical", &self.criticals),
         ];
-        if let Some(why) = &self.unknown {
-            text.push_str(&format!("\n{why}\n"));
-        }
         let mut details = Table::new("", Scheme::Rounded).header(["Status", "Message"]);
         for (label, texts) in findings {
             for line in texts {

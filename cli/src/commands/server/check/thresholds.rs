@@ -57,12 +57,7 @@ pub fn set<T: PartialOrd + Default + Copy>(limit: Option<T>) -> Option<T> {
     limit.filter(|limit| *limit > T::default())
 }
 
-/// A limit as the threshold of a figure.
-pub fn figure_limit<T: PartialOrd + Default + Copy + Into<f64>>(limit: Option<T>) -> f64 {
-    set(limit).map_or(0.0, Into::into)
-}
-
-/// The same for seconds.
+/// A limit as the threshold of a figure in seconds.
 pub fn seconds(limit: Option<Duration>) -> f64 {
     limit.map_or(0.0, |limit| limit.as_secs_f64())
 }
