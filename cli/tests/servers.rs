@@ -215,7 +215,7 @@ fn checks_end_with_the_exit_codes_of_nagios() {
     );
     assert_eq!(silent.code, 2, "{silent:?}");
     let absent = joe(&server, &["server", "check", "message", "--stream", "S"]);
-    assert_eq!(absent.code, 3, "{absent:?}");
+    assert_eq!(absent.code, 2, "{absent:?}");
     assert!(absent.stdout.contains("JetStream"), "{absent:?}");
 }
 

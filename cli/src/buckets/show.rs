@@ -5,9 +5,18 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nats_api::jetstream::{StreamInfo, StreamSourceInfo};
+use nats_client::jetstream::kv::Operation;
 
 use crate::jetstream::{last_seen, storage_name, user_metadata};
 use crate::output::{Columns, format};
+
+/// What was done to a key. In the message it is called `DEL`.
+pub fn operation_name(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Delete => "DELETE",
+        other => other.name(),
+    }
+}
 
 /// A value as text; base64 when it is none, or would move the cursor.
 pub fn printable(value: &[u8]) -> String {

@@ -21,6 +21,8 @@ pub struct Incoming {
     pub reply: Option<String>,
     pub headers: HeaderMap,
     pub payload: Vec<u8>,
+    /// Where it stands in its stream, in words.
+    pub stored: Option<String>,
 }
 
 /// Which moment stands beside a message.
@@ -111,11 +113,14 @@ impl Display {
                 subjects_only,
             } => {
                 let at = self.moment();
-                write!(out, "[#{number}]{at} Received on {:?}", message.subject)?;
-                if let Some(reply) = &message.reply {
-                    write!(out, " with reply {reply:?}")?;
+                write!(out, "[#{number}]{at} Received ")?;
+                match (&message.stored, &message.reply) {
+                    (Some(place), _) => writeln!(out, "JetStream message: {place}")?,
+                    (None, Some(reply)) => {
+                        writeln!(out, "on {:?} with reply {reply:?}", message.subject)?;
+                    }
+                    (None, None) => writeln!(out, "on {:?}", message.subject)?,
                 }
-                writeln!(out)?;
                 if !subjects_only {
                     self.content(out, message, *headers_only).await?;
                 }
@@ -263,6 +268,7 @@ mod tests {
             reply: Some("_INBOX.r".into()),
             headers,
             payload: payload.into(),
+            stored: None,
         }
     }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use nats_api::jetstream::{ConsumerInfo, PriorityPolicy};
 
-use super::list;
 use super::select::WhichStream;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
@@ -109,7 +108,10 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
             needed.parse::<u32>().is_ok_and(|needed| needed >= level)
         });
     }
-    outln!("{}", list::table(&found, globals.scheme()).render())
+    for info in found {
+        outln!("{}", info.name)?;
+    }
+    Ok(())
 }
 
 impl Conditions {

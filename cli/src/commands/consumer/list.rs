@@ -58,7 +58,6 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     )
 }
 
-/// Shared with `nats consumer find`.
 pub fn table(consumers: &[ConsumerInfo], scheme: Scheme) -> Table {
     let mut table = Table::new("Consumers", scheme).header([
         "Name",

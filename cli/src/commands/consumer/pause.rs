@@ -63,6 +63,12 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     outln!(
         "Paused {stream} > {name} until {} ({})",
         format::time(answer.pause_until.into()),
-        format::duration(answer.pause_remaining.into())
+        remaining(answer.pause_remaining.into())
     )
+}
+
+/// To the nearest second: an hour is an hour also a millisecond later.
+fn remaining(left: Duration) -> String {
+    let nearest = left.saturating_add(Duration::from_millis(500)).as_secs();
+    format::duration(Duration::from_secs(nearest))
 }

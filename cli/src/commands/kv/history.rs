@@ -4,7 +4,7 @@ use nats_client::jetstream::kv::Entry;
 
 use super::bucket;
 use super::value::KeyOf;
-use crate::buckets::shortened;
+use crate::buckets::{operation_name, shortened};
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::output::color::Scheme;
@@ -34,7 +34,7 @@ pub fn table(history: &[Entry], bucket: &str, key: &str, scheme: Scheme) -> Tabl
         table.row([
             entry.key.clone(),
             entry.revision.to_string(),
-            entry.operation.name().to_owned(),
+            operation_name(entry.operation).to_owned(),
             format::time(entry.created.into()),
             format::count(entry.value.len() as u64),
             shortened(&entry.value),

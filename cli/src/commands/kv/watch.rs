@@ -4,7 +4,7 @@ use clap_complete::engine::ArgValueCompleter;
 use nats_client::jetstream::kv::{Entry, Update, WatchOptions};
 
 use super::bucket;
-use crate::buckets::printable;
+use crate::buckets::{operation_name, printable};
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::output::color::{Scheme, paint};
@@ -83,7 +83,7 @@ fn line(entry: &Entry) -> String {
     } else {
         Scheme::Red
     };
-    let operation = paint(scheme, entry.operation.name());
+    let operation = paint(scheme, operation_name(entry.operation));
     let head = format!("[{time}] {operation} {} > {}", entry.bucket, entry.key);
     if entry.is_value() {
         format!("{head}: {}", printable(&entry.value))

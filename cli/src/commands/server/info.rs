@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nats_api::monitor::Varz;
+use nats_api::monitor::jsz::JetStreamLimits;
 
 use super::ask;
 use crate::commands::size;
@@ -55,6 +56,7 @@ fn view(varz: &Varz, scheme: Scheme) -> Columns {
     let mut columns = Columns::new(heading, scheme);
     process(&mut columns, varz);
     connection(&mut columns, varz);
+    jetstream(&mut columns, varz);
     limits(&mut columns, varz);
     statistics(&mut columns, varz);
     cluster(&mut columns, varz);
@@ -88,6 +90,64 @@ fn connection(columns: &mut Columns, varz: &Varz) {
     columns.row("Host", address);
     columns.rows("Client URLs", &varz.connect_urls);
     columns.rows("WebSocket URLs", &varz.ws_connect_urls);
+}
+
+fn jetstream(columns: &mut Columns, varz: &Varz) {
+    let Some(config) = &varz.jetstream.config else {
+        return;
+    };
+    if config.store_dir.is_empty() {
+        return;
+    }
+    let used = varz.jetstream.stats.clone().unwrap_or_default();
+    let bytes = |limit: i64| size(limit.max(0));
+    columns.section("JetStream");
+    columns.row("Domain", config.domain.as_str());
+    columns.row("API Support Level", used.api.level);
+    columns.row("Storage Directory", config.store_dir.as_str());
+    columns.row("Active Accounts", used.accounts);
+    columns.row("Memory In Use", format::bytes(used.memory));
+    columns.row("File In Use", format::bytes(used.storage));
+    columns.row("API Requests", used.api.total);
+    columns.row("API Errors", used.api.errors);
+    let interval = Duration::from(config.sync_interval);
+    if !interval.is_zero() {
+        columns.row("Always sync writes to disk", config.sync_always);
+        columns.row("Write sync Frequency", interval);
+    }
+    columns.row("Maximum Memory Storage", bytes(config.max_memory));
+    columns.row("Maximum File Storage", bytes(config.max_storage));
+    columns.row_unless_empty("Unique Tag", &config.unique_tag);
+    columns.row("Cluster Message Compression", config.compress_ok);
+    if let Some(limits) = &varz.jetstream.limits {
+        jetstream_limits(columns, limits);
+    }
+    columns.row("Strict API Parsing", config.strict);
+}
+
+fn jetstream_limits(columns: &mut Columns, limits: &JetStreamLimits) {
+    // 0 stands for no limit.
+    let mut count = |label: &str, limit: i64| {
+        columns.row_limit(label, if limit == 0 { -1 } else { limit });
+    };
+    count("Maximum HA Assets", limits.max_ha_assets);
+    count("Maximum Ack Pending", limits.max_ack_pending);
+    count("Maximum Request Batch", limits.max_request_batch);
+    match Duration::from(limits.max_duplicate_window) {
+        Duration::ZERO => columns.row("Maximum Duplicate Window", "unlimited"),
+        window => columns.row("Maximum Duplicate Window", window),
+    }
+    columns.row("Maximum Messages Per Batch", limits.max_batch_size);
+    let timeout = Duration::from(limits.max_batch_timeout);
+    columns.row("Maximum Batch Timeout", timeout);
+    columns.row(
+        "Maximum Open Batches Per Stream",
+        limits.max_batch_inflight_per_stream,
+    );
+    columns.row(
+        "Maximum Open Batches Per Server",
+        limits.max_batch_inflight_total,
+    );
 }
 
 fn limits(columns: &mut Columns, varz: &Varz) {

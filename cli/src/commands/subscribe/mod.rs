@@ -1,12 +1,13 @@
 //! `nats subscribe`: the flags, and which way of showing messages they ask for.
 //!
 //! [`feed`] brings the messages of all subscriptions together; [`show`] prints them one by one, [`report`] counts them,
-//! [`graph`] draws their rates.
+//! [`graph`] draws their rates; [`stored`] reads a stream.
 
 mod feed;
 mod graph;
 mod report;
 mod show;
+mod stored;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -26,7 +27,8 @@ use feed::Feed;
         nats sub orders.new orders.changed --queue workers --count 10\n  \
         nats sub 'logs.>' --raw | grep ERROR\n  \
         nats sub '>' --report-subjects --report-top 20\n  \
-        nats sub 'orders.>' 'payments.>' --graph"
+        nats sub 'orders.>' 'payments.>' --graph\n  \
+        nats sub --stream ORDERS --last-per-subject"
 )]
 pub struct Args {
     /// Subjects to subscribe to
@@ -115,32 +117,7 @@ pub struct Args {
     no_ack: bool,
 
     #[command(flatten)]
-    jetstream: JetStreamArgs,
-}
-
-/// Known, so that they are refused by name: their feature comes with JetStream.
-#[derive(Debug, clap::Args)]
-struct JetStreamArgs {
-    #[arg(long, hide = true)]
-    durable: Option<String>,
-    #[arg(long, hide = true)]
-    start_sequence: Option<u64>,
-    #[arg(long, hide = true)]
-    all: bool,
-    #[arg(long, hide = true)]
-    new: bool,
-    #[arg(long, hide = true)]
-    last: bool,
-    #[arg(long, hide = true)]
-    since: Option<String>,
-    #[arg(long, hide = true)]
-    last_per_subject: bool,
-    #[arg(short = 'T', long, hide = true)]
-    terminate_at_end: bool,
-    #[arg(long, hide = true)]
-    stream: Option<String>,
-    #[arg(long, hide = true)]
-    direct: bool,
+    stored: stored::StoredArgs,
 }
 
 pub async fn run(globals: &Globals, mut args: Args) -> Result {
@@ -150,6 +127,9 @@ pub async fn run(globals: &Globals, mut args: Args) -> Result {
         .as_deref()
         .map(Translation::parse)
         .transpose()?;
+    if args.stored.wanted() {
+        return stored::run(globals, &args, &args.display(translation)?).await;
+    }
     let client = globals.connect().await?;
     if args.subjects.is_empty() {
         args.subjects.push(client.new_inbox());
@@ -193,8 +173,8 @@ pub async fn run(globals: &Globals, mut args: Args) -> Result {
 
 impl Args {
     fn check(&self) -> Result {
-        self.jetstream.refuse()?;
-        if self.subjects.is_empty() && !self.inbox {
+        self.stored.check(&self.subjects)?;
+        if self.subjects.is_empty() && !self.inbox && !self.stored.has_name() {
             return Err(CliError::new("no subject to subscribe to")
                 .next_step("name one: nats sub 'orders.>'; or generate an inbox with --inbox"));
         }
@@ -241,26 +221,5 @@ impl Args {
             clock,
             translation,
         })
-    }
-}
-
-impl JetStreamArgs {
-    fn refuse(&self) -> Result {
-        let given = [
-            ("--durable", self.durable.is_some()),
-            ("--start-sequence", self.start_sequence.is_some()),
-            ("--all", self.all),
-            ("--new", self.new),
-            ("--last", self.last),
-            ("--since", self.since.is_some()),
-            ("--last-per-subject", self.last_per_subject),
-            ("--terminate-at-end", self.terminate_at_end),
-            ("--stream", self.stream.is_some()),
-            ("--direct", self.direct),
-        ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((flag, _)) => Err(CliError::not_available(flag, "JetStream")),
-            None => Ok(()),
-        }
     }
 }

@@ -84,6 +84,7 @@ fn incoming(message: &Message) -> Incoming {
         reply: message.reply().map(str::to_owned),
         headers: message.headers().unwrap_or_default(),
         payload: message.payload().to_vec(),
+        stored: None,
     }
 }
 

@@ -1,4 +1,9 @@
-//! `nats publish`.
+//! `nats publish`: to whoever listens, or with [`stored`] into a stream.
+//!
+//! The messages come from [`crate::messaging`]. What never happens here: a message is told as published before the server
+//! has it, or as stored before the stream said so. Start reading in [`run`].
+
+mod stored;
 
 use std::time::Duration;
 
@@ -6,11 +11,14 @@ use nats_client::{Client, Event, Events};
 
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
+use crate::jetstream::Api;
 use crate::messaging::{Blueprint, BodyArgs, BodySource, Outgoing, SendOn};
 use crate::parse;
 use crate::progress::Progress;
 use crate::signals::interrupted;
 use crate::template::Scope;
+
+use stored::{Batch, StoreArgs, batch_line, stored_line};
 
 /// More messages than this show a progress bar instead of a line each.
 const LINES_MAX: u64 = 20;
@@ -35,7 +43,8 @@ const LINES_MAX: u64 = 20;
         nats pub orders.new 'hello'\n  \
         nats pub 'orders.{{Count}}' 'order {{ID}} at {{TimeStamp}}' --count 100 --sleep 10ms\n  \
         nats pub orders.new 'hello' -H 'Trace-Id:{{ID}}' --reply orders.replies\n  \
-        tail -f app.log | nats pub logs.app --send-on newline"
+        tail -f app.log | nats pub logs.app --send-on newline\n  \
+        nats pub orders.new 'hello' --jetstream"
 )]
 pub struct Args {
     /// Subject to publish to
@@ -65,34 +74,10 @@ pub struct Args {
     quiet: bool,
 
     #[command(flatten)]
-    jetstream: JetStreamArgs,
-}
-
-/// Known, so that they are refused by name: their feature comes with JetStream.
-#[derive(Debug, clap::Args)]
-struct JetStreamArgs {
-    #[arg(short = 'J', long, hide = true)]
-    jetstream: bool,
-    #[arg(long, hide = true)]
-    atomic: bool,
-    #[arg(long, hide = true)]
-    schedule_after: Option<String>,
-    #[arg(long, hide = true)]
-    schedule_at: Option<String>,
-    #[arg(long, hide = true)]
-    schedule_cron: Option<String>,
-    #[arg(long, hide = true)]
-    schedule_dest: Option<String>,
-    #[arg(long, hide = true)]
-    schedule_every: Option<String>,
-    #[arg(long, hide = true)]
-    schedule_source: Option<String>,
-    #[arg(long, hide = true)]
-    schedule_ttl: Option<String>,
+    store: StoreArgs,
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    args.jetstream.refuse()?;
     let mut blueprint = Blueprint::new(&args.subject, &args.message)?;
     let mut bodies = BodySource::new(
         args.body.as_deref(),
@@ -103,7 +88,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     if bodies.is_stdin() && !args.quiet {
         log_line!("Reading payload from STDIN");
     }
-    let mut publisher = Publisher::new(&args, client);
+    let mut publisher = Publisher::new(globals, &args, client)?;
     let published = tokio::select! {
         () = interrupted() => Err(CliError::new("interrupted").context("publishing")),
         result = async {
@@ -114,12 +99,20 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
             Ok(())
         } => result,
     };
-    // Also after an error: what was published before it shall arrive.
-    publisher.finish().await.and(published)
+    // Also after an error: what was published before it shall arrive. A batch that is not whole shall not.
+    publisher.finish(published.is_ok()).await.and(published)
+}
+
+/// Where messages go.
+enum Way {
+    Subscribers,
+    Stream(Api),
+    Batch(Option<Batch>),
 }
 
 struct Publisher<'a> {
     args: &'a Args,
+    way: Way,
     client: Client,
     events: Events,
     progress: Option<Progress>,
@@ -128,23 +121,34 @@ struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
-    fn new(args: &'a Args, client: Client) -> Self {
+    fn new(globals: &Globals, args: &'a Args, client: Client) -> Result<Self> {
+        let way = if args.store.wanted() {
+            let api = Api::over(globals, client.clone())?;
+            if args.store.atomic() {
+                Way::Batch(Some(Batch::new(&api)))
+            } else {
+                Way::Stream(api)
+            }
+        } else {
+            Way::Subscribers
+        };
         let many = args.count > LINES_MAX;
         let lines = args.message.send_on == SendOn::Newline;
-        Self {
+        Ok(Self {
             args,
+            way,
             events: client.events(),
             client,
             progress: many.then(|| Progress::of_messages(args.count, !args.quiet)),
             one_by_one: !many && !lines,
-        }
+        })
     }
 
     async fn publish_all(&mut self, blueprint: &Blueprint) -> Result {
         let count = self.args.count.max(1);
         for number in 1..=count {
             let message = blueprint.message(&Scope::at_count(number))?;
-            self.publish(&message).await?;
+            self.publish(message).await?;
             if let Some(sleep) = self.args.sleep.filter(|_| count > 1) {
                 tokio::time::sleep(sleep).await;
             }
@@ -152,32 +156,67 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    async fn publish(&mut self, message: &Outgoing) -> Result {
-        let headers = (!message.headers.is_empty()).then_some(&message.headers);
-        let reply = self.args.reply.as_deref();
-        let Outgoing {
-            subject, payload, ..
-        } = message;
-        self.client
-            .publish_message(subject, reply, headers, payload)
-            .await?;
-        if self.one_by_one {
-            self.client.flush().await?;
-            self.refusal().await?;
-        }
+    async fn publish(&mut self, message: Outgoing) -> Result {
+        let size = message.payload.len();
+        let said = match &mut self.way {
+            Way::Subscribers => {
+                let Outgoing {
+                    subject, payload, ..
+                } = &message;
+                let headers = (!message.headers.is_empty()).then_some(&message.headers);
+                let reply = self.args.reply.as_deref();
+                self.client
+                    .publish_message(subject, reply, headers, payload)
+                    .await?;
+                if self.one_by_one {
+                    self.client.flush().await?;
+                    self.refusal().await?;
+                }
+                format!("Published {size} bytes to {subject:?}")
+            }
+            Way::Stream(api) => {
+                let ack = self.args.store.store(api, &message).await?;
+                let subject = &message.subject;
+                format!(
+                    "Published {size} bytes to {subject:?}\n{}",
+                    stored_line(&ack)
+                )
+            }
+            Way::Batch(batch) => {
+                let said = format!(
+                    "Adding {size} bytes to batch on subject {:?}",
+                    message.subject
+                );
+                if let Some(batch) = batch {
+                    batch.add(message).await?;
+                }
+                said
+            }
+        };
         match &self.progress {
             Some(progress) => progress.add(1),
             None if self.args.quiet => {}
-            None => log_line!("Published {} bytes to {subject:?}", payload.len()),
+            None => said.lines().for_each(|line| log_line!("{line}")),
         }
         Ok(())
     }
 
-    /// Waits until the server has everything, and asks whether it refused any of it.
-    async fn finish(&mut self) -> Result {
+    /// Waits until the server has everything, and asks whether it refused any of it. A batch is stored when it is whole.
+    async fn finish(&mut self, whole: bool) -> Result {
         self.client.flush().await?;
+        let batch = match &mut self.way {
+            Way::Batch(batch) if whole => batch.take(),
+            _ => None,
+        };
+        let stored = match batch {
+            Some(batch) => batch.store().await?,
+            None => None,
+        };
         if let Some(progress) = &self.progress {
             progress.finish();
+        }
+        if let Some(ack) = stored.filter(|_| !self.args.quiet) {
+            log_line!("{}", batch_line(&ack));
         }
         self.refusal().await
     }
@@ -192,25 +231,5 @@ impl<'a> Publisher<'a> {
             }
         }
         Ok(())
-    }
-}
-
-impl JetStreamArgs {
-    fn refuse(&self) -> Result {
-        let given = [
-            ("--jetstream", self.jetstream),
-            ("--atomic", self.atomic),
-            ("--schedule-after", self.schedule_after.is_some()),
-            ("--schedule-at", self.schedule_at.is_some()),
-            ("--schedule-cron", self.schedule_cron.is_some()),
-            ("--schedule-dest", self.schedule_dest.is_some()),
-            ("--schedule-every", self.schedule_every.is_some()),
-            ("--schedule-source", self.schedule_source.is_some()),
-            ("--schedule-ttl", self.schedule_ttl.is_some()),
-        ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((flag, _)) => Err(CliError::not_available(flag, "JetStream")),
-            None => Ok(()),
-        }
     }
 }

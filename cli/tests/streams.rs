@@ -1,0 +1,184 @@
+//! `nats stream`, `nats consumer`, `nats kv`, `nats object` and `nats pub --jetstream` as users run them.
+
+mod support;
+
+use serde_json::Value;
+use support::{Outcome, Server};
+
+/// A server with JetStream, in a folder that goes with the test; `None` without a server to test.
+fn start() -> Option<(Server, tempfile::TempDir)> {
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!("jetstream {{ store_dir: {:?} }}", folder.path());
+    let server = Server::with_config(&config)?;
+    if server.nats(&["stream", "ls"]).code == 0 {
+        return Some((server, folder));
+    }
+    let required = std::env::var_os("NATS_REQUIRE_ALL").is_some_and(|v| v == "1");
+    assert!(
+        !required,
+        "NATS_REQUIRE_ALL=1, but this server has no JetStream"
+    );
+    eprintln!("SKIPPED: this server has no JetStream");
+    None
+}
+
+/// Runs to the end and expects that it went well.
+fn ok(server: &Server, args: &[&str]) -> Outcome {
+    let outcome = server.nats(args);
+    assert_eq!(outcome.code, 0, "{args:?}: {outcome:?}");
+    outcome
+}
+
+fn json(outcome: &Outcome) -> Value {
+    serde_json::from_str(&outcome.stdout).unwrap_or_else(|e| panic!("{e}: {outcome:?}"))
+}
+
+#[test]
+fn an_edit_changes_what_was_named_and_nothing_else() {
+    let Some((server, _folder)) = start() else {
+        return;
+    };
+    let add = "stream add ORDERS --subjects orders.> --max-age 1h --description d --defaults";
+    ok(&server, &add.split(' ').collect::<Vec<_>>());
+    let before = json(&ok(&server, &["stream", "info", "ORDERS", "--json"]));
+    let edit = "stream edit ORDERS --max-msgs 7 -f";
+    let edit: Vec<_> = edit.split(' ').collect();
+    // A dry run says by its exit code that there is something to change.
+    let dry = server.nats(&[&edit[..], &["--dry-run"]].concat());
+    assert_eq!(dry.code, 1, "{dry:?}");
+    assert!(dry.stdout.contains("+ max_msgs: 7"), "{dry:?}");
+    let same = json(&ok(&server, &["stream", "info", "ORDERS", "--json"]));
+    assert_eq!(before["config"], same["config"]);
+    ok(&server, &edit);
+    let mut after = json(&ok(&server, &["stream", "info", "ORDERS", "--json"]));
+    assert_eq!(after["config"]["max_msgs"], 7);
+    after["config"]["max_msgs"] = before["config"]["max_msgs"].clone();
+    assert_eq!(before["config"], after["config"]);
+}
+
+#[test]
+fn messages_are_stored_read_removed_and_restored() {
+    let Some((server, folder)) = start() else {
+        return;
+    };
+    ok(
+        &server,
+        &["stream", "add", "S", "--subjects", "s.*", "--defaults"],
+    );
+    let stored = ok(&server, &["pub", "s.a", "one", "--jetstream"]);
+    let said = "Stored in Stream: S Sequence: 1";
+    assert!(stored.stderr.contains(said), "{stored:?}");
+    let nowhere = server.nats(&["pub", "elsewhere", "x", "-J"]);
+    assert_ne!(nowhere.code, 0, "{nowhere:?}");
+    ok(
+        &server,
+        &["pub", "s.b", "{{Count}}", "--count", "3", "-J", "-q"],
+    );
+    let view = ok(&server, &["stream", "view", "S", "--raw"]);
+    assert_eq!(view.stdout, "one\n1\n2\n3\n");
+    ok(&server, &["stream", "rmm", "S", "2", "-f"]);
+    let state = json(&ok(&server, &["stream", "state", "S", "--json"]));
+    assert_eq!(state["state"]["messages"], 3, "{state}");
+    let copy = folder.path().join("copy");
+    let copy = copy.to_str().unwrap();
+    ok(&server, &["stream", "backup", "S", copy, "--no-progress"]);
+    ok(&server, &["stream", "rm", "S", "-f"]);
+    ok(&server, &["stream", "restore", copy, "--no-progress"]);
+    let view = ok(&server, &["stream", "view", "S", "--raw"]);
+    assert_eq!(view.stdout, "one\n2\n3\n");
+    ok(&server, &["stream", "purge", "S", "-f"]);
+    let state = json(&ok(&server, &["stream", "state", "S", "--json"]));
+    assert_eq!(state["state"]["messages"], 0, "{state}");
+}
+
+#[test]
+fn a_consumer_is_made_asked_paused_and_removed() {
+    let Some((server, _folder)) = start() else {
+        return;
+    };
+    ok(
+        &server,
+        &["stream", "add", "S", "--subjects", "s", "--defaults"],
+    );
+    ok(
+        &server,
+        &["pub", "s", "m{{Count}}", "--count", "3", "-J", "-q"],
+    );
+    let add = ["consumer", "add", "S", "C", "--pull", "--defaults"];
+    ok(&server, &add);
+    let next = ok(
+        &server,
+        &["consumer", "next", "S", "C", "--raw", "--count", "2"],
+    );
+    assert_eq!(next.stdout, "m1\nm2\n");
+    let info = json(&ok(&server, &["consumer", "info", "S", "C", "--json"]));
+    assert_eq!(info["num_pending"], 1, "{info}");
+    let paused = ok(&server, &["consumer", "pause", "S", "C", "1h", "-f"]);
+    assert!(paused.stdout.contains("(1h0m0s)"), "{paused:?}");
+    ok(&server, &["consumer", "resume", "S", "C", "-f"]);
+    let names = ok(&server, &["consumer", "ls", "S", "--names"]);
+    assert_eq!(names.stdout, "C\n");
+    ok(&server, &["consumer", "rm", "S", "C", "-f"]);
+    let gone = server.nats(&["consumer", "info", "S", "C"]);
+    assert_eq!(gone.code, 1, "{gone:?}");
+}
+
+#[test]
+fn a_batch_is_stored_as_a_whole() {
+    let Some((server, _folder)) = start() else {
+        return;
+    };
+    let add = "stream add B --subjects b.* --allow-batch --defaults";
+    ok(&server, &add.split(' ').collect::<Vec<_>>());
+    let batch = ["pub", "b.{{Count}}", "x", "--count", "3", "--atomic"];
+    let stored = ok(&server, &batch);
+    assert!(
+        stored.stderr.contains("Messages: 3 Sequence: 3"),
+        "{stored:?}"
+    );
+    ok(
+        &server,
+        &["stream", "add", "S", "--subjects", "s", "--defaults"],
+    );
+    let refused = server.nats(&["pub", "s", "x", "--count", "3", "--atomic"]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    let state = json(&ok(&server, &["stream", "state", "S", "--json"]));
+    assert_eq!(state["state"]["messages"], 0, "{state}");
+}
+
+#[test]
+fn values_and_files_come_back_as_they_went_in() {
+    let Some((server, folder)) = start() else {
+        return;
+    };
+    ok(&server, &["kv", "add", "CFG", "--history", "3"]);
+    ok(&server, &["kv", "put", "CFG", "a", "1"]);
+    ok(&server, &["kv", "put", "CFG", "a", "2"]);
+    let stale = server.nats(&["kv", "update", "CFG", "a", "3", "1"]);
+    assert_eq!(stale.code, 1, "{stale:?}");
+    let get = ok(&server, &["kv", "get", "CFG", "a", "--raw"]);
+    assert_eq!(get.stdout, "2");
+    ok(&server, &["kv", "del", "CFG", "a", "-f"]);
+    let history = ok(&server, &["kv", "history", "CFG", "a"]);
+    assert!(history.stdout.contains("DELETE"), "{history:?}");
+
+    ok(&server, &["object", "add", "FILES"]);
+    let [here, there] = ["here.bin", "there.bin"].map(|name| folder.path().join(name));
+    let bytes: Vec<u8> = (0..400_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(&here, &bytes).unwrap();
+    let name = [
+        "object",
+        "put",
+        "FILES",
+        here.to_str().unwrap(),
+        "--name",
+        "f",
+    ];
+    ok(&server, &[&name[..], &["--no-progress", "-f"]].concat());
+    let to = ["--output", there.to_str().unwrap(), "--no-progress", "-f"];
+    ok(
+        &server,
+        &[&["object", "get", "FILES", "f"][..], &to].concat(),
+    );
+    assert_eq!(std::fs::read(&there).unwrap(), bytes);
+}
