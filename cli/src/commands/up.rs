@@ -1,7 +1,7 @@
 //! `nats up`: a server in this process, ready for use from other terminals.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nats_client::context::{Context, Store};
 use nats_server::options::{Logging, Options};
@@ -17,11 +17,12 @@ use crate::template::random_text;
 ///
 /// The server runs in this process until Ctrl-C. A context for it is saved and selected, so that `nats` in other
 /// terminals needs no flags; the context selected before is selected again at the end. Without --config the server has a
-/// user of the system account as well, saved as a second context, which `nats server list` and its like use by themselves.
+/// user of the system account as well, saved as a second context, which `nats server list` and its like use by themselves;
+/// and it has JetStream, whose streams are there again the next time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
         nats up\n  \
-        nats up --port 4333 --name test\n  \
+        nats up --port 4333 --name test --store-dir /tmp/streams\n  \
         nats up --config ./nats-server.conf")]
 pub struct Args {
     /// Configuration file of the server
@@ -44,6 +45,10 @@ pub struct Args {
     #[arg(long, default_value = "local", value_name = "NAME")]
     context_name: String,
 
+    /// Folder for streams; beside the contexts when neither this nor a configuration is given
+    #[arg(long, value_name = "FOLDER")]
+    store_dir: Option<PathBuf>,
+
     /// File for the server's log; beside the contexts when not given
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -58,6 +63,8 @@ pub async fn run(_globals: &Globals, args: Args) -> Result {
     log::install(&options.logging).map_err(|e| {
         CliError::new(e.to_string()).next_step("name a file that can be written with --log")
     })?;
+    let streams = options.jetstream.enabled.then(|| options.store_dir.clone());
+    let streams = streams.flatten();
     let (host, port) = (options.listen.host.clone(), options.listen.port);
     let server = Server::builder()
         .options(options)
@@ -66,12 +73,29 @@ pub async fn run(_globals: &Globals, args: Args) -> Result {
         .map_err(|e| start_error(&e, &host, port))?;
     let url = server.client_url();
     let selection = Selection::begin(&store, &args.context_name, &url, system_password)?;
-    welcome(
-        &server,
-        &args.context_name,
-        &log_file,
+    let mut rows = vec![
+        ("URL", url.clone()),
+        (
+            "Context",
+            format!(
+                "{} (selected: other terminals need no flags)",
+                args.context_name
+            ),
+        ),
+        ("Log", log_file.display().to_string()),
+    ];
+    if let Some(folder) = &streams {
+        rows.push(("Streams", folder.display().to_string()));
+    }
+    let text = welcome(
+        &server.core.identity.name,
+        &rows,
+        streams.is_some(),
         system_password.is_some(),
-    )?;
+    );
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
     signals::interrupted().await;
     eprintln!("\nStopping ...");
     server.shutdown().await;
@@ -92,6 +116,7 @@ fn open_server(system_password: &str) -> Result<Options> {
     let loaded = Options::from_text(&text).map_err(|e| CliError::new(e.to_string()))?;
     let mut options = loaded.options;
     "127.0.0.1".clone_into(&mut options.listen.host);
+    options.jetstream.enabled = true;
     Ok(options)
 }
 
@@ -120,6 +145,13 @@ fn options(args: &Args, store: &Store, system_password: &str) -> Result<Options>
     }
     if args.name.is_some() {
         options.server_name.clone_from(&args.name);
+    }
+    if let Some(folder) = &args.store_dir {
+        options.jetstream.enabled = true;
+        options.store_dir = Some(folder.clone());
+    } else if args.config.is_none() {
+        let folder = format!("{}.data", args.context_name);
+        options.store_dir = Some(store.folder().join(folder));
     }
     if options.logging.logfile.is_none() || args.log.is_some() {
         options.logging = Logging {
@@ -153,32 +185,25 @@ fn start_error(error: &StartError, host: &str, port: u16) -> CliError {
     CliError::new(error.to_string())
 }
 
-fn welcome(server: &Server, context: &str, log_file: &Path, has_system_user: bool) -> Result {
-    let servers = if has_system_user {
-        "  nats server list\n\n"
-    } else {
-        ""
-    };
-    let text = format!(
-        "NATS server {} is ready\n\n  \
-           URL      {}\n  \
-           Context  {context} (selected: other terminals need no flags)\n  \
-           Log      {}\n\n\
-         Try in another terminal:\n\n  \
-           nats sub 'greet.>'\n  \
-           nats pub greet.world hello\n\n  \
-           nats reply time 'it is {{{{Time}}}}'\n  \
-           nats request time ''\n\n\
-         {servers}\
-         Ctrl-C stops the server.\n",
-        server.core.identity.name,
-        server.client_url(),
-        log_file.display(),
-    );
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(CliError::from)
+fn welcome(name: &str, rows: &[(&str, String)], streams: bool, system_user: bool) -> String {
+    let mut text = format!("NATS server {name} is ready\n\n");
+    for (label, value) in rows {
+        text += &format!("  {label:<9}{value}\n");
+    }
+    text += "\nTry in another terminal:\n\n  \
+        nats sub 'greet.>'\n  \
+        nats pub greet.world hello\n\n  \
+        nats reply time 'it is {{Time}}'\n  \
+        nats request time ''\n\n";
+    if streams {
+        text += "  nats stream add ORDERS --subjects 'orders.>' --defaults\n  \
+            nats pub orders.new 'two coffees' --jetstream\n  \
+            nats sub --stream ORDERS\n\n";
+    }
+    if system_user {
+        text += "  nats server list\n\n";
+    }
+    text + "Ctrl-C stops the server.\n"
 }
 
 /// The selected context while the server runs, and the one to return to.

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use nats_api::jetstream::ClusterInfo;
+use nats_api::jetstream::ClusterInfo;
 use nats_api::monitor::{Jsz, JszOptions};
 use nats_api::system::ServerInfo;
 use serde_json::Value;
@@ -167,11 +168,6 @@ fn number(value: &Value, field: &str) -> u64 {
     value.get(field).and_then(Value::as_u64).unwrap_or(0)
 }
 
-fn streams_of(account: &Value) -> &[Value] {
-    let streams = account.get("stream_detail").and_then(Value::as_array);
-    streams.map(Vec::as_slice).unwrap_or_default()
-}
-
 fn row(server: &ServerInfo, page: &Jsz, one_account: bool) -> Row {
     let meta = page.meta_cluster.as_ref();
     let base = Row {
@@ -187,21 +183,17 @@ fn row(server: &ServerInfo, page: &Jsz, one_account: bool) -> Row {
     let count = |value: i64| u64::try_from(value).unwrap_or(0);
     match (one_account, page.account_details.first()) {
         (true, Some(account)) => {
-            let states = streams_of(account)
-                .iter()
-                .filter_map(|stream| stream.get("state"));
-            let sum = |field: &str| states.clone().map(|state| number(state, field)).sum();
-            let (memory, storage) = (number(account, "memory"), number(account, "storage"));
-            let api = account.get("api").cloned().unwrap_or_default();
+            let all = &account.stream_detail;
+            let consumers = all.iter().map(|stream| stream.state.consumer_count);
             Row {
-                streams: streams_of(account).len() as u64,
-                consumers: sum("consumer_count"),
-                messages: sum("messages"),
-                bytes: memory.saturating_add(storage),
-                memory,
-                storage,
-                requests: number(&api, "total"),
-                errors: number(&api, "errors"),
+                streams: all.len() as u64,
+                consumers: consumers.sum(),
+                messages: all.iter().map(|stream| stream.state.messages).sum(),
+                bytes: account.memory.saturating_add(account.storage),
+                memory: account.memory,
+                storage: account.storage,
+                requests: account.api.total,
+                errors: account.api.errors,
                 ..base
             }
         }
@@ -365,14 +357,14 @@ fn print_leaders(pages: &[(ServerInfo, Jsz)], one_account: bool, scheme: Scheme)
             here(page.consumers_leader, &mut consumers);
             continue;
         }
-        let leads = |asset: &Value| {
-            let cluster = asset.get("cluster");
-            cluster.is_some_and(|cluster| text(cluster, "leader") == server.name)
+        let leads = |cluster: Option<&ClusterInfo>| {
+            cluster.is_some_and(|cluster| cluster.leader == server.name)
         };
-        for stream in page.account_details.iter().flat_map(streams_of) {
-            here(i64::from(leads(stream)), &mut streams);
-            let details = stream.get("consumer_detail").and_then(Value::as_array);
-            let led = details.map_or(0, |all| all.iter().filter(|one| leads(one)).count());
+        let all = page.account_details.iter();
+        for stream in all.flat_map(|account| &account.stream_detail) {
+            here(i64::from(leads(stream.cluster.as_ref())), &mut streams);
+            let details = stream.consumer_detail.iter();
+            let led = details.filter(|one| leads(one.cluster.as_ref())).count();
             here(led as i64, &mut consumers);
         }
     }
