@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use nats_api::jetstream::ClusterInfo;
-use nats_api::jetstream::ClusterInfo;
 use nats_api::monitor::{Jsz, JszOptions};
 use nats_api::system::ServerInfo;
 use serde_json::Value;
