@@ -65,7 +65,8 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
             "Showing first {SHOWN_MAX} bytes of {}, use --raw for full data\n",
             format::count(length as u64)
         )?;
-        let end = text.floor_char_boundary(SHOWN_MAX);
+        let mut ends = (0..=SHOWN_MAX).rev();
+        let end = ends.find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         writeln!(out, "{}\n", &text[..end])?;
     } else {
         writeln!(out, "{text}\n")?;

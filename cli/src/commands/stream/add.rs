@@ -63,7 +63,7 @@ pub async fn run(globals: &Globals, mut args: Args) -> Result {
         false => Some(Api::connect(globals).await?),
     };
     let config = match &args.config {
-        Some(_) => args.from_file()?,
+        Some(_) => args.file()?,
         None => {
             let needs_size = match &api {
                 Some(api) => api.account_info().await?.limits.max_bytes_required,
@@ -93,7 +93,7 @@ pub async fn run(globals: &Globals, mut args: Args) -> Result {
 
 impl Args {
     /// The file's configuration with what the flags say instead.
-    fn from_file(&self) -> Result<Document> {
+    fn file(&self) -> Result<Document> {
         let path = self.config.as_deref().unwrap_or(std::path::Path::new(""));
         let mut config = Document::from_file(path)?.without_reserved_metadata();
         config.set_if("name", self.stream.as_ref())?;
