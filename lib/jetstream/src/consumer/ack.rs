@@ -77,7 +77,9 @@ impl Consumer {
             Verdict::Ack => self.acknowledge(turn, token, true),
             Verdict::Next(request) => {
                 self.acknowledge(turn, token, true);
-                return self.pull(turn, reply, request, false);
+                // Others may go on as well, whatever becomes of this request.
+                self.pull(turn, reply, request, false);
+                return self.pump(turn, PUMP_MOST);
             }
             Verdict::Nak(delay) => {
                 self.nak(turn, token, delay);
@@ -152,30 +154,23 @@ impl Consumer {
         turn.settled(stream);
     }
 
-    pub(super) fn acknowledge_through(&mut self, turn: &mut Turn<'_, '_>, token: AckToken) {
-        let covered: Vec<u64> = self
-            .state
-            .unacked
-            .iter()
-            .map(|waits| waits.stream)
-            .take_while(|stream| *stream <= token.stream)
-            .collect();
-        self.change(
-            turn,
-            ConsumerDelta::AckedThrough {
-                place: Place {
-                    consumer: token.consumer,
-                    stream: token.stream,
-                },
-            },
-        );
-        turn.settled(token.stream);
-        for stream in covered {
-            self.again.remove(stream);
-            if stream != token.stream {
-                turn.settled(stream);
+    fn acknowledge_through(&mut self, turn: &mut Turn<'_, '_>, token: AckToken) {
+        // The numbers come from a client: what was not delivered is not acknowledged.
+        let delivered = self.state.delivered;
+        let place = Place {
+            consumer: token.consumer.min(delivered.consumer),
+            stream: token.stream.min(delivered.stream),
+        };
+        turn.settled(place.stream);
+        let mut waits = self.state.unacked.first().copied();
+        while let Some(covered) = waits.filter(|w| w.stream <= place.stream) {
+            self.again.remove(covered.stream);
+            if covered.stream != place.stream {
+                turn.settled(covered.stream);
             }
+            waits = self.state.unacked.first_after(covered.stream).copied();
         }
+        self.change(turn, ConsumerDelta::AckedThrough { place });
         self.tidy_overdue();
     }
 

@@ -152,17 +152,14 @@ impl Consumer {
                 deliveries: 1,
             });
         }
-        let last = turn.store.state().last_sequence;
-        if self.next > last {
-            return Ok(Next::Nothing);
-        }
         match turn.store.next(&self.filter, self.next)? {
             Some(message) => Ok(Next::Message {
                 message,
                 deliveries: 1,
             }),
             None => {
-                self.next = last.saturating_add(1);
+                let last = turn.store.state().last_sequence;
+                self.next = self.next.max(last.saturating_add(1));
                 debug_assert_eq!(self.pending, 0, "num_pending of {}", self.name);
                 self.pending = 0;
                 Ok(Next::Nothing)

@@ -38,6 +38,9 @@ impl Consumer {
         self.review_due(turn);
         self.time_out_pin(turn);
         self.beat(turn);
+        if let Some(pace) = &mut self.pace {
+            pace.release(now);
+        }
         let pumped = self.pump(turn, PUMP_MOST);
         if self.inactive_at().is_some_and(|at| at <= now) && !self.has_sign_of_life(turn) {
             return Fate::Inactive;
@@ -155,10 +158,11 @@ impl Consumer {
     }
 
     pub(super) fn tidy_overdue(&mut self) {
+        if !self.overdue.is_crowded(self.state.unacked.len()) {
+            return;
+        }
         let mut overdue = std::mem::take(&mut self.overdue);
-        overdue.tidy(self.state.unacked.len(), |stream, at| {
-            self.counts(stream, at)
-        });
+        overdue.tidy(|stream, at| self.counts(stream, at));
         self.overdue = overdue;
     }
 

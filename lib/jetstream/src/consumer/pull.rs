@@ -95,7 +95,7 @@ impl Consumer {
                     name: asked.group.into(),
                     min_pending: asked.min_pending,
                     min_ack_pending: asked.min_ack_pending,
-                    pin: asked.id.into(),
+                    pin: shortened(&asked.id).into(),
                     priority: asked.priority,
                 })
             }),
@@ -346,6 +346,12 @@ impl Times for PullRequest {
         // One that expires in the past has expired.
         (self.expires.0 != 0).then(|| now.plus(nanos(self.expires)))
     }
+}
+
+/// An id that is longer than any pin is wrong; so is its beginning, which takes less room.
+fn shortened(id: &str) -> &str {
+    let cut = id.char_indices().nth(nats_proto::nuid::LEN + 1);
+    cut.map_or(id, |(at, _)| id.get(..at).unwrap_or_default())
 }
 
 fn bad_request(why: std::fmt::Arguments<'_>) -> Option<Vec<u8>> {

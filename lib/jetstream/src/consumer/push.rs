@@ -267,6 +267,11 @@ impl Pace {
         self.not_before
     }
 
+    /// What was waited for is there, or over.
+    pub(super) fn release(&mut self, now: Timestamp) {
+        self.not_before = self.not_before.filter(|at| *at > now);
+    }
+
     pub(super) fn hold_until(&mut self, at: Timestamp) {
         self.not_before = Some(at);
     }

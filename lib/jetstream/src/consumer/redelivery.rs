@@ -145,6 +145,7 @@ impl Overdue {
                     overdue.push(due.stream);
                 }
             }
+            give_back(lane);
         }
         while let Some(&(at, stream)) = self.odd.first() {
             let valid = counts(stream, at);
@@ -163,16 +164,16 @@ impl Overdue {
         overdue.dedup();
     }
 
-    /// Sweeps out what does not count, when that is most of it.
-    pub(super) fn tidy(&mut self, live: usize, counts: impl Fn(u64, Timestamp) -> bool) {
-        if self.entries <= SWEEP_MIN.max(2 * live) {
-            return;
-        }
+    /// Most of it does not count, when `live` messages wait.
+    pub(super) fn is_crowded(&self, live: usize) -> bool {
+        self.entries > SWEEP_MIN.max(2 * live)
+    }
+
+    /// Sweeps out what does not count.
+    pub(super) fn tidy(&mut self, counts: impl Fn(u64, Timestamp) -> bool) {
         for lane in &mut self.lanes {
             lane.retain(|due| counts(due.stream, due.at));
-            if lane.is_empty() {
-                *lane = VecDeque::new();
-            }
+            give_back(lane);
         }
         self.odd.retain(|(at, stream)| counts(*stream, *at));
         self.entries = self.odd.len() + self.lanes.iter().map(VecDeque::len).sum::<usize>();
@@ -187,6 +188,19 @@ impl Overdue {
         lanes * size_of::<Due>()
             + self.lanes.capacity() * size_of::<VecDeque<Due>>()
             + self.odd.len() * 24
+    }
+}
+
+/// Room for so many entries is not worth giving back.
+const KEEP_CAPACITY: usize = 16;
+
+/// A queue that was long once does not hold on to its room.
+fn give_back(lane: &mut VecDeque<Due>) {
+    let keep = lane.len().max(KEEP_CAPACITY);
+    if lane.is_empty() && lane.capacity() > KEEP_CAPACITY {
+        *lane = VecDeque::new();
+    } else if lane.capacity() > 8 * keep {
+        lane.shrink_to(2 * keep);
     }
 }
 
@@ -247,7 +261,8 @@ mod tests {
         for stream in 0..1000 {
             overdue.note(0, Timestamp(1_000), stream);
         }
-        overdue.tidy(10, |stream, _| stream < 10);
+        assert!(overdue.is_crowded(10));
+        overdue.tidy(|stream, _| stream < 10);
         assert_eq!(overdue.entries, 10);
     }
 }

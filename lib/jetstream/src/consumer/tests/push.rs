@@ -4,7 +4,7 @@ use nats_api::jetstream::{AckPolicy, ConsumerConfig, ReplayPolicy};
 use nats_api::time::{Nanos, Timestamp};
 use nats_store::Timestamp as Now;
 
-use super::world::{MILLISECOND, SECOND, World, pull, stream};
+use super::world::{Listeners, MILLISECOND, SECOND, World, pull, stream};
 use crate::consumer::Fate;
 
 fn push() -> ConsumerConfig {
@@ -184,7 +184,13 @@ fn the_original_pace_is_replayed_up_to_what_was_there() {
     world.publish("a", "2");
     world.wait(100 * SECOND);
     let store = std::mem::take(&mut world.store);
-    let mut world = World::on(stream(), store, config, Now(world.now.0));
+    let mut world = World::on(
+        stream(),
+        store,
+        config,
+        Now(world.now.0),
+        Listeners::default(),
+    );
     assert_eq!(world.heard(), ["out:1"]);
     world.wait(2 * SECOND - 1);
     assert_eq!(world.heard(), [""; 0]);

@@ -48,11 +48,25 @@ impl Sent {
 #[derive(Default)]
 pub(super) struct Listeners {
     gone: RefCell<BTreeSet<Vec<u8>>>,
+    /// Nobody but these, when it is not everybody.
+    only: Option<RefCell<BTreeSet<Vec<u8>>>>,
+}
+
+impl Listeners {
+    /// Nobody but who listens on these subjects.
+    pub(super) fn only(subjects: Vec<String>) -> Self {
+        let only = subjects.into_iter().map(String::into_bytes).collect();
+        Self {
+            only: Some(RefCell::new(only)),
+            ..Self::default()
+        }
+    }
 }
 
 impl Interest for Listeners {
     fn listens(&self, subject: &[u8]) -> bool {
-        !self.gone.borrow().contains(subject)
+        let is_one = |only: &RefCell<BTreeSet<Vec<u8>>>| only.borrow().contains(subject);
+        self.only.as_ref().is_none_or(is_one) && !self.gone.borrow().contains(subject)
     }
 }
 
@@ -113,6 +127,7 @@ impl World {
             store,
             config,
             Timestamp(1_000_000_000 * SECOND as i64),
+            Listeners::default(),
         )
     }
 
@@ -122,8 +137,8 @@ impl World {
         store: MemoryStore,
         config: ConsumerConfig,
         now: Timestamp,
+        listeners: Listeners,
     ) -> Self {
-        let listeners = Listeners::default();
         let (consumer, effects, changes) = make(&stream, &store, now, &listeners, config, None);
         let mut world = Self {
             stream,
@@ -269,6 +284,9 @@ impl World {
 
     pub(super) fn come(&mut self, subject: &str) {
         self.listeners.gone.borrow_mut().remove(subject.as_bytes());
+        if let Some(only) = &self.listeners.only {
+            only.borrow_mut().insert(subject.into());
+        }
         self.act(|consumer, turn| consumer.interest_changed(turn));
     }
 
@@ -293,7 +311,12 @@ impl World {
     }
 }
 
-fn append(store: &mut MemoryStore, time: Timestamp, subject: &str, payload: &str) -> u64 {
+pub(super) fn append(
+    store: &mut MemoryStore,
+    time: Timestamp,
+    subject: &str,
+    payload: &str,
+) -> u64 {
     let sequence = store.state().last_sequence + 1;
     let message = NewMessage {
         subject: subject.as_bytes(),
