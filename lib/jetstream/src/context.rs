@@ -1,5 +1,6 @@
 //! What a machine is told about the world with every input.
 
+use nats_proto::name_hash::BASE62;
 use nats_store::Timestamp;
 
 /// Time, randomness and interest, as of one input.
@@ -50,4 +51,20 @@ impl Random for u64 {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
+}
+
+/// A text of random base-62 digits: the characters of NUIDs, and of the names that a server chooses.
+pub(crate) fn base62(random: &mut dyn Random, len: usize) -> String {
+    let mut text = String::with_capacity(len);
+    let mut rest = 0;
+    while text.len() < len {
+        // Ten digits take 60 bits.
+        if text.len().is_multiple_of(10) {
+            rest = random.next();
+        }
+        let digit = BASE62.get(usize::try_from(rest % 62).unwrap_or(0));
+        text.push(digit.map_or('0', |digit| char::from(*digit)));
+        rest /= 62;
+    }
+    text
 }

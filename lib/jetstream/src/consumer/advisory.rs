@@ -5,14 +5,13 @@ use nats_api::jetstream::advisory::{
     ConsumerPause, MaxDeliver, Nak, Terminated,
 };
 use nats_api::time;
-use nats_proto::name_hash::BASE62;
 use nats_proto::nuid;
 use nats_store::Timestamp;
 use serde::Serialize;
 
 use super::ack_subject::AckToken;
 use super::{Consumer, Turn};
-use crate::context::Random;
+use crate::context::{Random, base62};
 use crate::effects::Kind;
 
 const ADVISORY: &str = "$JS.EVENT.ADVISORY.CONSUMER";
@@ -24,22 +23,6 @@ pub(super) const REMOVED: &str = "Unacknowledged message was deleted";
 /// A unique name of as many characters as a NUID has, from randomness that can be replayed.
 pub(super) fn unique(random: &mut dyn Random) -> String {
     base62(random, nuid::LEN)
-}
-
-/// A text of random base-62 digits.
-pub(super) fn base62(random: &mut dyn Random, len: usize) -> String {
-    let mut text = String::with_capacity(len);
-    let mut rest = 0;
-    while text.len() < len {
-        // Ten digits take 60 bits.
-        if text.len().is_multiple_of(10) {
-            rest = random.next();
-        }
-        let digit = BASE62.get(usize::try_from(rest % 62).unwrap_or(0));
-        text.push(digit.map_or('0', |digit| char::from(*digit)));
-        rest /= 62;
-    }
-    text
 }
 
 pub(super) fn api_time(at: Timestamp) -> time::Timestamp {

@@ -8,7 +8,8 @@ use nats_store::{Message, Timestamp};
 use super::ack_subject::{self, AckToken};
 use super::pull::PUMP_MOST;
 use super::waiting::earlier;
-use super::{Consumer, Pumped, Turn, advisory, nanos, statuses};
+use super::{Consumer, Pumped, Turn, nanos, statuses};
+use crate::context::base62;
 use crate::effects::Kind;
 
 /// The most bytes on the way to a client under flow control.
@@ -125,7 +126,7 @@ impl Consumer {
 
     /// Asks the client how far it is.
     fn ask(&mut self, turn: &mut Turn<'_, '_>) {
-        let id = advisory::base62(turn.cx.random, FLOW_ID_LEN);
+        let id = base62(turn.cx.random, FLOW_ID_LEN);
         let Some(flow) = self.push.as_mut().and_then(|push| push.flow.as_mut()) else {
             return;
         };

@@ -22,10 +22,9 @@ use nats_api::jetstream::{
     Retention, StreamConfig,
 };
 use nats_api::time::Nanos;
-use nats_proto::name_hash::BASE62;
 use nats_proto::subject;
 
-use crate::context::Random;
+use crate::context::{Random, base62};
 use crate::limits;
 
 /// The server's bounds for consumers, from its options. Zero is no bound.
@@ -185,7 +184,7 @@ fn adapt_sourcing(config: &mut ConsumerConfig, stream: &StreamConfig, random: &m
         return;
     }
     if stream.retention == Retention::Limits {
-        config.name = format!("{}-{}", config.name, random_name(random));
+        config.name = format!("{}-{}", config.name, base62(random, RANDOM_NAME_LEN));
         return;
     }
     config.direct = false;
@@ -277,20 +276,9 @@ const RANDOM_NAME_LEN: usize = 8;
 
 fn unused_name(siblings: &dyn Siblings, random: &mut dyn Random) -> String {
     loop {
-        let name = random_name(random);
+        let name = base62(random, RANDOM_NAME_LEN);
         if siblings.get(&name).is_none() {
             return name;
         }
     }
-}
-
-fn random_name(random: &mut dyn Random) -> String {
-    let mut rest = random.next();
-    (0..RANDOM_NAME_LEN)
-        .map(|_| {
-            let digit = BASE62.get(usize::try_from(rest % 62).unwrap_or(0));
-            rest /= 62;
-            digit.map_or('0', |digit| char::from(*digit))
-        })
-        .collect()
 }

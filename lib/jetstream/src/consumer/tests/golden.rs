@@ -3,13 +3,16 @@
 //! `golden/scenarios.json` is what happens, `golden/reference.json` what `golden/record.py` heard on the reference server.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nats_api::jetstream::{AccountLimits, ConsumerConfig, ConsumerCreateRequest, StreamConfig};
+use nats_api::time as api;
 use nats_store::{Limits, MemoryStore, Timestamp};
 use serde_json::{Value, json};
 
 use super::world::{Listeners, MILLISECOND, SECOND, Sent, World, append};
-use crate::config::consumer::{Admission, Rules, ServerLimits, Siblings, admit};
+use crate::config::consumer::{Admission, Rules, ServerLimits, Siblings, admit, replace};
+use crate::consumer::Closing;
 
 /// How long the recorder listens after each step.
 const SETTLE: u64 = 120 * MILLISECOND;
@@ -102,6 +105,16 @@ impl Player {
         self.world = Some(World::on(stream, store, *config, BEGIN, listeners));
     }
 
+    fn update(&mut self, change: impl FnOnce(ConsumerConfig) -> ConsumerConfig) {
+        let world = self.world();
+        let old = (**world.consumer.config()).clone();
+        let mut new = change(old.clone());
+        replace(&old, &mut new, &NobodyElse).expect("a good change");
+        world
+            .act(|consumer, turn| consumer.update(turn, Arc::new(new)))
+            .expect("a memory store");
+    }
+
     fn step(&mut self, word: &str, value: &Value) -> Vec<Value> {
         let text = |at: usize| value[at].as_str().unwrap_or_default().to_owned();
         let mut pause = SETTLE;
@@ -114,6 +127,10 @@ impl Player {
                 } else {
                     append(&mut self.before, BEGIN, &subject, &payload);
                 }
+            }
+            "publish_bytes" => {
+                let size = value[1].as_u64().expect("a size") as usize;
+                self.world().publish(&text(0), &"x".repeat(size));
             }
             "create" => self.create(value),
             "pull" => {
@@ -131,6 +148,41 @@ impl Player {
             "leave" => self.world().leave(value.as_str().expect("a subject")),
             "wait" => pause = value.as_u64().expect("milliseconds") * MILLISECOND,
             "remove" => self.world().remove(value.as_u64().expect("a sequence")),
+            "answer_flow" => {
+                let question = self.flow.clone();
+                let world = self.world();
+                world.act(|consumer, turn| consumer.flow_answer(turn, question.as_bytes(), b""));
+            }
+            "info" => shown = Some(self.info()),
+            _ => self.administer(word, value),
+        }
+        let mut heard = self.heard(pause);
+        heard.extend(shown);
+        heard
+    }
+
+    /// What an administrator does.
+    fn administer(&mut self, word: &str, value: &Value) {
+        match word {
+            "update" => self.update(|config| {
+                let mut document = json!(config);
+                for (key, value) in value.as_object().expect("a configuration") {
+                    document[key] = value.clone();
+                }
+                serde_json::from_value(document).expect("a configuration")
+            }),
+            "pause" => {
+                let length = value.as_u64().expect("milliseconds") * MILLISECOND;
+                let until = self.world().now.plus(length);
+                self.update(|config| ConsumerConfig {
+                    pause_until: Some(api::Timestamp::from_unix_nanos(until.0.into())),
+                    ..config
+                });
+            }
+            "delete" => {
+                let world = self.world();
+                world.act(|consumer, turn| consumer.close(turn, Closing::Deleted));
+            }
             "unpin" => {
                 let group = value.as_str().expect("a group").to_owned();
                 self.world()
@@ -143,25 +195,22 @@ impl Player {
                     .act(|consumer, turn| consumer.reset(turn, sequence))
                     .expect("a place to begin");
             }
-            "info" => {
-                let info = self.world().info();
-                let place =
-                    |p: nats_api::jetstream::SequenceInfo| json!([p.consumer_seq, p.stream_seq]);
-                shown = Some(json!({
-                    "num_ack_pending": info.num_ack_pending,
-                    "num_redelivered": info.num_redelivered,
-                    "num_waiting": info.num_waiting,
-                    "num_pending": info.num_pending,
-                    "push_bound": info.push_bound,
-                    "delivered": place(info.delivered),
-                    "ack_floor": place(info.ack_floor),
-                }));
-            }
             other => panic!("no such step: {other}"),
         }
-        let mut heard = self.heard(pause);
-        heard.extend(shown);
-        heard
+    }
+
+    fn info(&mut self) -> Value {
+        let info = self.world().info();
+        let place = |p: nats_api::jetstream::SequenceInfo| json!([p.consumer_seq, p.stream_seq]);
+        json!({
+            "num_ack_pending": info.num_ack_pending,
+            "num_redelivered": info.num_redelivered,
+            "num_waiting": info.num_waiting,
+            "num_pending": info.num_pending,
+            "push_bound": info.push_bound,
+            "delivered": place(info.delivered),
+            "ack_floor": place(info.ack_floor),
+        })
     }
 
     fn heard(&mut self, pause: u64) -> Vec<Value> {
@@ -182,22 +231,23 @@ impl Player {
                 self.pin = rest.lines().next().unwrap_or_default().to_owned();
                 headers = headers.replace(&self.pin, "PIN");
             }
-            heard.push(json!([
-                sent.to,
-                without_time(&sent.reply),
-                headers,
-                sent.payload
-            ]));
+            let payload = match sent.payload.len() {
+                long @ 41.. => format!("{long} bytes"),
+                _ => sent.payload.clone(),
+            };
+            heard.push(json!([sent.to, normal(&sent.reply), headers, payload]));
         }
         heard
     }
 }
 
-/// The acknowledgement subject with the time taken out.
-fn without_time(reply: &str) -> String {
+/// The reply without what differs from run to run: the time of a message, the end of a flow control request.
+fn normal(reply: &str) -> String {
     let mut tokens: Vec<&str> = reply.split('.').collect();
-    if tokens.len() == 9 {
-        tokens[7] = "T";
+    match (tokens.get(1).copied(), tokens.len()) {
+        (Some("ACK"), 9) => tokens[7] = "T",
+        (Some("FC"), 5) => tokens[4] = "FLOW",
+        _ => {}
     }
     tokens.join(".")
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Plays the scenarios of this folder on a server and writes down what clients hear.
 
-    python3 record.py HOST:PORT > reference.json
+    python3 record.py HOST:PORT [SCENARIO ...] > reference.json
 
 The server is the reference server with JetStream (`nats-server -js`); nothing else may run on it. The test `golden` plays the same
-scenarios on our consumer machine and compares.
+scenarios on our consumer machine and compares; the suite `jetstream_consumers` plays them on a whole server.
 """
 
+import datetime
 import json
 import pathlib
 import re
@@ -135,8 +136,23 @@ def play(client, scenario):
             client.subscribe("r")
             reply = value[2] if len(value) > 2 else ""
             client.publish(deliveries[value[0]], value[1], reply)
+        elif word == "publish_bytes":
+            client.publish(value[0], "x" * value[1])
         elif word == "answer_flow":
             client.publish(flow, "")
+        elif word == "update":
+            config = client.request("$JS.API.CONSUMER.INFO.S.C", "")["config"]
+            config.update(value)
+            answer = client.request("$JS.API.CONSUMER.CREATE.S.C", {"stream_name": "S", "config": config})
+            assert "error" not in answer, answer
+            kept = client.kept
+        elif word == "pause":
+            until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(milliseconds=value)
+            client.request("$JS.API.CONSUMER.PAUSE.S.C", {"pause_until": until.isoformat()})
+            kept = client.kept
+        elif word == "delete":
+            client.request("$JS.API.CONSUMER.DELETE.S.C", "")
+            kept = client.kept
         elif word == "listen":
             client.subscribe(value)
         elif word == "leave":
@@ -165,6 +181,8 @@ def play(client, scenario):
                 flow = reply
             found = re.search(r"Nats-Pin-Id: (\w{22})", headers)
             pin = found.group(1) if found else pin
+            if len(payload) > 40:
+                payload = f"{len(payload)} bytes"
             heard.append([to, normal(reply), normal(headers), payload])
         if word == "info":
             keep = ["num_ack_pending", "num_redelivered", "num_waiting", "num_pending", "push_bound"]
@@ -183,6 +201,8 @@ def play(client, scenario):
 def main():
     here = pathlib.Path(__file__).parent
     scenarios = json.loads((here / "scenarios.json").read_text())
+    wanted = sys.argv[2:]
+    scenarios = [s for s in scenarios if not wanted or s["name"] in wanted]
     client = Client(sys.argv[1])
     client.kept = []
     recorded = {scenario["name"]: play(client, scenario) for scenario in scenarios}
