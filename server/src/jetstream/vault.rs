@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use nats_api::jetstream::{Compression, ConsumerConfig, StreamConfig};
 use nats_store::catalog::{
-    Catalog, CatalogError, CatalogSettings, FoundStream, Incarnation, Laggard, StreamOptions,
+    Catalog, CatalogError, CatalogSettings, Found as OpeningFound, FoundStream, Incarnation,
+    Laggard, StreamOptions,
 };
 use nats_store::disk::RealDisk;
 use nats_store::log::Promise;
@@ -145,6 +146,36 @@ impl Vault {
             found: Mutex::default(),
             sync_every,
         };
+        vault.report(&found);
+        for stream in found.streams {
+            vault.note(stream);
+        }
+        Ok(vault)
+    }
+
+    /// Says what was not as it should be.
+    fn report(&self, found: &OpeningFound) {
+        if self.catalog.start().is_tail_untrusted() && self.sync_every.is_some() {
+            tracing::warn!(
+                "JetStream: the machine stopped without a clean end; what was acknowledged in the last sync interval may be missing"
+            );
+        }
+        if let Some(cut) = &found.log.cut {
+            tracing::warn!(
+                "JetStream: {} bytes of unfinished writes cut off {} at {}",
+                cut.bytes,
+                cut.file.display(),
+                cut.offset
+            );
+        }
+        for damage in &found.log.damage {
+            tracing::error!(
+                "JetStream: damage in {} at {}: {}",
+                damage.file.display(),
+                damage.offset,
+                damage.what
+            );
+        }
         for gone in &found.quarantined {
             let place = gone.place.display();
             tracing::error!("JetStream: kept in quarantine: {place}: {}", gone.why);
@@ -155,10 +186,6 @@ impl Vault {
                 "JetStream: {missing} streams or consumers of the log have no document any more"
             );
         }
-        for stream in found.streams {
-            vault.note(stream);
-        }
-        Ok(vault)
     }
 
     /// Remembers what was found, until its account asks for it.
@@ -374,7 +401,9 @@ impl Vault {
         let log = self.catalog.log();
         let failed = log.fault().is_some();
         match log.commit(log.staged()) {
-            Ok(_) if failed => tracing::info!("JetStream: the log takes writes again"),
+            Ok(_) if failed && log.fault().is_none() => {
+                tracing::info!("JetStream: the log takes writes again")
+            }
             Ok(_) => {}
             Err(e) => tracing::error!("JetStream: {e}"),
         }
