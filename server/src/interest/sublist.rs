@@ -4,12 +4,12 @@
 //! the whole answer. Read the generation BEFORE the lookup: then a change in between makes a cached answer look stale, never fresh.
 
 use std::hash::BuildHasher as _;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use nats_proto::subject;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::{Sub, SubjectTrie};
 
@@ -166,7 +166,9 @@ pub trait Watcher: Send + Sync {
 #[derive(Default)]
 pub struct Interest {
     index: RwLock<Index>,
-    watcher: OnceLock<Arc<dyn Watcher>>,
+    /// Is there a watcher? Asked without the lock.
+    watched: AtomicBool,
+    watcher: Mutex<Option<Arc<dyn Watcher>>>,
     generation: AtomicU64,
     lookups: AtomicU64,
     /// What the caches of its publishers hold.
@@ -269,7 +271,7 @@ impl Interest {
     }
 
     pub fn insert(&self, sub: Arc<Sub>) {
-        let told = self.watcher.get().map(|watcher| (watcher, sub.clone()));
+        let told = self.watcher().map(|watcher| (watcher, sub.clone()));
         {
             let mut index = self.index.write();
             index.insert(sub);
@@ -280,9 +282,18 @@ impl Interest {
         }
     }
 
-    /// Names who is told of changes; once in the account's life.
-    pub fn watch(&self, watcher: Arc<dyn Watcher>) {
-        let _ = self.watcher.set(watcher);
+    /// Names who is told of changes, instead of whoever was told before.
+    pub fn watch(&self, watcher: Option<Arc<dyn Watcher>>) {
+        let mut slot = self.watcher.lock();
+        self.watched.store(watcher.is_some(), Ordering::Release);
+        *slot = watcher;
+    }
+
+    fn watcher(&self) -> Option<Arc<dyn Watcher>> {
+        match self.watched.load(Ordering::Acquire) {
+            true => self.watcher.lock().clone(),
+            false => None,
+        }
     }
 
     /// Takes the subscription out; false when it was not there.
@@ -295,7 +306,7 @@ impl Interest {
             }
             removed
         };
-        if removed && let Some(watcher) = self.watcher.get() {
+        if removed && let Some(watcher) = self.watcher() {
             watcher.changed(sub);
         }
         removed
@@ -310,7 +321,7 @@ impl Interest {
             }
             self.touch();
         }
-        if let Some(watcher) = self.watcher.get() {
+        if let Some(watcher) = self.watcher() {
             for sub in subs {
                 watcher.changed(sub);
             }

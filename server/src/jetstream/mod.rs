@@ -153,7 +153,7 @@ impl JetStream {
         for sub in &subs {
             account.interest.insert(sub.clone());
         }
-        account.interest.watch(js.clone());
+        account.interest.watch(Some(js.clone()));
         let enabled = Enabled { account: js, subs };
         self.accounts.write().insert(account.name.clone(), enabled);
         Ok(())
@@ -164,6 +164,7 @@ impl JetStream {
         let Some(gone) = self.accounts.write().remove(name) else {
             return;
         };
+        gone.account.account.interest.watch(None);
         for sub in &gone.subs {
             sub.close();
             gone.account.account.interest.remove(sub);
