@@ -4,8 +4,8 @@
 //! the whole answer. Read the generation BEFORE the lookup: then a change in between makes a cached answer look stale, never fresh.
 
 use std::hash::BuildHasher as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hashbrown::HashTable;
 use nats_proto::subject;
