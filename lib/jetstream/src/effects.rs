@@ -38,6 +38,8 @@ pub enum Kind {
     PubAck,
     /// An answer to a requester or an acknowledger.
     Answer,
+    /// What a stream asks of the stream that it mirrors or sources from.
+    Request,
     /// A stream's message on its way to a consumer's client.
     Delivery,
     /// Status and heartbeats of a consumer.

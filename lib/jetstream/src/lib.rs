@@ -21,6 +21,7 @@ pub mod effects;
 pub mod limits;
 pub mod publish;
 pub mod schedule;
+pub mod source;
 pub mod stream;
 
 pub use context::{Context, Interest, Random};

@@ -18,11 +18,19 @@ impl Stream {
     /// Everything but lists of subjects and of deleted messages.
     pub fn info(&self, now: Timestamp) -> StreamInfo {
         let config = (*self.config).clone();
+        let (mut mirror, mut sources) = (None, Vec::new());
+        if config.mirror.is_some() {
+            mirror = self.upstream_infos(now).pop();
+        } else {
+            sources = self.upstream_infos(now);
+        }
         StreamInfo {
             config: metadata::with_dynamic(config, &self.environment.version),
             created: api_time(self.created),
             state: self.api_state(),
             domain: self.environment.domain.to_string(),
+            mirror,
+            sources,
             ts: api_time(now),
             ..StreamInfo::default()
         }

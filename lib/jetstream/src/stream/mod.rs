@@ -35,15 +35,19 @@ mod rules;
 mod schedules;
 mod tick;
 mod update;
+mod upstreams;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
 use nats_api::errors::ApiError;
 use nats_api::jetstream::StreamConfig;
 use nats_store::{Position, Removals, StoreError, StreamState, StreamStore, Timestamp, Upkeep};
+
+pub(crate) use advise::event_id;
+pub(crate) use republish::api_time;
 
 pub use consumers::NewConsumer;
 pub use dedupe::Dedupe;
@@ -56,6 +60,7 @@ use consumers::Consumers;
 use retention::Sweeps;
 use rules::Rules;
 use schedules::Schedules;
+use upstreams::Upstreams;
 
 /// A stream.
 pub struct Stream {
@@ -74,6 +79,7 @@ pub struct Stream {
     batches: Batches,
     consumers: Consumers,
     sweeps: Sweeps,
+    upstreams: Upstreams,
     /// When a sequence was given last to a message that nobody wanted.
     skipped: Timestamp,
     /// What operations on the store removed; empty between inputs.
@@ -136,6 +142,7 @@ impl Stream {
             batches: Batches::default(),
             consumers: Consumers::default(),
             sweeps: Sweeps::default(),
+            upstreams: Upstreams::default(),
             skipped: Timestamp::default(),
             removals: Removals::default(),
             subject: Vec::new(),

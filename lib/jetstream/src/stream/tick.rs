@@ -16,6 +16,7 @@ impl Stream {
             .expire(cx, out)
             .and_then(|()| self.run_schedules(cx, out))
             .and_then(|()| self.run_sweeps(cx, out));
+        self.run_upstreams(cx, out);
         self.run_consumers(cx, out);
     }
 
@@ -30,6 +31,7 @@ impl Stream {
             self.schedules.deadline(),
             self.consumers.deadline(),
             self.batches.deadline(),
+            self.upstreams.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }

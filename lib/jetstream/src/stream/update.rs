@@ -30,7 +30,12 @@ impl Stream {
             config.retention == Retention::Interest && self.config.retention != Retention::Interest;
         self.dedupe
             .set_window(u64::try_from(config.duplicate_window.0).unwrap_or(0));
+        let upstreams_change =
+            (&config.mirror, &config.sources) != (&self.config.mirror, &self.config.sources);
         self.config = config;
+        if upstreams_change {
+            self.start_upstreams(cx).map_err(store_failed)?;
+        }
         self.end_forbidden_batches();
         let bytes = self.store.state().bytes;
         self.store

@@ -16,7 +16,7 @@ use crate::context::{AlwaysListens, Context};
 use crate::effects::{Effects, Kind};
 use crate::publish::Inbound;
 
-pub(super) struct World {
+pub(crate) struct World {
     pub stream: Stream,
     pub now: Timestamp,
     random: u64,
@@ -25,7 +25,7 @@ pub(super) struct World {
 
 /// A message as a client got it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Got {
+pub(crate) struct Got {
     pub subject: String,
     pub reply: Vec<u8>,
     pub payload: Vec<u8>,
@@ -41,7 +41,7 @@ impl Got {
 }
 
 /// A configuration as the check leaves it.
-pub(super) fn config(change: impl FnOnce(&mut StreamConfig)) -> StreamConfig {
+pub(crate) fn config(change: impl FnOnce(&mut StreamConfig)) -> StreamConfig {
     let mut config = StreamConfig {
         name: "S".to_owned(),
         subjects: vec!["s.>".to_owned()],
@@ -59,7 +59,7 @@ pub(super) fn config(change: impl FnOnce(&mut StreamConfig)) -> StreamConfig {
 }
 
 /// A pull consumer as the check leaves it.
-pub(super) fn pull_consumer(filters: &[&str]) -> ConsumerConfig {
+pub(crate) fn pull_consumer(filters: &[&str]) -> ConsumerConfig {
     ConsumerConfig {
         ack_policy: AckPolicy::Explicit,
         ack_wait: Nanos(30_000_000_000),

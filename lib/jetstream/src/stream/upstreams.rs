@@ -1,0 +1,303 @@
+//! What comes from a mirror's origin or from sources is stored.
+
+use nats_api::jetstream::headers::STREAM_SOURCE;
+use nats_proto::header::block;
+use nats_store::{Filter, StoreError, Timestamp};
+
+use super::{Outcome, Stream};
+use crate::config::stream::upstream_name;
+use crate::context::Context;
+use crate::effects::Effects;
+use crate::publish::headers::given;
+use crate::publish::{Candidate, Inbound, Origin, PublishHeaders, Refusal};
+use crate::source::origin::Origin as StoredOrigin;
+use crate::source::{Here, Owner, Role, Taken, Upstream, Verdict};
+
+/// The conversations of one stream.
+#[derive(Debug, Default)]
+pub(super) struct Upstreams {
+    all: Vec<Upstream>,
+    /// Counts changes of what is to be listened on.
+    version: u64,
+}
+
+impl Upstreams {
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.all.iter().map(Upstream::deadline).min()
+    }
+}
+
+impl Stream {
+    /// Begins to talk to the upstreams of the configuration; only the leader of a stream does. Goes on where the stored messages end.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn start_upstreams(&mut self, cx: &mut Context<'_>) -> Result<(), StoreError> {
+        let owner = self.owner();
+        let mirror = self.config.mirror.iter().map(|s| (Role::Mirror, s));
+        let sources = self.config.sources.iter().map(|s| (Role::Source, s));
+        let wanted = mirror.chain(sources);
+        let mut fresh: Vec<Upstream> = wanted
+            .map(|(role, source)| Upstream::new(role, source.clone(), &owner, cx))
+            .collect();
+        // Those that were there already go on talking.
+        let mut old = std::mem::take(&mut self.upstreams.all);
+        let mut unknown = Vec::new();
+        for (index, upstream) in fresh.iter_mut().enumerate() {
+            let known = old.iter().position(|o| o.source() == upstream.source());
+            match known {
+                Some(known) => *upstream = old.swap_remove(known),
+                None => unknown.push(index),
+            }
+        }
+        if self.config.mirror.is_none() && !unknown.is_empty() {
+            self.find_places(&mut fresh, unknown)?;
+        }
+        self.upstreams.all = fresh;
+        self.upstreams.version = self.upstreams.version.wrapping_add(1);
+        Ok(())
+    }
+
+    /// Stops talking to upstreams.
+    pub fn stop_upstreams(&mut self) {
+        self.upstreams.all.clear();
+        self.upstreams.version = self.upstreams.version.wrapping_add(1);
+    }
+
+    /// Literal subjects on which the stream wants to listen because of its upstreams. A message there goes to [`Stream::upstream`].
+    pub fn upstream_subjects(&self) -> impl Iterator<Item = &[u8]> {
+        self.upstreams.all.iter().filter_map(Upstream::wanted)
+    }
+
+    /// Changes whenever [`Stream::upstream_subjects`] may have.
+    pub fn upstream_version(&self) -> u64 {
+        self.upstreams.version
+    }
+
+    /// Whether a mirror is close enough to its origin to answer direct gets in its place.
+    pub fn is_mirror_current(&self) -> bool {
+        const CLOSE: u64 = 10;
+        let mut upstreams = self.upstreams.all.iter();
+        self.config.mirror.is_some() && upstreams.all(|u| u.is_flowing() && u.lag() < CLOSE)
+    }
+
+    /// A message on one of [`Stream::upstream_subjects`]. `listened` is that subject; a delivery's own subject is the one it has over
+    /// there.
+    pub fn upstream(
+        &mut self,
+        cx: &mut Context<'_>,
+        listened: &[u8],
+        message: &Inbound<'_>,
+        out: &mut Effects,
+    ) {
+        let found = self
+            .upstreams
+            .all
+            .iter()
+            .position(|u| u.wanted() == Some(listened));
+        let Some(index) = found else {
+            return;
+        };
+        let (config, environment) = (self.config.clone(), self.environment.clone());
+        let owner = Owner {
+            config: &config,
+            account: &environment.account,
+            domain: &environment.domain,
+        };
+        let here = self.here();
+        let Some(upstream) = self.upstreams.all.get_mut(index) else {
+            return;
+        };
+        if !upstream.is_flowing() {
+            let begins = upstream.answered(cx, &owner, here, message, out);
+            let after = upstream.begins_after();
+            self.upstreams.version = self.upstreams.version.wrapping_add(1);
+            if begins && config.mirror.is_some() && after > here.last_sequence {
+                // What the origin does not have any more is skipped, so that sequences stay equal.
+                let _ = self.store.skip(after);
+            }
+            return;
+        }
+        let verdict = upstream.delivered(cx, message, out);
+        if let Verdict::Take(taken) = verdict {
+            self.take(cx, index, &taken, message.payload, out);
+        }
+        let still = self.upstreams.all.get(index).and_then(Upstream::wanted);
+        if still != Some(listened) {
+            self.upstreams.version = self.upstreams.version.wrapping_add(1);
+        }
+    }
+
+    fn take(
+        &mut self,
+        cx: &mut Context<'_>,
+        index: usize,
+        taken: &Taken,
+        payload: &[u8],
+        out: &mut Effects,
+    ) {
+        let outcome = if self.config.mirror.is_some() {
+            self.keep_mirrored(cx, taken, payload, out)
+        } else {
+            self.keep_sourced(cx, taken, payload, out)
+        };
+        let is_kept = matches!(
+            outcome,
+            Outcome::Stored(_) | Outcome::NotWanted(_) | Outcome::Duplicate(_)
+        );
+        if !is_kept && let Some(upstream) = self.upstreams.all.get_mut(index) {
+            upstream.refused(taken, cx);
+        }
+    }
+
+    /// With the sequence and the time that it has over there.
+    fn keep_mirrored(
+        &mut self,
+        cx: &mut Context<'_>,
+        taken: &Taken,
+        payload: &[u8],
+        out: &mut Effects,
+    ) -> Outcome {
+        let last = self.store.state().last_sequence;
+        if taken.sequence <= last {
+            return Outcome::Duplicate(taken.sequence);
+        }
+        let mut cx = Context {
+            now: taken.time,
+            random: cx.random,
+            interest: cx.interest,
+        };
+        let before = taken.sequence.saturating_sub(1);
+        if before > last
+            && let Err(error) = self.store.skip(before)
+        {
+            return Outcome::Failed(error);
+        }
+        self.keep_foreign(&mut cx, &taken.subject, taken, payload, out)
+    }
+
+    fn keep_sourced(
+        &mut self,
+        cx: &mut Context<'_>,
+        taken: &Taken,
+        payload: &[u8],
+        out: &mut Effects,
+    ) -> Outcome {
+        let mut room = Vec::new();
+        let subject = self.transformed(cx, &taken.subject, &mut room);
+        self.keep_foreign(cx, subject, taken, payload, out)
+    }
+
+    fn keep_foreign(
+        &mut self,
+        cx: &mut Context<'_>,
+        subject: &[u8],
+        taken: &Taken,
+        payload: &[u8],
+        out: &mut Effects,
+    ) -> Outcome {
+        let candidate = Candidate {
+            subject,
+            headers: &taken.headers,
+            payload,
+            found: &PublishHeaders::scan(&taken.headers),
+            origin: Origin::Source,
+            is_wanted: self.is_wanted(subject),
+        };
+        let accepted = match self.check(cx, &candidate, None) {
+            Ok(accepted) => accepted,
+            Err(Refusal::Duplicate(sequence)) => return Outcome::Duplicate(sequence),
+            Err(Refusal::Error(error)) => return Outcome::Refused(error),
+        };
+        match self.keep(cx, subject, &accepted, out) {
+            Ok(sequence) => Outcome::Stored(sequence),
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// Looks back through the messages for the last one of each upstream.
+    fn find_places(
+        &self,
+        upstreams: &mut [Upstream],
+        mut unknown: Vec<usize>,
+    ) -> Result<(), StoreError> {
+        let mut to = self.store.state().last_sequence;
+        while !unknown.is_empty() && to > 0 {
+            let message = match self.store.previous(&Filter::ALL, to) {
+                Ok(Some(message)) => message,
+                Ok(None) => break,
+                Err(StoreError::Damaged { sequence, .. }) => {
+                    to = sequence.min(to).saturating_sub(1);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            to = message.sequence.saturating_sub(1);
+            let header = block::find_value(message.headers(), STREAM_SOURCE.as_bytes());
+            let Some(origin) = given(header).and_then(StoredOrigin::parse) else {
+                continue;
+            };
+            unknown.retain(|index| {
+                let Some(upstream) = upstreams.get_mut(*index) else {
+                    return false;
+                };
+                let is_this = if origin.name.is_empty() {
+                    // Written before 2.10: any source of that stream.
+                    upstream_name::short(upstream.source()) == origin.stream
+                } else {
+                    upstream.name() == origin.name
+                };
+                if is_this {
+                    upstream.go_on_after(origin.sequence, &origin.identity);
+                }
+                !is_this
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn run_upstreams(&mut self, cx: &mut Context<'_>, out: &mut Effects) {
+        if self.upstreams.deadline().is_none_or(|at| at > cx.now) {
+            return;
+        }
+        let here = self.here();
+        let owner = Owner {
+            config: &self.config,
+            account: &self.environment.account,
+            domain: &self.environment.domain,
+        };
+        let mut has_changed = false;
+        for upstream in &mut self.upstreams.all {
+            has_changed |= upstream.tick(cx, &owner, here, out);
+        }
+        if has_changed {
+            self.upstreams.version = self.upstreams.version.wrapping_add(1);
+        }
+    }
+
+    fn owner(&self) -> Owner<'_> {
+        Owner {
+            config: &self.config,
+            account: &self.environment.account,
+            domain: &self.environment.domain,
+        }
+    }
+
+    fn here(&self) -> Here {
+        let state = self.store.state();
+        Here {
+            messages: state.messages,
+            first_sequence: state.first_sequence,
+            last_sequence: state.last_sequence,
+            last_time: state.last_time,
+        }
+    }
+
+    /// What the mirror's origin, or the sources, look like from here.
+    pub(super) fn upstream_infos(
+        &self,
+        now: Timestamp,
+    ) -> Vec<nats_api::jetstream::StreamSourceInfo> {
+        self.upstreams.all.iter().map(|u| u.info(now)).collect()
+    }
+}
