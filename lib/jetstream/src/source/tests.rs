@@ -170,6 +170,8 @@ impl Pair {
             created: self.origin.now,
             kept: Box::new(Forgetful),
         };
+        // The copy begins to listen when it has the answer.
+        self.origin.is_heard = false;
         let info = self
             .origin
             .with(|stream, cx, out| stream.create_consumer(cx, new, out));
@@ -180,6 +182,7 @@ impl Pair {
             headers: b"NATS/1.0\r\nNats-Stream-Identity: first\r\n\r\n".to_vec(),
             payload: encode(&info.map(|info| ConsumerCreateResponse { info })),
         };
+        self.origin.is_heard = true;
         self.to_copy.push(answer);
         self.collect_origin();
     }
@@ -194,6 +197,17 @@ impl Pair {
         self.copy
             .with(|stream, cx, out| stream.upstream(cx, &sent.to, &message, out));
         self.collect_copy();
+        let listened: Vec<Vec<u8>> = self
+            .copy
+            .stream
+            .upstream_subjects()
+            .map(<[u8]>::to_vec)
+            .collect();
+        for subject in listened {
+            self.origin
+                .with(|stream, cx, out| stream.interest_changed(cx, &subject, out));
+            self.collect_origin();
+        }
     }
 
     /// Sequence, subject and payload of all that the copy has.

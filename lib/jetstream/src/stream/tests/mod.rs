@@ -12,7 +12,7 @@ use nats_store::memory::MemoryStore;
 use nats_store::{Forgetful, Timestamp};
 
 use super::{Environment, NewConsumer, Outcome, Parts, Stream, Unlimited};
-use crate::context::{AlwaysListens, Context};
+use crate::context::{AlwaysListens, Context, Interest};
 use crate::effects::{Effects, Kind};
 use crate::publish::Inbound;
 
@@ -21,6 +21,16 @@ pub(crate) struct World {
     pub now: Timestamp,
     random: u64,
     pub out: Effects,
+    /// Somebody listens wherever a consumer delivers.
+    pub is_heard: bool,
+}
+
+struct Nobody;
+
+impl Interest for Nobody {
+    fn listens(&self, _: &[u8]) -> bool {
+        false
+    }
 }
 
 /// A message as a client got it.
@@ -86,6 +96,7 @@ impl World {
             now,
             random: 1,
             out: Effects::default(),
+            is_heard: true,
         }
     }
 
@@ -98,7 +109,11 @@ impl World {
         let mut cx = Context {
             now: self.now,
             random: &mut self.random,
-            interest: &AlwaysListens,
+            interest: if self.is_heard {
+                &AlwaysListens
+            } else {
+                &Nobody
+            },
         };
         act(&mut self.stream, &mut cx, &mut self.out)
     }
