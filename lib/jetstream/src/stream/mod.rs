@@ -115,13 +115,16 @@ impl Stream {
         Ok(stream)
     }
 
-    /// A stream whose messages are there: reads what has to be known about them, and enforces the limits.
+    /// A stream whose messages are there: reads what has to be known about them, lets go of an atomic batch that a crash tore, and
+    /// enforces the limits.
     ///
     /// # Errors
     /// As [`Stream::create`].
     pub fn recover(parts: Parts, now: Timestamp) -> Result<Self, ApiError> {
         let mut stream = Self::assemble(parts)?;
+        let bytes = stream.store.state().bytes;
         stream.rebuild(now).map_err(crate::publish::store_failed)?;
+        stream.quota.resized(bytes, stream.store.state().bytes);
         Ok(stream)
     }
 

@@ -196,11 +196,15 @@ impl Stream {
         payload: &[u8],
         out: &mut Effects,
     ) -> Outcome {
+        let found = PublishHeaders::scan(&taken.headers);
+        if let Err(error) = self.know_ids(&found, cx.now) {
+            return Outcome::Failed(error);
+        }
         let candidate = Candidate {
             subject,
             headers: &taken.headers,
             payload,
-            found: &PublishHeaders::scan(&taken.headers),
+            found: &found,
             origin: Origin::Source,
             is_wanted: self.is_wanted(subject),
         };

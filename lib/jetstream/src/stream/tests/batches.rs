@@ -109,3 +109,58 @@ fn several_fast_batches_share_what_the_server_takes() {
     assert_eq!(send("b", 2, 1), [""; 0]);
     assert_eq!(send("b", 3, 1), [r#"{"type":"ack","seq":3,"msgs":4}"#]);
 }
+
+/// A store as it is found after a crash: messages of `(batch, place, commits)`, without a batch when the id is empty.
+fn recovered(messages: &[(&str, u64, bool)]) -> Vec<u64> {
+    use nats_store::{NewMessage, Removals, StreamStore, Ttl};
+    let mut store = MemoryStore::new(nats_store::Limits::default());
+    let time = Timestamp(1_800_000_000_000_000_000);
+    for (index, (id, place, commits)) in messages.iter().enumerate() {
+        let mut headers = "NATS/1.0\r\n".to_owned();
+        if !id.is_empty() {
+            headers.push_str(&format!(
+                "{BATCH_ID}: {id}\r\n{BATCH_SEQUENCE}: {place}\r\n"
+            ));
+        }
+        if *commits {
+            headers.push_str(&format!("{BATCH_COMMIT}: 1\r\n"));
+        }
+        headers.push_str("\r\n");
+        let message = NewMessage {
+            subject: b"s.a",
+            headers: headers.as_bytes(),
+            payload: b"x",
+            time,
+            ttl: Ttl::Stream,
+        };
+        store
+            .append(index as u64 + 1, &message, &mut Removals::default())
+            .unwrap();
+    }
+    let parts = Parts {
+        config: config(|config| config.allow_atomic = true),
+        created: time,
+        store: Box::new(store),
+        quota: Box::new(Unlimited),
+        environment: Arc::new(Environment::default()),
+    };
+    let stream = Stream::recover(parts, time).unwrap();
+    let state = stream.state();
+    assert_eq!(state.last_sequence, messages.len() as u64);
+    (1..=state.last_sequence)
+        .filter(|seq| stream.store().load(*seq).unwrap().is_some())
+        .collect()
+}
+
+#[test]
+fn of_a_batch_that_a_crash_tore_nothing_is_left() {
+    let whole = [("a", 1, false), ("a", 2, true)];
+    assert_eq!(recovered(&whole), [1, 2]);
+    let torn = [("", 0, false), ("a", 1, false), ("a", 2, false)];
+    assert_eq!(recovered(&torn), [1]);
+    let behind_another = [("a", 1, false), ("a", 2, true), ("b", 1, false)];
+    assert_eq!(recovered(&behind_another), [1, 2]);
+    // Something came after it: it had been complete, and somebody has removed its end.
+    let long_ago = [("a", 1, false), ("a", 2, false), ("", 0, false)];
+    assert_eq!(recovered(&long_ago), [1, 2, 3]);
+}
