@@ -364,6 +364,36 @@ impl<'s, 'o, 't> Parser<'s, 'o, 't> {
 
     /// `include path`: the entries of another file come here.
     fn include(&mut self, statement: Mark) -> Result<(), Error> {
+        let path = self.include_path()?;
+        let limit = |what, limit| ErrorKind::Limit { what, limit };
+        if self.include_depth >= INCLUDE_DEPTH_MAX {
+            let kind = limit("depth of includes", INCLUDE_DEPTH_MAX);
+            return Err(self.cursor.error_at(statement, kind));
+        }
+        // Files that include each other more than once would double the work with every level.
+        self.shared.includes = self.shared.includes.saturating_add(1);
+        if self.shared.includes > INCLUDES_MAX {
+            let kind = limit("number of includes", INCLUDES_MAX);
+            return Err(self.cursor.error_at(statement, kind));
+        }
+        match self.read_include(&path) {
+            Ok(map) => {
+                for (key, node) in map.into_entries() {
+                    self.define(key, node);
+                }
+            }
+            Err(why) => {
+                let error = self
+                    .cursor
+                    .error_at(statement, ErrorKind::Include { path, why });
+                self.note(error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the path behind `include`, with or without quotes.
+    fn include_path(&mut self) -> Result<String, Error> {
         self.cursor.skip_while(is_blank);
         let start = self.cursor.mark();
         match self.cursor.peek() {
@@ -406,36 +436,7 @@ impl<'s, 'o, 't> Parser<'s, 'o, 't> {
         if quote.is_none() && self.cursor.peek() == Some('\'') {
             self.cursor.next();
         }
-        if self.include_depth >= INCLUDE_DEPTH_MAX {
-            let kind = ErrorKind::Limit {
-                what: "depth of includes",
-                limit: INCLUDE_DEPTH_MAX,
-            };
-            return Err(self.cursor.error_at(statement, kind));
-        }
-        // Files that include each other more than once would double the work with every level.
-        self.shared.includes = self.shared.includes.saturating_add(1);
-        if self.shared.includes > INCLUDES_MAX {
-            let kind = ErrorKind::Limit {
-                what: "number of includes",
-                limit: INCLUDES_MAX,
-            };
-            return Err(self.cursor.error_at(statement, kind));
-        }
-        match self.read_include(&path) {
-            Ok(map) => {
-                for (key, node) in map.into_entries() {
-                    self.define(key, node);
-                }
-            }
-            Err(why) => {
-                let error = self
-                    .cursor
-                    .error_at(statement, ErrorKind::Include { path, why });
-                self.note(error)?;
-            }
-        }
-        Ok(())
+        Ok(path)
     }
 
     /// Reads an included file. It sees none of the variables of this one; its own become visible here.

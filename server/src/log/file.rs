@@ -43,7 +43,7 @@ impl LogFile {
 
     /// `<file>.YYYY.MM.DD.hh.mm.ss.nnnnnnnnn` holds what was written so far.
     fn rotate(&mut self) -> io::Result<()> {
-        let now = jiff::Zoned::now();
+        let now = jiff::Timestamp::now().to_zoned(super::zone::local());
         let suffix = now.strftime("%Y.%m.%d.%H.%M.%S.%9f");
         let mut aside = self.path.clone().into_os_string();
         aside.push(format!(".{suffix}"));

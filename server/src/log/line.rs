@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::zone;
+
 /// What a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
@@ -51,7 +53,7 @@ impl Style {
             let zone = if self.utc {
                 jiff::tz::TimeZone::UTC
             } else {
-                jiff::tz::TimeZone::system()
+                zone::local()
             };
             let now = jiff::Timestamp::now().to_zoned(zone);
             let _ = write!(out, "{} ", now.strftime("%Y/%m/%d %H:%M:%S.%6f"));

@@ -9,6 +9,7 @@
 mod file;
 mod line;
 mod syslog;
+mod zone;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};

@@ -9,7 +9,8 @@ use nats_conf::Position;
 use super::setting::Problem;
 use super::sharing_check;
 use super::{
-    CipherSuite, DEFAULT_SYSTEM_ACCOUNT, ExportKind, GLOBAL_ACCOUNT, ImportKind, Options, Tls,
+    CipherSuite, DEFAULT_SYSTEM_ACCOUNT, ExportKind, GLOBAL_ACCOUNT, ImportKind, Mqtt, Options,
+    SimpleAuthorization, Tls, WebSocket,
 };
 
 impl Options {
@@ -559,81 +560,81 @@ fn check_leafnodes(options: &Options, found: &mut Found<'_>) {
 
 /// The ports for other kinds of clients.
 fn check_client_ports(options: &Options, found: &mut Found<'_>) {
-    let users = options.all_users().next().is_some();
-    if let Some(websocket) = options
-        .websocket
-        .as_ref()
-        .filter(|block| block.listen.port.is_some())
-    {
-        if websocket.tls.is_none() && !websocket.no_tls {
-            found.at(&["websocket"], "websocket requires TLS configuration");
-        }
-        if let Some(name) = &websocket.no_auth_user {
-            check_no_auth_user(options, name, "websocket.no_auth_user", found);
-        }
-        if users && websocket.authorization.user.is_some() {
+    let websocket = options.websocket.as_ref();
+    if let Some(websocket) = websocket.filter(|block| block.listen.port.is_some()) {
+        check_websocket(options, websocket, found);
+    }
+    let mqtt = options.mqtt.as_ref();
+    if let Some(mqtt) = mqtt.filter(|block| block.listen.port.is_some()) {
+        check_mqtt(options, mqtt, found);
+    }
+}
+
+/// What a port with an authorization of its own may not have beside users.
+fn check_own_authorization(
+    options: &Options,
+    port: &str,
+    authorization: &SimpleAuthorization,
+    no_auth_user: Option<&String>,
+    found: &mut Found<'_>,
+) {
+    if let Some(name) = no_auth_user {
+        check_no_auth_user(options, name, &format!("{port}.no_auth_user"), found);
+    }
+    if options.all_users().next().is_none() {
+        return;
+    }
+    let mut clash = |what: &str| {
+        found.at(
+            &[&format!("{port}.authorization")],
+            format!("{port} authentication {what} not compatible with presence of users/nkeys"),
+        );
+    };
+    if authorization.user.is_some() {
+        clash("username");
+    }
+    if !authorization.token.is_empty() {
+        clash("token");
+    }
+}
+
+fn check_websocket(options: &Options, websocket: &WebSocket, found: &mut Found<'_>) {
+    if websocket.tls.is_none() && !websocket.no_tls {
+        found.at(&["websocket"], "websocket requires TLS configuration");
+    }
+    let (authorization, no_auth_user) = (&websocket.authorization, websocket.no_auth_user.as_ref());
+    check_own_authorization(options, "websocket", authorization, no_auth_user, found);
+    let trusted = !options.trust.operators.is_empty() || !options.trust.trusted_keys.is_empty();
+    if let Some(cookie) = websocket.jwt_cookie.as_ref().filter(|_| !trusted) {
+        let what = "trusted operators or trusted keys configuration is required for JWT authentication via cookie";
+        found.at(&["websocket.jwt_cookie"], format!("{what} {cookie:?}"));
+    }
+    let reserved = [
+        "host",
+        "content-length",
+        "connection",
+        "upgrade",
+        "nats-no-masking",
+    ];
+    for name in websocket.headers.keys() {
+        let lower = name.to_lowercase();
+        if reserved.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
             found.at(
-                &["websocket.authorization"],
-                "websocket authentication username not compatible with presence of users/nkeys",
+                &["websocket.headers"],
+                format!("websocket: invalid header {name:?} not allowed"),
             );
-        }
-        if users && !websocket.authorization.token.is_empty() {
-            found.at(
-                &["websocket.authorization"],
-                "websocket authentication token not compatible with presence of users/nkeys",
-            );
-        }
-        let trusted = !options.trust.operators.is_empty() || !options.trust.trusted_keys.is_empty();
-        if let Some(cookie) = websocket.jwt_cookie.as_ref().filter(|_| !trusted) {
-            let what = "trusted operators or trusted keys configuration is required for JWT authentication via cookie";
-            found.at(&["websocket.jwt_cookie"], format!("{what} {cookie:?}"));
-        }
-        let reserved = [
-            "host",
-            "content-length",
-            "connection",
-            "upgrade",
-            "nats-no-masking",
-        ];
-        for name in websocket.headers.keys() {
-            let lower = name.to_lowercase();
-            if reserved.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
-                found.at(
-                    &["websocket.headers"],
-                    format!("websocket: invalid header {name:?} not allowed"),
-                );
-            }
         }
     }
-    let Some(mqtt) = options
-        .mqtt
-        .as_ref()
-        .filter(|block| block.listen.port.is_some())
-    else {
-        return;
-    };
-    let clustered = options
-        .cluster
-        .as_ref()
-        .is_some_and(|cluster| cluster.listen.port.is_some());
+}
+
+fn check_mqtt(options: &Options, mqtt: &Mqtt, found: &mut Found<'_>) {
+    let cluster = options.cluster.as_ref();
+    let clustered = cluster.is_some_and(|cluster| cluster.listen.port.is_some());
     if options.server_name.is_none() && (clustered || options.gateway.is_some()) {
         found.at(&["mqtt"], "mqtt requires server name to be explicitly set");
     }
-    if let Some(name) = &mqtt.no_auth_user {
-        check_no_auth_user(options, name, "mqtt.no_auth_user", found);
-    }
-    if users && mqtt.authorization.user.is_some() {
-        found.at(
-            &["mqtt.authorization"],
-            "mqtt authentication username not compatible with presence of users/nkeys",
-        );
-    }
-    if users && !mqtt.authorization.token.is_empty() {
-        found.at(
-            &["mqtt.authorization"],
-            "mqtt authentication token not compatible with presence of users/nkeys",
-        );
-    }
+    let (authorization, no_auth_user) = (&mqtt.authorization, mqtt.no_auth_user.as_ref());
+    check_own_authorization(options, "mqtt", authorization, no_auth_user, found);
     if !options.jetstream.enabled
         && !clustered
         && options.gateway.is_none()

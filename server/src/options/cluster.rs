@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use nats_conf::{Node, Value};
 
-use super::authorization::{authorization, has_key};
 use super::limits::write_timeout;
+use super::listener_keys::{self, Listens};
 use super::permissions::permissions;
 use super::setting::{self, Reading, Setting};
 use super::table::{
@@ -112,6 +112,16 @@ pub(super) static KEYS: &[Key<Options>] = &[Key {
     inner: || rows(BLOCK_KEYS),
 }];
 
+impl Listens for Cluster {
+    fn listener(&mut self) -> &mut Listener {
+        &mut self.listen
+    }
+
+    fn at(&self) -> &Listener {
+        &self.listen
+    }
+}
+
 static BLOCK_KEYS: &[Key<Cluster>] = &[
     key!(
         "name",
@@ -125,39 +135,9 @@ static BLOCK_KEYS: &[Key<Cluster>] = &[
             "cluster name cannot contain spaces"
         )
     ),
-    Key {
-        name: "listen",
-        aliases: &[],
-        kind: "port or \"host:port\"",
-        default: "none",
-        reload: Reload::No,
-        doc: "Where routes are accepted.",
-        read: |block, setting, reading| {
-            if let Some((host, port)) = setting::host_port(setting, reading) {
-                block.listen.set(host, port);
-            }
-        },
-        change: |_, _| Vec::new(),
-        inner: Vec::new,
-    },
-    key!(
-        "host" | "net",
-        "host",
-        "0.0.0.0",
-        Reload::No,
-        "Address to listen on.",
-        listen.host =
-            |setting: &Setting<'_>, reading: &mut Reading| setting::text(setting, reading)
-                .map(super::endpoint::host_or_any)
-    ),
-    key!(
-        "port",
-        "port",
-        "none",
-        Reload::No,
-        "Port to listen on; -1 is any free port.",
-        listen.port = setting::port
-    ),
+    listener_keys::listen("Where routes are accepted."),
+    listener_keys::host(),
+    listener_keys::port(),
     Key {
         name: "authorization",
         aliases: &[],
@@ -319,22 +299,9 @@ static BLOCK_KEYS: &[Key<Cluster>] = &[
 ];
 
 fn read_authorization(cluster: &mut Cluster, setting: &Setting<'_>, reading: &mut Reading) {
-    let Some(map) = setting::map(setting, reading) else {
+    let Some(block) = listener_keys::one_user("Cluster", setting, reading) else {
         return;
     };
-    let Some(block) = authorization(setting, reading) else {
-        return;
-    };
-    if has_key(map, "users") {
-        reading.bad(
-            setting,
-            "Cluster authorization does not allow multiple users",
-        );
-    } else if !block.token.is_empty() {
-        reading.bad(setting, "Cluster authorization does not support tokens");
-    } else if block.auth_callout.is_some() {
-        reading.bad(setting, "Cluster authorization does not support callouts");
-    }
     if block.default_permissions.is_some() {
         reading.field_warning(
             setting,

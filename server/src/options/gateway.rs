@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::authorization::{authorization, has_key};
 use super::cluster::{deadline, url, urls};
 use super::limits::write_timeout;
+use super::listener_keys::{self, Listens};
 use super::setting::{self, Reading, Setting};
 use super::table::{
     Apply, Key, Reload, change_unseen, differences, key, read_map, rows, with_rows,
@@ -78,6 +78,16 @@ pub(super) static KEYS: &[Key<Options>] = &[Key {
     inner: || rows(BLOCK_KEYS),
 }];
 
+impl Listens for Gateway {
+    fn listener(&mut self) -> &mut Listener {
+        &mut self.listen
+    }
+
+    fn at(&self) -> &Listener {
+        &self.listen
+    }
+}
+
 static BLOCK_KEYS: &[Key<Gateway>] = &[
     key!(
         "name",
@@ -91,39 +101,9 @@ static BLOCK_KEYS: &[Key<Gateway>] = &[
             "gateway name cannot contain spaces"
         )
     ),
-    Key {
-        name: "listen",
-        aliases: &[],
-        kind: "port or \"host:port\"",
-        default: "none",
-        reload: Reload::No,
-        doc: "Where gateways are accepted.",
-        read: |block, setting, reading| {
-            if let Some((host, port)) = setting::host_port(setting, reading) {
-                block.listen.set(host, port);
-            }
-        },
-        change: |_, _| Vec::new(),
-        inner: Vec::new,
-    },
-    key!(
-        "host" | "net",
-        "host",
-        "0.0.0.0",
-        Reload::No,
-        "Address to listen on.",
-        listen.host =
-            |setting: &Setting<'_>, reading: &mut Reading| setting::text(setting, reading)
-                .map(super::endpoint::host_or_any)
-    ),
-    key!(
-        "port",
-        "port",
-        "none",
-        Reload::No,
-        "Port to listen on; -1 is any free port.",
-        listen.port = setting::port
-    ),
+    listener_keys::listen("Where gateways are accepted."),
+    listener_keys::host(),
+    listener_keys::port(),
     Key {
         name: "authorization",
         aliases: &[],
@@ -273,22 +253,9 @@ static REMOTE_KEYS: &[Key<RemoteGateway>] = &[
 ];
 
 fn read_authorization(gateway: &mut Gateway, setting: &Setting<'_>, reading: &mut Reading) {
-    let Some(map) = setting::map(setting, reading) else {
+    let Some(block) = listener_keys::one_user("Gateway", setting, reading) else {
         return;
     };
-    let Some(block) = authorization(setting, reading) else {
-        return;
-    };
-    if has_key(map, "users") {
-        reading.bad(
-            setting,
-            "Gateway authorization does not allow multiple users",
-        );
-    } else if !block.token.is_empty() {
-        reading.bad(setting, "Gateway authorization does not support tokens");
-    } else if block.auth_callout.is_some() {
-        reading.bad(setting, "Gateway authorization does not support callouts");
-    }
     (gateway.user, gateway.password, gateway.auth_timeout) =
         (block.user, block.password, block.timeout);
 }

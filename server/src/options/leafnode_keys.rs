@@ -11,10 +11,11 @@ use super::leafnodes::{
     ClusterMigrate, HttpProxy, LeafAuthorization, LeafNodes, LeafUser, RemoteLeaf,
 };
 use super::limits::write_timeout;
+use super::listener_keys::{self, Listens};
 use super::permissions::grants;
 use super::setting::{self, Reading, Setting};
 use super::table::{Apply, Key, Reload, change_unseen, key, read_map, rows, with_rows};
-use super::{GLOBAL_ACCOUNT, Secret, ServerUrl, tls_keys};
+use super::{GLOBAL_ACCOUNT, Listener, Secret, ServerUrl, tls_keys};
 
 /// Oldest release that a minimum may name: older ones do not say their version.
 const MIN_VERSION_OLDEST: [u64; 3] = [2, 8, 0];
@@ -22,40 +23,20 @@ const MIN_VERSION_OLDEST: [u64; 3] = [2, 8, 0];
 /// Port of leaf nodes where a URL names none.
 const DEFAULT_PORT: u16 = 7422;
 
+impl Listens for LeafNodes {
+    fn listener(&mut self) -> &mut Listener {
+        &mut self.listen
+    }
+
+    fn at(&self) -> &Listener {
+        &self.listen
+    }
+}
+
 pub(super) static BLOCK_KEYS: &[Key<LeafNodes>] = &[
-    Key {
-        name: "listen",
-        aliases: &[],
-        kind: "port or \"host:port\"",
-        default: "none",
-        reload: Reload::No,
-        doc: "Where leaf nodes are accepted; 7422 by custom.",
-        read: |block, setting, reading| {
-            if let Some((host, port)) = setting::host_port(setting, reading) {
-                block.listen.set(host, port);
-            }
-        },
-        change: |_, _| Vec::new(),
-        inner: Vec::new,
-    },
-    key!(
-        "host" | "net",
-        "host",
-        "0.0.0.0",
-        Reload::No,
-        "Address to listen on.",
-        listen.host =
-            |setting: &Setting<'_>, reading: &mut Reading| setting::text(setting, reading)
-                .map(super::endpoint::host_or_any)
-    ),
-    key!(
-        "port",
-        "port",
-        "none",
-        Reload::No,
-        "Port to listen on; -1 is any free port.",
-        listen.port = setting::port
-    ),
+    listener_keys::listen("Where leaf nodes are accepted; 7422 by custom."),
+    listener_keys::host(),
+    listener_keys::port(),
     Key {
         name: "authorization",
         aliases: &[],

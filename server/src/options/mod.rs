@@ -23,6 +23,7 @@ mod jetstream;
 mod leafnode_keys;
 mod leafnodes;
 mod limits;
+mod listener_keys;
 mod logging;
 mod manual;
 mod monitoring;

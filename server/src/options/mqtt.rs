@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::listener_keys::{self, Listens, OwnAuthorization};
 use super::setting::{self, Reading, Setting};
-use super::table::{Apply, Key, Reload, change_unseen, differences, key, read_map, rows};
-use super::websocket::SIMPLE_AUTHORIZATION_KEYS;
+use super::table::{Apply, Key, Reload, differences, key, read_map, rows};
 use super::{Listener, Options, SimpleAuthorization, Tls, tls_keys};
 
 /// The MQTT port.
@@ -82,40 +82,30 @@ pub(super) static KEYS: &[Key<Options>] = &[Key {
     inner: || rows(BLOCK_KEYS),
 }];
 
+impl Listens for Mqtt {
+    fn listener(&mut self) -> &mut Listener {
+        &mut self.listen
+    }
+
+    fn at(&self) -> &Listener {
+        &self.listen
+    }
+}
+
+impl OwnAuthorization for Mqtt {
+    fn own(&mut self) -> (&mut SimpleAuthorization, &mut Option<String>) {
+        (&mut self.authorization, &mut self.no_auth_user)
+    }
+
+    fn owned(&self) -> (&SimpleAuthorization, &Option<String>) {
+        (&self.authorization, &self.no_auth_user)
+    }
+}
+
 static BLOCK_KEYS: &[Key<Mqtt>] = &[
-    Key {
-        name: "listen",
-        aliases: &[],
-        kind: "port or \"host:port\"",
-        default: "none",
-        reload: Reload::No,
-        doc: "Where MQTT clients are accepted.",
-        read: |block, setting, reading| {
-            if let Some((host, port)) = setting::host_port(setting, reading) {
-                block.listen.set(host, port);
-            }
-        },
-        change: |_, _| Vec::new(),
-        inner: Vec::new,
-    },
-    key!(
-        "host" | "net",
-        "host",
-        "0.0.0.0",
-        Reload::No,
-        "Address to listen on.",
-        listen.host =
-            |setting: &Setting<'_>, reading: &mut Reading| setting::text(setting, reading)
-                .map(super::endpoint::host_or_any)
-    ),
-    key!(
-        "port",
-        "port",
-        "none",
-        Reload::No,
-        "Port to listen on; -1 is any free port.",
-        listen.port = setting::port
-    ),
+    listener_keys::listen("Where MQTT clients are accepted."),
+    listener_keys::host(),
+    listener_keys::port(),
     key!(
         "tls",
         "tls",
@@ -124,32 +114,8 @@ static BLOCK_KEYS: &[Key<Mqtt>] = &[
         "TLS of the port.",
         tls = tls_keys::tls
     ),
-    Key {
-        name: "authorization",
-        aliases: &["authentication"],
-        kind: "{user, pass, token, timeout}",
-        default: "that of clients",
-        reload: Reload::No,
-        doc: "Credentials instead of those of clients.",
-        read: |block, setting, reading| {
-            read_map(
-                &mut block.authorization,
-                SIMPLE_AUTHORIZATION_KEYS,
-                setting,
-                reading,
-            );
-        },
-        change: |old, new| change_unseen(&old.authorization, &new.authorization),
-        inner: || rows(SIMPLE_AUTHORIZATION_KEYS),
-    },
-    key!(
-        "no_auth_user",
-        "user or nkey",
-        "that of clients",
-        Reload::No,
-        "The user that a connection without credentials becomes.",
-        no_auth_user = setting::optional_text
-    ),
+    listener_keys::own_authorization(),
+    listener_keys::own_no_auth_user(),
     key!(
         "ack_wait" | "ackwait",
         "duration",

@@ -259,42 +259,41 @@ fn export(setting: &Setting<'_>, reading: &mut Reading) -> Option<Export> {
         service,
         accounts,
         account_token_position,
+        response,
+        threshold,
+        latency,
+        allow_trace,
         ..
     } = draft;
-    let (subject, kind) = match (stream, service) {
-        (Some(stream), Some(_)) => {
-            reading.bad(
-                setting,
-                format!("Detected stream {stream:?} but already saw a service"),
-            );
+    // What only a service can have.
+    let directive = match () {
+        () if response.is_some() || threshold.is_some() => Some("response"),
+        () if latency.is_some() => Some("latency"),
+        () if allow_trace.is_some() => Some("allow_trace"),
+        () => None,
+    };
+    let (subject, kind) = match (stream, service, directive) {
+        (Some(stream), Some(_), _) => {
+            let what = format!("Detected stream {stream:?} but already saw a service");
+            reading.bad(setting, what);
             return None;
         }
-        (None, None) => {
+        (None, None, _) => {
             reading.bad(setting, "an export needs a stream or a service");
             return None;
         }
-        (Some(stream), None) => {
-            let directive = match () {
-                () if draft.response.is_some() || draft.threshold.is_some() => Some("response"),
-                () if draft.latency.is_some() => Some("latency"),
-                () if draft.allow_trace.is_some() => Some("allow_trace"),
-                () => None,
-            };
-            if let Some(directive) = directive {
-                reading.bad(
-                    setting,
-                    format!("Detected {directive} directive on non-service"),
-                );
-                return None;
-            }
-            (stream, ExportKind::Stream)
+        (Some(_), None, Some(directive)) => {
+            let what = format!("Detected {directive} directive on non-service");
+            reading.bad(setting, what);
+            return None;
         }
-        (None, Some(service)) => {
+        (Some(stream), None, None) => (stream, ExportKind::Stream),
+        (None, Some(service), _) => {
             let kind = ExportKind::Service {
-                response: draft.response.unwrap_or_default(),
-                threshold: draft.threshold.filter(|threshold| !threshold.is_zero()),
-                latency: draft.latency,
-                allow_trace: draft.allow_trace.unwrap_or(false),
+                response: response.unwrap_or_default(),
+                threshold: threshold.filter(|threshold| !threshold.is_zero()),
+                latency,
+                allow_trace: allow_trace.unwrap_or(false),
             };
             (service, kind)
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::{Cycle, Handler, Message, trace};
 use crate::account::{Account, TrafficSnapshot};
 use crate::interest::{Matched, QueueGroup, Receiver, Sub, Target};
-use crate::outbox::Refused;
+use crate::outbox::{Queue, Refused};
 
 /// Where a message comes from.
 #[derive(Clone, Copy)]
@@ -163,31 +163,16 @@ fn append(
     subject: &[u8],
     msg: &Message<'_>,
 ) -> bool {
-    let with_header = msg.header_len > 0 && to.headers();
-    let (verb, tail, bytes): (&[u8], &[u8], usize) = if with_header {
-        (b"HMSG ", msg.tail(), msg.payload.len())
-    } else if msg.header_len == 0 {
-        (b"MSG ", msg.tail(), msg.payload.len())
-    } else {
-        (b"MSG ", msg.bare_tail(), msg.body().len())
-    };
+    let (verb, tail, bytes) = verb_and_tail(msg, to);
     let sid = sub.sid.as_bytes();
     let mut q = to.outbox.lock();
-    if counted.is_closed() || sub.is_closed() {
-        drop(q);
-        cx.trace_egress(to, counted, trace::SUB_CLOSED);
-        return false;
-    }
     let max = counted.max();
-    if max > 0 && counted.delivered() >= max {
+    if let Some(obstacle) = obstacle(cx, sub, counted, &q) {
         drop(q);
-        cx.trace_egress(to, counted, trace::AUTO_UNSUBSCRIBED);
-        cx.end_sub(counted);
-        return false;
-    }
-    if cx.drop_when_slow && q.far_behind() {
-        drop(q);
-        cx.trace_egress(to, counted, trace::FAR_BEHIND);
+        cx.trace_egress(to, counted, obstacle);
+        if obstacle == trace::AUTO_UNSUBSCRIBED {
+            cx.end_sub(counted);
+        }
         return false;
     }
     if cx.trace.is_some() {
@@ -238,6 +223,31 @@ fn append(
         trace_out(to, verb, subject, sid, tail);
     }
     true
+}
+
+/// How the message begins and goes on for this receiver, and how many bytes of it count.
+#[inline]
+fn verb_and_tail<'m>(msg: &'m Message<'_>, to: &Receiver) -> (&'static [u8], &'m [u8], usize) {
+    if msg.header_len == 0 {
+        (b"MSG ", msg.tail(), msg.payload.len())
+    } else if to.headers() {
+        (b"HMSG ", msg.tail(), msg.payload.len())
+    } else {
+        (b"MSG ", msg.bare_tail(), msg.body().len())
+    }
+}
+
+/// Why nothing more goes to this subscription, in the words of traces.
+#[inline]
+fn obstacle(cx: &Cycle, sub: &Sub, counted: &Sub, q: &Queue) -> Option<&'static str> {
+    if counted.is_closed() || sub.is_closed() {
+        return Some(trace::SUB_CLOSED);
+    }
+    let max = counted.max();
+    if max > 0 && counted.delivered() >= max {
+        return Some(trace::AUTO_UNSUBSCRIBED);
+    }
+    (cx.drop_when_slow && q.far_behind()).then_some(trace::FAR_BEHIND)
 }
 
 #[cold]

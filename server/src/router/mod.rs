@@ -26,3 +26,6 @@ pub use publisher::{Outcome, Publisher, Rights};
 pub use responses::Responses;
 pub use service::{Handler, Service};
 pub use service_import::{ServiceExport, ServiceImport};
+
+#[cfg(test)]
+mod tests;

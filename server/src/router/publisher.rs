@@ -240,7 +240,7 @@ impl Publisher {
         };
         let verdict = self.verdict(subject);
         let known = Known {
-            in_runs: verdict == Verdict::Allowed && run::in_runs(&matched),
+            in_runs: verdict == Verdict::Allowed && !mapped && run::in_runs(&matched),
             matched,
             verdict,
             mapped,

@@ -5,7 +5,7 @@
 //! places in the read buffer, until the row ends; then each receiver is locked once and gets all of them in order.
 //!
 //! What a receiver sees is the same as without runs, because a run is only gathered for subjects with plain subscriptions of
-//! pairwise different receivers, and ends before anything else that the publisher says.
+//! pairwise different receivers, and ends before anything else that the publisher says. Where nobody listens, a run is only counted.
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ impl Frame {
 
 /// May messages to what `matched` names be delivered in runs?
 pub(super) fn in_runs(matched: &Matched) -> bool {
-    if !matched.queues().is_empty() || matched.plain().is_empty() {
+    if !matched.queues().is_empty() {
         return false;
     }
     let mut receivers: Vec<*const Receiver> = Vec::with_capacity(matched.plain().len());

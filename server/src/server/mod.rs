@@ -14,6 +14,7 @@ mod jetstream;
 mod lifecycle;
 mod observer;
 mod operators;
+mod pages;
 mod process;
 mod registry;
 mod resolvers;

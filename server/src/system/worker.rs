@@ -1,7 +1,8 @@
 //! The thread of the system account, and the queue before it.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -35,7 +36,9 @@ enum Job {
 /// The handle of the system account's thread. Everything it is told is done in order; nothing here blocks but
 /// [`SystemAccount::shutdown`].
 pub struct SystemAccount {
-    jobs: SyncSender<Job>,
+    jobs: Sender<Job>,
+    /// Jobs in the queue. The bound is kept here: a bounded queue of the library takes a megabyte for its places at the start.
+    waiting: Arc<AtomicUsize>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -45,8 +48,10 @@ impl SystemAccount {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(desk: Desk, outlet: Arc<dyn Outlet>) -> std::io::Result<Self> {
-        let (jobs, queue) = sync_channel(limits::SYSTEM_JOBS_MAX);
+        let (jobs, queue) = channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
         let worker = Worker {
+            waiting: waiting.clone(),
             desk,
             outlet,
             heartbeat: Heartbeat::new(Instant::now()),
@@ -56,6 +61,7 @@ impl SystemAccount {
             .spawn(move || worker.run(&queue))?;
         Ok(Self {
             jobs,
+            waiting,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -102,13 +108,18 @@ impl SystemAccount {
     }
 
     fn push(&self, job: Job) {
-        if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= limits::SYSTEM_JOBS_MAX {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
             tracing::debug!("system account: too much waits, an event or a request was dropped");
+            return;
         }
+        // The thread takes jobs until it is told to end; then nobody wants them any more.
+        let _ = self.jobs.send(job);
     }
 }
 
 struct Worker {
+    waiting: Arc<AtomicUsize>,
     desk: Desk,
     outlet: Arc<dyn Outlet>,
     heartbeat: Heartbeat,
@@ -122,7 +133,10 @@ impl Worker {
                     let subject = subjects::shutdown_event(&self.desk.view.facts().id);
                     return self.tell_system(&subject, |desk| document(&desk.server_info()));
                 }
-                Ok(job) => self.work(job),
+                Ok(job) => {
+                    self.waiting.fetch_sub(1, Ordering::Relaxed);
+                    self.work(job);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -109,19 +109,10 @@ fn part(
     if strict && !literal_source && !matches!(call, Call::Wildcard(_)) {
         return Err(problem(Problem::NotForImports, token));
     }
-    // Without wildcards there is nothing that a function could take, but the whole subject and chance.
-    let place = |number: i64| {
-        if literal_source {
-            return Err(problem(Problem::IndexOutOfRange, token));
-        }
-        if number == 0 {
-            // The reference takes 0 for the source's first token, wildcard or not.
-            return Ok(0);
-        }
-        usize::try_from(number)
-            .ok()
-            .and_then(|number| wildcards.get(number.checked_sub(1)?).copied())
-            .ok_or_else(|| problem(Problem::IndexOutOfRange, &format!("{token}: [{number}]")))
+    let place = |number| match literal_source {
+        // Without wildcards there is nothing that a function could take, but the whole subject and chance.
+        true => Err(problem(Problem::IndexOutOfRange, token)),
+        false => place_of(number, wildcards, token),
     };
     Ok(match call {
         Call::Wildcard(n) => Part::Wildcard { token: place(n)? },
@@ -163,6 +154,18 @@ fn part(
             len,
         },
     })
+}
+
+/// Which token of the source the wildcard of this number stands for.
+fn place_of(number: i64, wildcards: &[usize], token: &str) -> Result<usize, TransformError> {
+    if number == 0 {
+        // The reference takes 0 for the source's first token, wildcard or not.
+        return Ok(0);
+    }
+    usize::try_from(number)
+        .ok()
+        .and_then(|number| wildcards.get(number.checked_sub(1)?).copied())
+        .ok_or_else(|| problem(Problem::IndexOutOfRange, &format!("{token}: [{number}]")))
 }
 
 fn uses_all(parts: &[Part], wildcards: &[usize]) -> bool {

@@ -60,6 +60,10 @@ impl Authority {
 
     fn issue_with(&self, name: &str, key: &KeyPair) -> Issued {
         let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        self.issue_params(params, name, key)
+    }
+
+    fn issue_params(&self, params: CertificateParams, name: &str, key: &KeyPair) -> Issued {
         let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
         let file = |ending: &str| self.folder.path().join(format!("{name}.{ending}"));
         let pair = CertificatePair {

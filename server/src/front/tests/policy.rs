@@ -416,3 +416,25 @@ impl ServerCertVerifier for BelievesRsa {
         vec![SignatureScheme::RSA_PSS_SHA256]
     }
 }
+
+#[test]
+fn a_certificate_that_wants_its_status_stapled_is_pointed_out() {
+    use rcgen::{CertificateParams, CustomExtension, KeyPair};
+    let ca = Authority::new();
+    let plain = TlsPolicy::load(&block(&ca.issue("localhost")), false).expect("a policy");
+    assert!(plain.warnings(SystemTime::now()).is_empty());
+
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    // A sequence with the one feature `status_request`.
+    let feature = vec![0x30, 3, 2, 1, 5];
+    let extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 24], feature);
+    params.custom_extensions.push(extension);
+    let issued = ca.issue_params(params, "stapled", &key);
+    let policy = TlsPolicy::load(&block(&issued), false).expect("a policy");
+    let warnings = policy.warnings(SystemTime::now());
+    assert!(
+        matches!(&warnings[..], [one] if one.contains("stapled.crt") && one.contains("OCSP")),
+        "{warnings:?}"
+    );
+}

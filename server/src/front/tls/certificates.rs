@@ -38,7 +38,12 @@ pub struct Certificates {
     keys: Vec<Arc<CertifiedKey>>,
     /// When the first one expires.
     not_after: Option<SystemTime>,
+    /// Those whose clients are to insist on a stapled OCSP response.
+    must_staple: Vec<PathBuf>,
 }
+
+/// The extension by which a certificate asks for features of TLS; stapling is the only one in use (RFC 7633).
+const TLS_FEATURE: &str = "1.3.6.1.5.5.7.1.24";
 
 impl Certificates {
     /// Reads all pairs and checks that each key belongs to its certificate.
@@ -52,6 +57,7 @@ impl Certificates {
         let mut certificates = Self {
             keys: Vec::new(),
             not_after: None,
+            must_staple: Vec::new(),
         };
         for pair in pairs {
             let chain = read_chain(&pair.cert_file)?;
@@ -60,6 +66,9 @@ impl Certificates {
                 leaf.ok_or_else(|| CertificateError::NoCertificate(pair.cert_file.clone()))?;
             let not_after =
                 not_after(leaf).ok_or_else(|| CertificateError::NotX509(pair.cert_file.clone()))?;
+            if must_staple(leaf) {
+                certificates.must_staple.push(pair.cert_file.clone());
+            }
             let key = PrivateKeyDer::from_pem_file(&pair.key_file).map_err(|source| {
                 CertificateError::Key {
                     file: pair.key_file.clone(),
@@ -82,6 +91,11 @@ impl Certificates {
     /// When the first certificate expires: `tls_cert_not_after` of `/varz`.
     pub fn not_after(&self) -> Option<SystemTime> {
         self.not_after
+    }
+
+    /// The files of the certificates whose clients are to insist on a stapled OCSP response.
+    pub fn must_staple(&self) -> &[PathBuf] {
+        &self.must_staple
     }
 }
 
@@ -130,4 +144,12 @@ fn not_after(leaf: &CertificateDer<'_>) -> Option<SystemTime> {
     let seconds = leaf.validity().not_after.timestamp();
     let since_epoch = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     SystemTime::UNIX_EPOCH.checked_add(since_epoch)
+}
+
+fn must_staple(leaf: &CertificateDer<'_>) -> bool {
+    let Ok((_, leaf)) = X509Certificate::from_der(leaf) else {
+        return false;
+    };
+    let mut extensions = leaf.extensions().iter();
+    extensions.any(|e| e.oid.to_id_string() == TLS_FEATURE)
 }

@@ -26,6 +26,7 @@ pub struct TlsPolicy {
     pub allow_non_tls: bool,
     rate_limit: Option<RateLimit>,
     pinned: BTreeSet<[u8; 32]>,
+    must_staple: Vec<PathBuf>,
     not_after: Option<SystemTime>,
     dump: PolicyDump,
 }
@@ -98,6 +99,7 @@ impl TlsPolicy {
         let provider = Arc::new(suites.provider);
         let certificates = Certificates::load(&tls.certificates, &provider)?;
         let not_after = certificates.not_after();
+        let must_staple = certificates.must_staple().to_vec();
         if not_after.is_none() {
             return Err(TlsSetupError::NoCertificate);
         }
@@ -144,6 +146,7 @@ impl TlsPolicy {
             allow_non_tls,
             rate_limit: tls.connection_rate_limit.map(RateLimit::new),
             pinned: tls.pinned_certs.clone(),
+            must_staple,
             not_after,
             dump,
         })
@@ -180,6 +183,11 @@ impl TlsPolicy {
         }
         if self.not_after.is_some_and(|end| end <= now) {
             warnings.push("TLS: the server's certificate has expired".to_owned());
+        }
+        for file in &self.must_staple {
+            warnings.push(format!(
+                "TLS: certificate {file:?} wants its OCSP response stapled, which is not part of this build yet: clients that insist on it will refuse it"
+            ));
         }
         warnings
     }
