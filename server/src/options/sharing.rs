@@ -248,6 +248,11 @@ pub(super) fn exports(setting: &Setting<'_>, reading: &mut Reading) -> Option<Ve
     Some(items.iter().filter_map(one).collect())
 }
 
+fn refuse<T>(what: String, setting: &Setting<'_>, reading: &mut Reading) -> Option<T> {
+    reading.bad(setting, what);
+    None
+}
+
 fn export(setting: &Setting<'_>, reading: &mut Reading) -> Option<Export> {
     let mut draft = ExportDraft::default();
     let known_errors = reading.errors.len();
@@ -275,17 +280,15 @@ fn export(setting: &Setting<'_>, reading: &mut Reading) -> Option<Export> {
     let (subject, kind) = match (stream, service, directive) {
         (Some(stream), Some(_), _) => {
             let what = format!("Detected stream {stream:?} but already saw a service");
-            reading.bad(setting, what);
-            return None;
+            return refuse(what, setting, reading);
         }
         (None, None, _) => {
-            reading.bad(setting, "an export needs a stream or a service");
-            return None;
+            let what = "an export needs a stream or a service".to_owned();
+            return refuse(what, setting, reading);
         }
         (Some(_), None, Some(directive)) => {
             let what = format!("Detected {directive} directive on non-service");
-            reading.bad(setting, what);
-            return None;
+            return refuse(what, setting, reading);
         }
         (Some(stream), None, None) => (stream, ExportKind::Stream),
         (None, Some(service), _) => {
