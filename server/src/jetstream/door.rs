@@ -12,7 +12,7 @@ use super::account::{JsAccount, StreamEntry};
 use super::api::{Ask, Request, Way};
 use super::engine::{Input, InputKind, Posted};
 use crate::interest::Sub;
-use crate::router::{Cycle, Handler, Message, Origin, Service, publish_from_inside};
+use crate::router::{Cycle, Handler, Message, Origin, Service, publish_from_inside, to_all};
 
 const TOO_MANY_REQUESTS: &[u8] = b"NATS/1.0 429 Too Many Requests\r\n\r\n";
 
@@ -104,6 +104,9 @@ impl Service for Answers {
     }
 }
 
+/// Subjects of key-value buckets and object stores.
+const BUCKETS: [&str; 2] = ["$KV.", "$OBJ."];
+
 /// `$JS.API.>` of an account.
 pub struct Api {
     pub jetstream: Weak<JetStream>,
@@ -122,6 +125,12 @@ impl Service for Api {
             return false;
         };
         let ask = subject.get(self.prefix..).unwrap_or_default();
+        if BUCKETS.iter().any(|bucket| ask.starts_with(bucket)) {
+            // Clients of a domain write to its buckets below the prefix of its API.
+            let there = msg.subject.get(self.prefix..).unwrap_or_default();
+            let matched = from.account.interest.matches(there);
+            return to_all(cx, from, &matched, &msg.on(there));
+        }
         let asked = Ask::parse(ask);
         match asked.map(|a| a.way()) {
             Some(Way::Stream) => self.to_stream(asked, msg),

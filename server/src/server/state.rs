@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nats_api::system::ServerInfo as EventServerInfo;
+use nats_api::system::server::JETSTREAM_FLAG;
 use nats_proto::info::ServerInfo;
 use parking_lot::Mutex;
 
@@ -345,6 +346,12 @@ fn document_of(identity: &ServerIdentity, o: &Options) -> EventServerInfo {
         tags: o.server_tags.clone(),
         metadata: o.server_metadata.clone(),
         feature_flags: o.feature_flags.clone(),
+        domain: o.jetstream.domain.clone().unwrap_or_default(),
+        jetstream: o.jetstream.enabled,
+        flags: match o.jetstream.enabled {
+            true => JETSTREAM_FLAG,
+            false => 0,
+        },
         ..EventServerInfo::default()
     }
 }

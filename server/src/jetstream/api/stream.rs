@@ -40,6 +40,7 @@ impl Serving<'_> {
         let account = self.account()?;
         let request = StreamConfigRequest::decode(&self.request.body, self.mode())
             .map_err(|e| invalid_json(&e))?;
+        has_no_upstreams(&request)?;
         let _changes = account.changes.lock();
         match config::create(name, request, &**account)? {
             Creation::Exists => Ok(()),
@@ -62,6 +63,7 @@ impl Serving<'_> {
         let account = self.account()?;
         let request = StreamConfigRequest::decode(&self.request.body, self.mode())
             .map_err(|e| invalid_json(&e))?;
+        has_no_upstreams(&request)?;
         let _changes = account.changes.lock();
         let config = config::update(name, request, &**account)?;
         let entry = self.find(name)?;
@@ -138,6 +140,14 @@ impl Serving<'_> {
 
     pub(super) fn stream_restore(&self, _name: &str) {
         self.answer::<StreamRestoreResponse>(Err(absent("stream restore")));
+    }
+}
+
+/// Mirrors and sources have their machine, and nothing here connects it to its upstreams yet: better refused than idle.
+fn has_no_upstreams(request: &StreamConfigRequest) -> Result<(), ApiError> {
+    match request.config.mirror.is_some() || !request.config.sources.is_empty() {
+        true => Err(absent("mirrors and sources")),
+        false => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ use nats_api::time::Timestamp as ApiTime;
 use nats_store::{ConsumerState, ConsumerStore, StoreError, Timestamp};
 
 use super::index::Id;
+use crate::config::consumer::metadata as consumer_metadata;
 use crate::consumer::{Closing, Consumer, Parts, StreamView, Turn};
 use crate::context::Context;
 use crate::effects::Effects;
@@ -136,8 +137,17 @@ impl Stream {
         out: &mut Effects,
     ) -> Result<ConsumerInfo, ApiError> {
         let id = self.known(name)?;
-        self.turn(id, cx, out, Consumer::info)
-            .ok_or_else(|| ApiError::CONSUMER_NOT_FOUND.error())
+        let info = self.turn(id, cx, out, Consumer::info);
+        let info = info.ok_or_else(|| ApiError::CONSUMER_NOT_FOUND.error())?;
+        Ok(self.shown(info))
+    }
+
+    /// An info as answers show it: the configuration's metadata say what server this is.
+    fn shown(&self, mut info: ConsumerInfo) -> ConsumerInfo {
+        if let Some(config) = &mut info.config {
+            consumer_metadata::add_dynamic(config, &self.environment.version);
+        }
+        info
     }
 
     /// All of them in the order of their names, each with whether it belongs to another stream's mirror or source.
@@ -152,7 +162,11 @@ impl Stream {
                 (consumer.config().direct, consumer.info(turn))
             })
         };
-        ids.into_iter().filter_map(info).collect()
+        let infos: Vec<(bool, ConsumerInfo)> = ids.into_iter().filter_map(info).collect();
+        infos
+            .into_iter()
+            .map(|(is_direct, info)| (is_direct, self.shown(info)))
+            .collect()
     }
 
     /// CONSUMER.PAUSE: a time that has passed resumes. The caller keeps the changed configuration durable.
