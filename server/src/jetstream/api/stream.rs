@@ -2,9 +2,9 @@
 
 use nats_api::errors::ApiError;
 use nats_api::jetstream::{
-    StreamConfigRequest, StreamCreateResponse, StreamDeleteResponse, StreamInfoRequest,
-    StreamListRequest, StreamListResponse, StreamNamesResponse, StreamPurgeRequest,
-    StreamRestoreResponse, StreamSnapshotResponse, StreamUpdateResponse,
+    StreamConfig, StreamConfigRequest, StreamCreateResponse, StreamDeleteResponse,
+    StreamInfoRequest, StreamListRequest, StreamListResponse, StreamNamesResponse,
+    StreamPurgeRequest, StreamRestoreResponse, StreamSnapshotResponse, StreamUpdateResponse,
 };
 use nats_jetstream::config::stream::{self as config, Creation};
 
@@ -40,11 +40,13 @@ impl Serving<'_> {
         let account = self.account()?;
         let request = StreamConfigRequest::decode(&self.request.body, self.mode())
             .map_err(|e| invalid_json(&e))?;
-        has_no_upstreams(&request)?;
         let _changes = account.changes.lock();
         match config::create(name, request, &**account)? {
             Creation::Exists => Ok(()),
-            Creation::New(config) => self.jetstream.create_stream(account, *config),
+            Creation::New(config) => {
+                has_no_upstreams(&config)?;
+                self.jetstream.create_stream(account, *config)
+            }
         }
     }
 
@@ -63,9 +65,9 @@ impl Serving<'_> {
         let account = self.account()?;
         let request = StreamConfigRequest::decode(&self.request.body, self.mode())
             .map_err(|e| invalid_json(&e))?;
-        has_no_upstreams(&request)?;
         let _changes = account.changes.lock();
         let config = config::update(name, request, &**account)?;
+        has_no_upstreams(&config)?;
         let entry = self.find(name)?;
         self.jetstream.update_stream(account, &entry, config)
     }
@@ -144,8 +146,8 @@ impl Serving<'_> {
 }
 
 /// Mirrors and sources have their machine, and nothing here connects it to its upstreams yet: better refused than idle.
-fn has_no_upstreams(request: &StreamConfigRequest) -> Result<(), ApiError> {
-    match request.config.mirror.is_some() || !request.config.sources.is_empty() {
+fn has_no_upstreams(config: &StreamConfig) -> Result<(), ApiError> {
+    match config.mirror.is_some() || !config.sources.is_empty() {
         true => Err(absent("mirrors and sources")),
         false => Ok(()),
     }
