@@ -42,7 +42,6 @@ use usage::{AccountUsage, ServerUsage};
 use vault::Vault;
 
 pub use settings::Settings;
-pub use streams::CreateError;
 pub use vault::VaultError;
 
 /// Level of the API that this server speaks.
@@ -149,7 +148,7 @@ impl JetStream {
         let window = self.settings.duplicate_window_max;
         let js = Arc::new(JsAccount::new(account.clone(), usage, window));
         self.recover(&js)?;
-        let subs = self.doors(account, Arc::downgrade(&js));
+        let subs = self.doors(&Arc::downgrade(&js));
         for sub in &subs {
             account.interest.insert(sub.clone());
         }
@@ -260,11 +259,10 @@ impl JetStream {
     }
 
     /// What stands in an account's subjects: the API under every prefix, acknowledgements, answers to flow control.
-    fn doors(&self, account: &Account, js: Weak<JsAccount>) -> Vec<Arc<Sub>> {
+    fn doors(&self, js: &Weak<JsAccount>) -> Vec<Arc<Sub>> {
         use nats_api::jetstream::subjects::{
             ACK_PREFIX, API_PREFIX, FLOW_CONTROL_PREFIX, domain_prefix,
         };
-        let _ = account;
         let mut prefixes = vec![API_PREFIX.to_owned()];
         if let Some(domain) = &self.settings.domain {
             prefixes.push(domain_prefix(domain));

@@ -1,7 +1,6 @@
 //! Effects on their way into an account's subjects.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use nats_api::errors::ApiError;
 use nats_jetstream::{Effects, Interest, Kind};
@@ -17,16 +16,11 @@ const WAKE_EVERY: usize = 256;
 /// Publishes what the streams of one account decided.
 pub struct AccountOutlet {
     account: Arc<Account>,
-    /// Numbers what this outlet publishes to find the receivers' wake-ups.
-    released: AtomicU64,
 }
 
 impl AccountOutlet {
     pub fn new(account: Arc<Account>) -> Self {
-        Self {
-            account,
-            released: AtomicU64::new(0),
-        }
+        Self { account }
     }
 
     /// Publishes one message at once.
@@ -63,8 +57,6 @@ impl Outlet for AccountOutlet {
             }
         }
         finish(cx);
-        self.released
-            .fetch_add(effects.len() as u64, Ordering::Relaxed);
     }
 
     fn fail(&self, effects: &Effects, error: &StoreError) {

@@ -15,9 +15,6 @@ use super::usage::{StreamQuota, storage_of};
 use super::vault::FoundConsumer;
 use super::{JetStream, JetStreamError};
 
-/// Why a stream is not made.
-pub type CreateError = ApiError;
-
 impl JetStream {
     /// Makes a stream from a configuration that was checked. The caller holds the account's `changes`.
     ///
