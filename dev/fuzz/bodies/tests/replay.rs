@@ -8,6 +8,7 @@ fn replay(folder: &str) -> usize {
     let mut files = 0;
     for (name, check) in TARGETS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
             .join(folder)
             .join(name);
         let Ok(entries) = std::fs::read_dir(&folder) else {

@@ -1,7 +1,7 @@
 //! Fuzz targets: what must hold for any bytes.
 //!
 //! Each module has one function `check(data)` that panics when a promise is broken. The engines around it are in
-//! `fuzz_targets/` (libFuzzer) and `tests/replay.rs` (every file of the corpus, on a stable compiler). Nothing here is
+//! `../fuzz_targets/` (libFuzzer) and `tests/replay.rs` (every file of the corpus, on a stable compiler). Nothing here is
 //! called by the product.
 //!
 //! Most targets compare with a second, naive implementation or with the same input in another form (split at every byte,
