@@ -447,8 +447,17 @@ pub fn run_binary(path: &Path, arguments: &[&str]) -> Finished {
 /// # Panics
 /// After [`PATIENCE`], naming what was awaited.
 #[track_caller]
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    wait_longer(PATIENCE, what, condition);
+}
+
+/// The same with another patience, for what takes its time by design.
+///
+/// # Panics
+/// After `patience`, naming what was awaited.
+#[track_caller]
+pub fn wait_longer(patience: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + patience;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         pause();

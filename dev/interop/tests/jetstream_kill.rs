@@ -5,14 +5,13 @@
 //! killed at a random moment, comes back in the same folder, and a checker compares. `NATS_KILLS` sets how often (default 12).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nats_interop::server::PATIENCE;
+use nats_interop::link::{Link, Received};
 use nats_interop::{Launch, binary};
 use serde_json::{Value, json};
 
@@ -20,126 +19,15 @@ const WRITERS: usize = 3;
 /// Messages that a writer has under way.
 const WINDOW: usize = 64;
 
-/// A client that speaks just enough of the protocol.
-struct Link {
-    reader: BufReader<TcpStream>,
-    writer: TcpStream,
-    /// What its inboxes begin with; no other link's do.
-    inboxes: String,
-    next_inbox: u64,
-}
-
-static LINKS: AtomicU64 = AtomicU64::new(0);
-
-struct Received {
-    subject: String,
-    reply: String,
-    body: Vec<u8>,
-}
-
-impl Link {
-    fn open(addr: SocketAddr) -> std::io::Result<Self> {
-        let writer = TcpStream::connect(addr)?;
-        writer.set_read_timeout(Some(PATIENCE))?;
-        writer.set_nodelay(true)?;
-        let mut link = Self {
-            reader: BufReader::new(writer.try_clone()?),
-            writer,
-            inboxes: format!("inbox{}", LINKS.fetch_add(1, Ordering::Relaxed)),
-            next_inbox: 0,
-        };
-        link.line()?;
-        let connect = "CONNECT {\"verbose\":false,\"headers\":true,\"no_responders\":true}";
-        let subscribe = format!("SUB {}.> 1", link.inboxes);
-        link.send(format!("{connect}\r\n{subscribe}\r\n").as_bytes())?;
-        Ok(link)
-    }
-
-    fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.writer.write_all(bytes)
-    }
-
-    fn publish(&mut self, subject: &str, reply: &str, body: &[u8]) -> std::io::Result<()> {
-        let mut frame = format!("PUB {subject} {reply} {}\r\n", body.len()).into_bytes();
-        frame.extend_from_slice(body);
-        frame.extend_from_slice(b"\r\n");
-        self.send(&frame)
-    }
-
-    fn line(&mut self) -> std::io::Result<String> {
-        let mut line = String::new();
-        match self.reader.read_line(&mut line)? {
-            0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(line.trim_end().to_owned()),
+/// One message of a consumer, or a status: it shows the subject that it was stored under.
+fn take(link: &mut Link, next: &str) -> std::io::Result<Received> {
+    let inbox = link.inbox("take");
+    link.publish(next, &inbox, br#"{"batch":1,"no_wait":true}"#)?;
+    loop {
+        let received = link.receive()?;
+        if received.subject == inbox || received.reply.starts_with("$JS.ACK.") {
+            return Ok(received);
         }
-    }
-
-    fn receive(&mut self) -> std::io::Result<Received> {
-        loop {
-            let line = self.line()?;
-            let words: Vec<&str> = line.split(' ').collect();
-            let sizes = match words[0] {
-                "MSG" => 1,
-                "HMSG" => 2,
-                "PING" => {
-                    self.send(b"PONG\r\n")?;
-                    continue;
-                }
-                _ => continue,
-            };
-            let total: usize = words[words.len() - 1].parse().expect("a size");
-            let header: usize = match sizes {
-                2 => words[words.len() - 2].parse().expect("a size"),
-                _ => 0,
-            };
-            let reply = match words.len() - sizes {
-                4 => words[3],
-                _ => "",
-            };
-            let mut body = vec![0; total + 2];
-            self.reader.read_exact(&mut body)?;
-            body.truncate(total);
-            return Ok(Received {
-                subject: words[1].to_owned(),
-                reply: reply.to_owned(),
-                body: body.split_off(header),
-            });
-        }
-    }
-
-    /// One request, one answer.
-    fn ask(&mut self, subject: &str, body: &[u8]) -> std::io::Result<Received> {
-        self.next_inbox += 1;
-        let inbox = format!("{}.ask.{}", self.inboxes, self.next_inbox);
-        self.publish(subject, &inbox, body)?;
-        loop {
-            let received = self.receive()?;
-            if received.subject == inbox {
-                return Ok(received);
-            }
-        }
-    }
-
-    /// One message of a consumer, or a status: it shows the subject that it was stored under.
-    fn take(&mut self, next: &str) -> std::io::Result<Received> {
-        self.next_inbox += 1;
-        let inbox = format!("{}.take.{}", self.inboxes, self.next_inbox);
-        self.publish(next, &inbox, br#"{"batch":1,"no_wait":true}"#)?;
-        loop {
-            let received = self.receive()?;
-            if received.subject == inbox || received.reply.starts_with("$JS.ACK.") {
-                return Ok(received);
-            }
-        }
-    }
-
-    fn api(&mut self, ask: &str, body: &Value) -> std::io::Result<Value> {
-        let body = match body {
-            Value::Null => String::new(),
-            body => body.to_string(),
-        };
-        let answer = self.ask(&format!("$JS.API.{ask}"), body.as_bytes())?;
-        Ok(serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
     }
 }
 
@@ -239,7 +127,7 @@ fn work(addr: SocketAddr) -> Promised {
             if let Some(sequence) = ack["seq"].as_u64() {
                 promised.work.insert(sequence);
             }
-            let item = link.take("$JS.API.CONSUMER.MSG.NEXT.WORK.worker")?;
+            let item = take(&mut link, "$JS.API.CONSUMER.MSG.NEXT.WORK.worker")?;
             let Some(sequence) = item.reply.split('.').nth(5).and_then(|s| s.parse().ok()) else {
                 continue;
             };
@@ -320,8 +208,7 @@ fn read_all(link: &mut Link, found: &mut BTreeMap<u64, String>) {
     while left > 0 {
         let batch = left.min(500);
         let ask = json!({"batch": batch, "expires": 5_000_000_000_u64}).to_string();
-        link.next_inbox += 1;
-        let inbox = format!("{}.read.{}", link.inboxes, link.next_inbox);
+        let inbox = link.inbox("read");
         link.publish(
             "$JS.API.CONSUMER.MSG.NEXT.BIG.reader",
             &inbox,

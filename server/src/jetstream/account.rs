@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use nats_api::errors::ApiError;
@@ -31,10 +31,16 @@ pub struct StreamEntry {
     deliver_to: RwLock<Vec<(Box<str>, Box<str>)>>,
     /// Its subscriptions in the account.
     placed: Mutex<Vec<Arc<Sub>>>,
+    /// It mirrors and is close enough behind to answer for the stream that it mirrors; its machine says so.
+    is_mirror_current: Arc<AtomicBool>,
 }
 
 impl StreamEntry {
-    pub fn new(config: Arc<StreamConfig>, lane: Arc<Lane<StreamSeat>>) -> Self {
+    pub fn new(
+        config: Arc<StreamConfig>,
+        lane: Arc<Lane<StreamSeat>>,
+        is_mirror_current: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             name: config.name.as_str().into(),
             lane,
@@ -42,6 +48,7 @@ impl StreamEntry {
             consumers: RwLock::default(),
             deliver_to: RwLock::default(),
             placed: Mutex::default(),
+            is_mirror_current,
         }
     }
 
@@ -119,6 +126,8 @@ pub struct JsAccount {
     pub usage: Arc<AccountUsage>,
     pub outlet: Arc<AccountOutlet>,
     streams: RwLock<BTreeMap<Box<str>, Arc<StreamEntry>>>,
+    /// Mirrors that answer direct gets for their origin.
+    mirrors: RwLock<Vec<Arc<StreamEntry>>>,
     /// Held while a stream is made, changed or deleted: checks against the others hold until the change is done.
     pub changes: Mutex<()>,
     pub api_total: AtomicU64,
@@ -134,6 +143,7 @@ impl JsAccount {
             account,
             usage,
             streams: RwLock::default(),
+            mirrors: RwLock::default(),
             changes: Mutex::new(()),
             api_total: AtomicU64::new(0),
             api_errors: AtomicU64::new(0),
@@ -165,11 +175,34 @@ impl JsAccount {
         all
     }
 
+    /// A mirror that can answer direct gets in the place of this stream.
+    pub fn mirror_of(&self, origin: &str) -> Option<Arc<StreamEntry>> {
+        let mirrors = self.mirrors.read();
+        let able = mirrors.iter().find(|entry| {
+            let config = entry.config();
+            let is_of = config.mirror.as_ref().is_some_and(|m| m.name == origin);
+            is_of && entry.is_mirror_current.load(Ordering::Relaxed)
+        });
+        able.cloned()
+    }
+
+    /// Takes note of whether a stream answers direct gets for another one.
+    pub fn note_mirror(&self, entry: &Arc<StreamEntry>) {
+        let config = entry.config();
+        let mut mirrors = self.mirrors.write();
+        mirrors.retain(|known| known.name != entry.name);
+        if config.mirror.is_some() && config.mirror_direct {
+            mirrors.push(entry.clone());
+        }
+    }
+
     pub fn add(&self, entry: Arc<StreamEntry>) {
+        self.note_mirror(&entry);
         self.streams.write().insert(entry.name.clone(), entry);
     }
 
     pub fn take(&self, name: &str) -> Option<Arc<StreamEntry>> {
+        self.mirrors.write().retain(|known| &*known.name != name);
         self.streams.write().remove(name)
     }
 
@@ -189,8 +222,9 @@ impl JsAccount {
 impl Watcher for JsAccount {
     /// Push consumers begin and cease to deliver with the interest in their subjects.
     fn changed(&self, sub: &Sub) {
-        // What the server itself listens to is no client.
-        if sub.receiver().is_none() || sub.subject.starts_with(b"$JS.") {
+        // Nobody delivers to what the server answers itself.
+        let own = [b"$JS.API.".as_slice(), b"$JS.ACK.", b"$JS.FC."];
+        if own.iter().any(|prefix| sub.subject.starts_with(prefix)) {
             return;
         }
         let input = Input {

@@ -11,6 +11,7 @@ use super::JetStream;
 use super::account::{JsAccount, StreamEntry};
 use super::api::{Ask, Request, Way};
 use super::engine::{Input, InputKind, Posted};
+use super::listening::both;
 use crate::interest::Sub;
 use crate::router::{Cycle, Handler, Message, Origin, Service, publish_from_inside, to_all};
 
@@ -104,6 +105,31 @@ impl Service for Answers {
     }
 }
 
+/// Where a stream listens because of one of its upstreams.
+pub struct FromUpstream {
+    pub account: Weak<JsAccount>,
+    pub stream: Box<str>,
+}
+
+impl Service for FromUpstream {
+    fn receive(&self, _: &mut Cycle, _: &Origin<'_>, sub: &Arc<Sub>, msg: &Message<'_>) -> bool {
+        let stream = self.account.upgrade().and_then(|a| a.find(&self.stream));
+        let Some(stream) = stream else {
+            return false;
+        };
+        // Through a stream import it comes on the exporter's subject; the stream knows its own.
+        let listened = match &sub.shadow {
+            Some(shadow) => &shadow.origin.subject,
+            None => &sub.subject,
+        };
+        let input = Input {
+            subject: &both(listened, msg.shown()),
+            ..input(msg)
+        };
+        stream.lane.post(InputKind::Upstream, &input) != Posted::Closed
+    }
+}
+
 /// Subjects of key-value buckets and object stores.
 const BUCKETS: [&str; 2] = ["$KV.", "$OBJ."];
 
@@ -163,7 +189,8 @@ impl Api {
                 (stream, InputKind::Pull)
             }
             Some(Ask::DirectGet(stream, _)) => {
-                let stream = account.find(stream).filter(|s| s.config().allow_direct);
+                let origin = account.find(stream).filter(|s| s.config().allow_direct);
+                let stream = origin.or_else(|| account.mirror_of(stream));
                 (stream, InputKind::DirectGet)
             }
             _ => return false,

@@ -1,7 +1,7 @@
 //! JetStream: streams and consumers of the accounts that have it.
 //!
 //! **What lives here.** [`JetStream`] wires the machines of `nats-jetstream` to this server: `engine` (threads, timers, the log), [`account`]
-//! (the streams of one account), `door` (what stands in an account's subjects), [`api`] (requests), `outlet` (what goes out again),
+//! (the streams of one account), `door` (what stands in an account's subjects), `listening` (what comes from mirrors' origins and sources), [`api`] (requests), `outlet` (what goes out again),
 //! [`usage`] (limits), `vault` (what is on disk).
 //!
 //! May call: `server` (start, reload, stop), `monitor` and `system` (views). It calls `router`, `account` and the stores; nothing above.
@@ -14,6 +14,7 @@ pub mod account;
 pub mod api;
 mod door;
 mod engine;
+mod listening;
 mod outlet;
 mod seat;
 mod settings;
@@ -170,6 +171,7 @@ impl JetStream {
         }
         for stream in gone.account.all() {
             stream.displace(&gone.account.account);
+            stream.lane.with(|seat, _, _| seat.stream.stop_upstreams());
             stream.lane.close();
         }
     }

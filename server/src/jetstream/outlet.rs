@@ -10,6 +10,8 @@ use super::engine::Outlet;
 use crate::account::Account;
 use crate::router::{Cycle, Message, publish_from_inside};
 
+const NO_RESPONDERS: &[u8] = b"NATS/1.0 503\r\n\r\n";
+
 /// Receivers are woken at least once in so many effects, so that the first of many deliveries leaves before the last is written.
 const WAKE_EVERY: usize = 256;
 
@@ -51,7 +53,10 @@ impl Outlet for AccountOutlet {
             let reply = (!effect.reply.is_empty()).then_some(effect.reply);
             let message = Message::new(effect.subject, reply, effect.headers.len(), &frame)
                 .shown_as(effect.shown);
-            publish_from_inside(&mut cx, &self.account, &message);
+            let is_heard = publish_from_inside(&mut cx, &self.account, &message);
+            if effect.kind == Kind::Request && !is_heard {
+                nobody_there(&mut cx, &self.account, effect.reply);
+            }
             if n % WAKE_EVERY == WAKE_EVERY - 1 {
                 cx.wake_all(None);
             }
@@ -70,6 +75,13 @@ impl Outlet for AccountOutlet {
         }
         finish(cx);
     }
+}
+
+/// Tells who asked an upstream that nobody is there.
+#[cold]
+fn nobody_there(cx: &mut Cycle, account: &Arc<Account>, reply: &[u8]) {
+    let status = Message::new(reply, None, NO_RESPONDERS.len(), NO_RESPONDERS);
+    publish_from_inside(cx, account, &status);
 }
 
 /// Lets those act who were delivered to.

@@ -1,5 +1,6 @@
 //! A stream and its consumers as the engine drives them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use nats_jetstream::publish::Inbound;
@@ -9,6 +10,7 @@ use nats_store::{Position, StoreError, Timestamp};
 
 use super::JetStream;
 use super::engine::{Input, InputKind, Machine};
+use super::listening::{Listening, heard};
 
 /// The machine of one stream.
 pub struct StreamSeat {
@@ -16,6 +18,10 @@ pub struct StreamSeat {
     /// The account that it is in.
     pub account: Arc<str>,
     pub jetstream: Weak<JetStream>,
+    /// Where it listens because of its upstreams.
+    pub listening: Listening,
+    /// Told whether it can answer in the place of the stream that it mirrors.
+    pub is_mirror_current: Arc<AtomicBool>,
 }
 
 impl Machine for StreamSeat {
@@ -41,6 +47,11 @@ impl Machine for StreamSeat {
             InputKind::FlowAnswer => self.stream.flow_answer(cx, &message, out),
             InputKind::DirectGet => self.stream.direct_get(&message, out),
             InputKind::Interest => self.stream.interest_changed(cx, message.subject, out),
+            InputKind::Upstream => {
+                let (listened, subject) = heard(message.subject);
+                let message = Inbound { subject, ..message };
+                self.stream.upstream(cx, listened, &message, out);
+            }
         }
     }
 
@@ -50,6 +61,12 @@ impl Machine for StreamSeat {
             if let Some(jetstream) = self.jetstream.upgrade() {
                 jetstream.forget_consumer(&self.account, self.stream.name(), &gone);
             }
+        }
+        // What is asked now leaves later: nobody can answer before it is listened.
+        self.listening.follow(&self.stream);
+        if self.stream.config().mirror_direct {
+            let is_current = self.stream.is_mirror_current();
+            self.is_mirror_current.store(is_current, Ordering::Relaxed);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Making, changing, deleting and bringing back streams.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use nats_api::errors::ApiError;
 use nats_api::jetstream::StreamConfig;
@@ -10,6 +11,7 @@ use nats_store::{StreamStore, Timestamp};
 use super::account::{JsAccount, StreamEntry};
 use super::door::Ingest;
 use super::engine::{Lane, MailboxLimits};
+use super::listening::Listening;
 use super::seat::StreamSeat;
 use super::usage::{StreamQuota, storage_of};
 use super::vault::FoundConsumer;
@@ -49,15 +51,19 @@ impl JetStream {
         entry
             .lane
             .with(|seat, cx, out| seat.stream.announce_created(cx, out));
+        start_upstreams_of(&entry);
         Ok(())
     }
 
     /// Gives a stream its lane and its place in the account.
     fn settle_in(&self, account: &Arc<JsAccount>, stream: Stream) -> Arc<StreamEntry> {
         let config = stream.config().clone();
+        let is_mirror_current = Arc::new(AtomicBool::new(false));
         let lane = Lane::new(
             &self.engine,
             StreamSeat {
+                listening: Listening::new(account, stream.name()),
+                is_mirror_current: is_mirror_current.clone(),
                 stream,
                 account: account.account.name.clone(),
                 jetstream: self.me.clone(),
@@ -69,7 +75,7 @@ impl JetStream {
             },
             seed(),
         );
-        let entry = Arc::new(StreamEntry::new(config, lane));
+        let entry = Arc::new(StreamEntry::new(config, lane, is_mirror_current));
         account.add(entry.clone());
         entry.place(&account.account, |s| Ingest::subscription(s, &entry));
         entry.lane.nudge();
@@ -122,6 +128,7 @@ impl JetStream {
         account.usage.reserve(&config, 1);
         let moved = old.subjects != config.subjects;
         entry.set_config(config);
+        account.note_mirror(entry);
         if moved {
             entry.place(&account.account, |s| Ingest::subscription(s, entry));
         }
@@ -152,6 +159,15 @@ impl JetStream {
             entry.remove_consumer(consumer);
         }
         self.vault.delete_consumer(account, stream, consumer);
+    }
+
+    /// Lets mirrors and sources go on that were brought back, once all accounts that they may refer to are there.
+    pub fn start_upstreams(&self) {
+        for account in self.accounts() {
+            for entry in account.all() {
+                start_upstreams_of(&entry);
+            }
+        }
     }
 
     /// Brings an account's streams back from disk.
@@ -206,6 +222,23 @@ impl JetStream {
                 ),
             }
         }
+    }
+}
+
+/// Begins to talk to a stream's upstreams; nothing changes for those that it talks to already.
+fn start_upstreams_of(entry: &Arc<StreamEntry>) {
+    let config = entry.config();
+    if config.mirror.is_none() && config.sources.is_empty() {
+        return;
+    }
+    let started = entry
+        .lane
+        .with(|seat, cx, out| seat.stream.start_upstreams(cx, out));
+    if let Err(error) = started {
+        tracing::error!(
+            "JetStream stream {} cannot read how far it got with its upstreams, and does not go on: {error}",
+            entry.name
+        );
     }
 }
 

@@ -61,6 +61,7 @@ fn serve_accounts(
     for js in gone {
         jetstream.disable(&js.account.name);
     }
+    jetstream.start_upstreams();
     Ok(())
 }
 

@@ -62,6 +62,10 @@ impl Consumer {
             self.count_pending(turn)?;
         }
         self.interest_changed(turn);
+        if new.sourcing {
+            // Whoever sources from here asks with the whole configuration, and goes on behind what it has stored.
+            self.begin_at(turn, self.state.ack_floor.stream.saturating_add(1))?;
+        }
         Ok(self.pump(turn, PUMP_MOST))
     }
 
@@ -100,6 +104,16 @@ impl Consumer {
     /// The deliver policy does not allow that place (10204).
     pub fn reset(&mut self, turn: &mut Turn<'_, '_>, sequence: u64) -> Result<u64, ApiError> {
         let next = self.reset_place(turn, sequence)?.max(1);
+        if let Err(error) = self.begin_at(turn, next) {
+            turn.changes.faults.push(error.clone());
+            return Err(invalid_reset(&error));
+        }
+        self.settle_below(turn, next);
+        self.pump(turn, PUMP_MOST);
+        Ok(next)
+    }
+
+    fn begin_at(&mut self, turn: &mut Turn<'_, '_>, next: u64) -> Result<(), StoreError> {
         self.change(turn, ConsumerDelta::Started { next });
         self.again.clear();
         self.overdue.clear();
@@ -107,13 +121,7 @@ impl Consumer {
         self.next = next;
         self.last_delivered = None;
         self.last_acked = None;
-        if let Err(error) = self.count_pending(turn) {
-            turn.changes.faults.push(error.clone());
-            return Err(invalid_reset(&error));
-        }
-        self.settle_below(turn, next);
-        self.pump(turn, PUMP_MOST);
-        Ok(next)
+        self.count_pending(turn)
     }
 
     fn reset_place(&self, turn: &Turn<'_, '_>, sequence: u64) -> Result<u64, ApiError> {

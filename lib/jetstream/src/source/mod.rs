@@ -60,6 +60,8 @@ const ANSWER_WAIT_DURABLE: u64 = 5 * SECOND;
 /// What every failure in a row adds to the wait, and the most that comes of it.
 const BACKOFF: u64 = 10 * SECOND;
 const BACKOFF_MAX: u64 = 120 * SECOND;
+/// How a request is answered that reaches nobody.
+const NO_RESPONDERS: &[u8] = b"NATS/1.0 503";
 /// Requests of many upstreams are spread over a tenth of a second, after a tenth of a second.
 const JITTER: u64 = 100_000_000;
 
@@ -193,6 +195,31 @@ impl Upstream {
     /// Under which stored messages name it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Asks that the consumer over there ends, because nobody will listen to it again. One that was made beforehand stays.
+    pub fn dismiss(&self, cx: &mut Context<'_>, out: &mut Effects) {
+        if self.source.consumer.is_some() {
+            return;
+        }
+        let subject = request::dismissal(self);
+        // Nobody waits for the answer, but the reference server answers only where there is a reply.
+        let reply = format!("_INBOX.{}", event_id(cx.random));
+        out.send(
+            Kind::Request,
+            subject.as_bytes(),
+            reply.as_bytes(),
+            b"",
+            b"",
+        );
+    }
+
+    /// The consumer over there can be the same as the one of `other`, under its lasting name.
+    pub fn shares_consumer(&self, other: &Self) -> bool {
+        let api = |upstream: &Self| upstream.source.external.as_ref().map(|e| e.api.clone());
+        self.source.name == other.source.name
+            && self.consumer_hash == other.consumer_hash
+            && api(self) == api(other)
     }
 
     /// Goes on behind a message that is stored.
@@ -332,6 +359,11 @@ impl Upstream {
             return false;
         };
         let level = asking.level;
+        if message.payload.is_empty() && message.headers.starts_with(NO_RESPONDERS) {
+            self.fail(cx);
+            self.error = Some(self.setup_failed(&"nobody answers for the stream"));
+            return false;
+        }
         let info = match self.read_answer(message.payload) {
             Ok(info) => info,
             Err(error) if error == *ApiError::CONSUMER_STREAM_IDENTITY_MISMATCH => {
@@ -366,20 +398,13 @@ impl Upstream {
     }
 
     fn read_answer(&self, payload: &[u8]) -> Result<ConsumerInfo, ApiError> {
-        let setup_failed = |why: &dyn std::fmt::Display| {
-            let row = match self.role {
-                Role::Mirror => ApiError::MIRROR_CONSUMER_SETUP_FAILED,
-                Role::Source => ApiError::SOURCE_CONSUMER_SETUP_FAILED,
-            };
-            row.error_with(&[("err", &why)])
-        };
         let answer = match self.source.consumer {
             Some(_) => reply::decode::<ConsumerResetResponse>(payload).map(|answer| answer.info),
             None => reply::decode::<ConsumerCreateResponse>(payload).map(|answer| answer.info),
         };
         let info = answer.map_err(|error| match error {
             ReplyError::Api(error) => error,
-            _ => setup_failed(&"invalid consumer create response"),
+            _ => self.setup_failed(&"invalid consumer create response"),
         })?;
         let policy = info.config.as_ref().map(|config| config.ack_policy);
         if self.source.consumer.is_some() && policy != Some(AckPolicy::FlowControl) {
@@ -389,9 +414,17 @@ impl Upstream {
             });
         }
         if policy.is_none() {
-            return Err(setup_failed(&"invalid consumer create response"));
+            return Err(self.setup_failed(&"invalid consumer create response"));
         }
         Ok(info)
+    }
+
+    fn setup_failed(&self, why: &dyn std::fmt::Display) -> ApiError {
+        let row = match self.role {
+            Role::Mirror => ApiError::MIRROR_CONSUMER_SETUP_FAILED,
+            Role::Source => ApiError::SOURCE_CONSUMER_SETUP_FAILED,
+        };
+        row.error_with(&[("err", &why)])
     }
 
     fn begin(&mut self, cx: &Context<'_>, info: &ConsumerInfo, identity: String) {

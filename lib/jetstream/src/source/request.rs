@@ -9,7 +9,7 @@ use nats_api::time::Nanos;
 use nats_proto::name_hash::name_hash_8;
 use nats_store::Timestamp;
 
-use super::{Here, Level, Role, SILENCE_MAX, Upstream};
+use super::{Here, Level, Phase, Role, SILENCE_MAX, Upstream};
 use crate::config::stream::upstream_name;
 use crate::context::Context;
 use crate::stream::{api_time, event_id};
@@ -56,6 +56,32 @@ impl Owner<'_> {
     }
 }
 
+/// The subject on which the upstream's consumer is deleted.
+pub(super) fn dismissal(upstream: &Upstream) -> String {
+    let name = match &upstream.phase {
+        Phase::Flowing { consumer, .. } => String::from_utf8_lossy(consumer).into_owned(),
+        Phase::Waiting { .. } | Phase::Asking(_) => lasting_name(upstream),
+    };
+    let subject = api(upstream).consumer_delete(&upstream.source.name, &name);
+    subject.replace("..", ".")
+}
+
+/// The subjects of the API over there.
+fn api(upstream: &Upstream) -> ApiSubjects {
+    ApiSubjects::new(match &upstream.source.external {
+        Some(external) => &external.api,
+        None => API_PREFIX,
+    })
+}
+
+fn lasting_name(upstream: &Upstream) -> String {
+    let kind = match upstream.role {
+        Role::Mirror => "MIRROR",
+        Role::Source => "SRC",
+    };
+    format!("JS_{kind}_{}", upstream.consumer_hash)
+}
+
 pub(super) fn write(
     upstream: &Upstream,
     owner: &Owner<'_>,
@@ -77,10 +103,7 @@ pub(super) fn write(
         }
         headers.extend_from_slice(b"\r\n");
     }
-    let api = ApiSubjects::new(match &upstream.source.external {
-        Some(external) => &external.api,
-        None => API_PREFIX,
-    });
+    let api = api(upstream);
     let stream = &upstream.source.name;
     if let Some(consumer) = &upstream.source.consumer {
         return Written {
@@ -115,12 +138,12 @@ fn consumer(
     level: Level,
     cx: &mut Context<'_>,
 ) -> ConsumerConfig {
-    let (kind, letter, key) = match upstream.role {
-        Role::Mirror => ("MIRROR", "M", "mirror"),
-        Role::Source => ("SRC", "S", "src"),
+    let (letter, key) = match upstream.role {
+        Role::Mirror => ("M", "mirror"),
+        Role::Source => ("S", "src"),
     };
     let is_sourcing = level != Level::Plain;
-    let mut name = format!("JS_{kind}_{}", upstream.consumer_hash);
+    let mut name = lasting_name(upstream);
     if !is_sourcing {
         // The other side does not know to make it unique.
         name.push('_');

@@ -43,7 +43,7 @@ impl Pair {
             config.subjects = vec!["o.>".to_owned()];
         }));
         let mut copy = World::new(copy);
-        copy.with(|stream, cx, _| stream.start_upstreams(cx))
+        copy.with(|stream, cx, out| stream.start_upstreams(cx, out))
             .unwrap();
         Self {
             origin,
@@ -382,9 +382,9 @@ fn after_a_restart_the_last_stored_message_says_where_to_go_on() {
         pair.publish("o.a", &index.to_string());
     }
     pair.run(2);
-    pair.copy.with(|stream, cx, _| {
+    pair.copy.with(|stream, cx, out| {
         stream.stop_upstreams();
-        stream.start_upstreams(cx).unwrap();
+        stream.start_upstreams(cx, out).unwrap();
     });
     pair.publish("o.a", "5");
     pair.run(3);

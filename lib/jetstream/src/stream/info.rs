@@ -7,6 +7,7 @@ use nats_api::errors::ApiError;
 use nats_api::jetstream::{
     LostStreamData, Page, StreamInfo, StreamInfoRequest, StreamInfoResponse, StreamState,
 };
+use nats_proto::name_hash::name_hash_8;
 use nats_store::{Filter, Timestamp};
 
 use super::Stream;
@@ -34,6 +35,11 @@ impl Stream {
             ts: api_time(now),
             ..StreamInfo::default()
         }
+    }
+
+    /// Tells this stream from an earlier or later one of the same name, for those who mirror or source it.
+    pub fn identity(&self) -> String {
+        name_hash_8(&api_time(self.created).to_string())
     }
 
     /// STREAM.INFO.

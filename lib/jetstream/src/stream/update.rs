@@ -34,7 +34,7 @@ impl Stream {
             (&config.mirror, &config.sources) != (&self.config.mirror, &self.config.sources);
         self.config = config;
         if upstreams_change {
-            self.start_upstreams(cx).map_err(store_failed)?;
+            self.start_upstreams(cx, out).map_err(store_failed)?;
         }
         self.end_forbidden_batches();
         let bytes = self.store.state().bytes;

@@ -29,10 +29,15 @@ impl Upstreams {
 
 impl Stream {
     /// Begins to talk to the upstreams of the configuration; only the leader of a stream does. Goes on where the stored messages end.
+    /// Upstreams that are not wanted any more are told so.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn start_upstreams(&mut self, cx: &mut Context<'_>) -> Result<(), StoreError> {
+    pub fn start_upstreams(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Effects,
+    ) -> Result<(), StoreError> {
         let owner = self.owner();
         let mirror = self.config.mirror.iter().map(|s| (Role::Mirror, s));
         let sources = self.config.sources.iter().map(|s| (Role::Source, s));
@@ -53,12 +58,25 @@ impl Stream {
         if self.config.mirror.is_none() && !unknown.is_empty() {
             self.find_places(&mut fresh, unknown)?;
         }
+        for gone in &old {
+            if !fresh.iter().any(|upstream| upstream.shares_consumer(gone)) {
+                gone.dismiss(cx, out);
+            }
+        }
         self.upstreams.all = fresh;
         self.upstreams.version = self.upstreams.version.wrapping_add(1);
         Ok(())
     }
 
-    /// Stops talking to upstreams.
+    /// Stops talking to upstreams for ever: their consumers end.
+    pub(super) fn dismiss_upstreams(&mut self, cx: &mut Context<'_>, out: &mut Effects) {
+        for upstream in &self.upstreams.all {
+            upstream.dismiss(cx, out);
+        }
+        self.stop_upstreams();
+    }
+
+    /// Stops talking to upstreams. Their consumers stay for the next start, or end when nobody listens to them for long enough.
     pub fn stop_upstreams(&mut self) {
         self.upstreams.all.clear();
         self.upstreams.version = self.upstreams.version.wrapping_add(1);

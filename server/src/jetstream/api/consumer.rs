@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use nats_api::errors::ApiError;
+use nats_api::jetstream::headers::STREAM_IDENTITY;
+use nats_api::jetstream::reply::encode;
 use nats_api::jetstream::{
     ConsumerConfig, ConsumerCreateRequest, ConsumerCreateResponse, ConsumerDeleteResponse,
     ConsumerInfo, ConsumerInfoResponse, ConsumerListRequest, ConsumerListResponse,
@@ -14,6 +16,7 @@ use nats_jetstream::config::consumer::request::{self, Form};
 use nats_jetstream::config::consumer::{self as config, Admission, Rules, Siblings};
 use nats_jetstream::stream::{NewConsumer, Stream};
 use nats_jetstream::{Context, Effects, Interest};
+use nats_proto::header::block;
 
 use super::Serving;
 use super::stream::page;
@@ -38,11 +41,32 @@ impl Serving<'_> {
         let account = self.account()?;
         request::read(form, &mut request)?;
         let entry = self.find(&request.stream_name.clone())?;
-        self.on_entry(&entry, |seat, cx, out| {
-            let info = self.admit(account, &entry, seat, cx, request, out)?;
-            Ok(ConsumerCreateResponse { info })
+        let feeds_stream = request.config.direct || request.config.sourcing;
+        entry.lane.with(|seat, cx, out| {
+            // Whoever mirrors or sources must not go on where another stream of that name ended.
+            let identity = feeds_stream.then(|| seat.stream.identity());
+            let answer = self
+                .is_expected(identity.as_deref())
+                .and_then(|()| self.admit(account, &entry, seat, cx, request, out))
+                .map(|info| ConsumerCreateResponse { info });
+            let headers = match &answer {
+                Ok(_) => identity_header(identity.as_deref()),
+                Err(_) => Vec::new(),
+            };
+            self.write_answer_with(&headers, &encode(&answer), answer.is_err(), out);
         });
         Ok(())
+    }
+
+    /// The client means the stream that is there, or does not say which.
+    fn is_expected(&self, identity: Option<&str>) -> Result<(), ApiError> {
+        let meant = block::find_value(&self.request.headers, STREAM_IDENTITY.as_bytes());
+        match (identity, meant.filter(|meant| !meant.is_empty())) {
+            (Some(identity), Some(meant)) if identity.as_bytes() != meant => {
+                Err(ApiError::CONSUMER_STREAM_IDENTITY_MISMATCH.error_with(&[("msg", &identity)]))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn admit(
@@ -199,9 +223,26 @@ impl Serving<'_> {
 
     pub(super) fn consumer_reset(&self, stream: &str, name: &str) {
         let request = self.body::<ConsumerResetRequest>();
-        self.on_stream::<ConsumerResetResponse>(stream, |seat, cx, out| {
-            seat.stream.reset_consumer(cx, name, request?.seq, out)
+        let entry = match self.find(stream) {
+            Ok(entry) => entry,
+            Err(error) => return self.answer::<ConsumerResetResponse>(Err(error)),
+        };
+        let asks_identity = block::contains(&self.request.headers, STREAM_IDENTITY.as_bytes());
+        entry.lane.with(|seat, cx, out| {
+            let answer =
+                request.and_then(|request| seat.stream.reset_consumer(cx, name, request.seq, out));
+            let identity = (asks_identity && answer.is_ok()).then(|| seat.stream.identity());
+            let headers = identity_header(identity.as_deref());
+            let json = encode::<ConsumerResetResponse>(&answer);
+            self.write_answer_with(&headers, &json, answer.is_err(), out);
         });
+    }
+}
+
+fn identity_header(identity: Option<&str>) -> Vec<u8> {
+    match identity {
+        Some(identity) => format!("NATS/1.0\r\n{STREAM_IDENTITY}: {identity}\r\n\r\n").into_bytes(),
+        None => Vec::new(),
     }
 }
 

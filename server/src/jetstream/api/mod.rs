@@ -200,11 +200,15 @@ impl Serving<'_> {
     }
 
     fn write_answer(&self, json: &[u8], is_error: bool, out: &mut Effects) {
+        self.write_answer_with(b"", json, is_error, out);
+    }
+
+    fn write_answer_with(&self, headers: &[u8], json: &[u8], is_error: bool, out: &mut Effects) {
         if let Some(account) = &self.account {
             account.count_answer(is_error);
         }
         if !self.request.reply.is_empty() {
-            out.send(Kind::Answer, &self.request.reply, b"", b"", json);
+            out.send(Kind::Answer, &self.request.reply, b"", headers, json);
         }
         self.audit(json, out);
     }

@@ -2,9 +2,9 @@
 
 use nats_api::errors::ApiError;
 use nats_api::jetstream::{
-    StreamConfig, StreamConfigRequest, StreamCreateResponse, StreamDeleteResponse,
-    StreamInfoRequest, StreamListRequest, StreamListResponse, StreamNamesResponse,
-    StreamPurgeRequest, StreamRestoreResponse, StreamSnapshotResponse, StreamUpdateResponse,
+    StreamConfigRequest, StreamCreateResponse, StreamDeleteResponse, StreamInfoRequest,
+    StreamListRequest, StreamListResponse, StreamNamesResponse, StreamPurgeRequest,
+    StreamRestoreResponse, StreamSnapshotResponse, StreamUpdateResponse,
 };
 use nats_jetstream::config::stream::{self as config, Creation};
 
@@ -43,10 +43,7 @@ impl Serving<'_> {
         let _changes = account.changes.lock();
         match config::create(name, request, &**account)? {
             Creation::Exists => Ok(()),
-            Creation::New(config) => {
-                has_no_upstreams(&config)?;
-                self.jetstream.create_stream(account, *config)
-            }
+            Creation::New(config) => self.jetstream.create_stream(account, *config),
         }
     }
 
@@ -67,7 +64,6 @@ impl Serving<'_> {
             .map_err(|e| invalid_json(&e))?;
         let _changes = account.changes.lock();
         let config = config::update(name, request, &**account)?;
-        has_no_upstreams(&config)?;
         let entry = self.find(name)?;
         self.jetstream.update_stream(account, &entry, config)
     }
@@ -142,14 +138,6 @@ impl Serving<'_> {
 
     pub(super) fn stream_restore(&self, _name: &str) {
         self.answer::<StreamRestoreResponse>(Err(absent("stream restore")));
-    }
-}
-
-/// Mirrors and sources have their machine, and nothing here connects it to its upstreams yet: better refused than idle.
-fn has_no_upstreams(config: &StreamConfig) -> Result<(), ApiError> {
-    match config.mirror.is_some() || !config.sources.is_empty() {
-        true => Err(absent("mirrors and sources")),
-        false => Ok(()),
     }
 }
 

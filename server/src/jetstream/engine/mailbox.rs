@@ -19,6 +19,9 @@ pub enum InputKind {
     DirectGet,
     /// Somebody began or ceased to listen on this subject.
     Interest,
+    /// From the origin of a mirror, or from a source. The subject is where it was listened, a blank, and the subject that the message
+    /// has over there.
+    Upstream,
 }
 
 /// One input, borrowed from whoever sent it or from a batch. Empty stands for "none" in reply and headers.
