@@ -84,6 +84,14 @@ impl Link {
     /// # Errors
     /// The connection, or the server refuses the login.
     pub fn open_with(addr: SocketAddr, fields: &Value) -> Result<Self> {
+        Self::open_by(addr, |_| fields.clone())
+    }
+
+    /// A client whose CONNECT has fields that depend on the server's INFO.
+    ///
+    /// # Errors
+    /// The connection, or the server refuses the login.
+    pub fn open_by(addr: SocketAddr, fields: impl FnOnce(&Value) -> Value) -> Result<Self> {
         let writer = TcpStream::connect(addr)?;
         writer.set_read_timeout(Some(PATIENCE))?;
         writer.set_nodelay(true)?;
@@ -95,7 +103,9 @@ impl Link {
             next: 0,
             kept: VecDeque::new(),
         };
-        link.line()?;
+        let info = link.line()?;
+        let info = info.strip_prefix("INFO ").unwrap_or_default();
+        let fields = fields(&serde_json::from_str(info).unwrap_or(Value::Null));
         let mut connect = json!({"verbose": false, "headers": true, "no_responders": true});
         if let (Some(connect), Some(fields)) = (connect.as_object_mut(), fields.as_object()) {
             connect.extend(fields.clone());

@@ -4,9 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nats_jwt::claims::{AccountClaims, AnyClaims, OperatorClaims, UserClaims};
 use nats_jwt::nkey::{KeyPair, Kind};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{Server, Wire};
+use crate::{Link, Server, Wire};
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
@@ -184,6 +184,16 @@ impl User {
         let nonce = wire.info()["nonce"].as_str().expect("a nonce").to_owned();
         let sig = self.key.sign_text(nonce.as_bytes());
         format!(r#""jwt":"{}","sig":"{sig}""#, self.token)
+    }
+
+    /// A client of JetStream as this user.
+    #[track_caller]
+    pub fn link(&self, server: &Server) -> Link {
+        let linked = Link::open_by(server.addr(), |info| {
+            let nonce = info["nonce"].as_str().expect("a nonce");
+            json!({"jwt": self.token, "sig": self.key.sign_text(nonce.as_bytes())})
+        });
+        linked.expect("the server lets the user in")
     }
 
     /// A connection as this user.

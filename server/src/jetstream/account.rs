@@ -130,6 +130,8 @@ pub struct JsAccount {
     mirrors: RwLock<Vec<Arc<StreamEntry>>>,
     /// Held while a stream is made, changed or deleted: checks against the others hold until the change is done.
     pub changes: Mutex<()>,
+    /// JetStream was taken from the account; nothing is made or changed in it any more. Written under `changes`.
+    pub is_closed: AtomicBool,
     pub api_total: AtomicU64,
     pub api_errors: AtomicU64,
     /// Longest duplicate window, nanoseconds; zero is no limit.
@@ -145,9 +147,21 @@ impl JsAccount {
             streams: RwLock::default(),
             mirrors: RwLock::default(),
             changes: Mutex::new(()),
+            is_closed: AtomicBool::new(false),
             api_total: AtomicU64::new(0),
             api_errors: AtomicU64::new(0),
             duplicate_window_max,
+        }
+    }
+
+    /// The caller holds `changes`.
+    ///
+    /// # Errors
+    /// JetStream was taken from the account (10039).
+    pub fn check_open(&self) -> Result<(), ApiError> {
+        match self.is_closed.load(Ordering::Acquire) {
+            true => Err(super::not_enabled()),
+            false => Ok(()),
         }
     }
 
@@ -263,7 +277,9 @@ impl Surroundings for JsAccount {
     }
 
     fn max_bytes(&self, config: &StreamConfig) -> MaxBytes {
-        let limits = self.usage.limits();
+        let Ok(limits) = self.usage.limits(config.num_replicas) else {
+            return MaxBytes::default();
+        };
         MaxBytes {
             required: limits.max_bytes_required,
             most: match storage_of(config) {
@@ -278,20 +294,34 @@ impl Surroundings for JsAccount {
     }
 
     fn admits(&self, config: &StreamConfig) -> Result<(), ApiError> {
-        let limits = self.usage.limits();
-        let most = usize::try_from(limits.max_streams).unwrap_or(usize::MAX);
+        let tiers = self.usage.tiers();
+        let limits = tiers.of(config.num_replicas);
+        let limits = limits.ok_or_else(|| ApiError::NO_LIMITS.error())?;
+        let Some(most) = usize::try_from(limits.max_streams).ok().filter(|n| *n > 0) else {
+            return Ok(());
+        };
         let streams = self.streams.read();
         // One that is there already is not one more.
-        if streams.len() >= most && limits.max_streams > 0 && !streams.contains_key(&*config.name) {
-            return Err(ApiError::MAXIMUM_STREAMS_LIMIT.error());
+        let others = streams.values().filter(|s| *s.name != *config.name);
+        let counted = match tiers.whole() {
+            Some(_) => others.count(),
+            None => others
+                .filter(|s| is_same_tier(s.config().num_replicas, config.num_replicas))
+                .count(),
+        };
+        match counted >= most {
+            true => Err(ApiError::MAXIMUM_STREAMS_LIMIT.error()),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn fits(&self, config: &StreamConfig, replaces: Option<&StreamConfig>) -> Result<(), ApiError> {
-        let bytes = |c: &StreamConfig| u64::try_from(c.max_bytes).unwrap_or(0);
-        let given = replaces.map_or(0, bytes);
-        self.usage
-            .can_reserve(storage_of(config), bytes(config), given)
+        let given = replaces.map_or(0, |c| u64::try_from(c.max_bytes).unwrap_or(0));
+        self.usage.can_reserve(config, given)
     }
+}
+
+/// Streams with so many replicas count against the same limits.
+fn is_same_tier(one: i64, other: i64) -> bool {
+    one.max(1) == other.max(1)
 }

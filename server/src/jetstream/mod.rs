@@ -6,7 +6,8 @@
 //!
 //! May call: `server` (start, reload, stop), `monitor` and `system` (views). It calls `router`, `account` and the stores; nothing above.
 //! Never happens here: a decision about a message or a configuration; those are the machines'.
-//! Locks: an account's `changes` while a stream is made or deleted, then a lane's seat; never the other way round.
+//! Locks: `changing` while an account gets or loses JetStream, an account's `changes` while a stream is made or deleted, then a lane's
+//! seat; never the other way round.
 //!
 //! Start reading at [`JetStream::start`]; a message's way is `door::Ingest::receive`, `engine::Lane::run`, `outlet`.
 
@@ -28,7 +29,6 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use nats_api::errors::ApiError;
-use nats_api::jetstream::AccountLimits;
 use parking_lot::{Mutex, RwLock};
 
 use crate::account::Account;
@@ -39,7 +39,7 @@ use api::{Queue, QueueLimits, Request};
 use engine::{Engine, InputKind};
 use seat::StreamSeat;
 use upkeep::Stop;
-use usage::{AccountUsage, ServerUsage};
+use usage::{AccountUsage, ServerUsage, Tiers};
 use vault::Vault;
 
 pub use settings::Settings;
@@ -64,6 +64,8 @@ pub struct JetStream {
     lost: Mutex<Vec<(String, String)>>,
     upkeep: Arc<Stop>,
     upkeep_thread: Mutex<Option<JoinHandle<()>>>,
+    /// Held while an account gets or loses JetStream.
+    changing: Mutex<()>,
     /// Subscriptions in accounts that have no JetStream.
     strangers: Mutex<Vec<(Arc<Account>, Arc<Sub>)>>,
 }
@@ -114,6 +116,7 @@ impl JetStream {
             lost: Mutex::default(),
             upkeep: Arc::default(),
             upkeep_thread: Mutex::default(),
+            changing: Mutex::default(),
             strangers: Mutex::default(),
         });
         let served = Arc::downgrade(&jetstream);
@@ -133,22 +136,20 @@ impl JetStream {
     ///
     /// # Errors
     /// The account is the system account, or what is on disk for it cannot be read.
-    pub fn enable(
-        &self,
-        account: &Arc<Account>,
-        limits: AccountLimits,
-    ) -> Result<(), JetStreamError> {
+    pub fn enable(&self, account: &Arc<Account>, tiers: Tiers) -> Result<(), JetStreamError> {
         if account.is_system() {
             return Err(JetStreamError::SystemAccount(account.name.clone()));
         }
+        let _one_at_a_time = self.changing.lock();
         if let Some(known) = self.accounts.read().get(&account.name) {
-            known.account.usage.set_limits(limits);
+            known.account.usage.set_tiers(tiers);
             return Ok(());
         }
-        let usage = AccountUsage::new(limits, self.usage.clone());
+        let usage = AccountUsage::new(tiers, self.usage.clone());
         let window = self.settings.duplicate_window_max;
         let js = Arc::new(JsAccount::new(account.clone(), usage, window));
         self.recover(&js)?;
+        self.forget_stranger(account);
         let subs = self.doors(&Arc::downgrade(&js));
         for sub in &subs {
             account.interest.insert(sub.clone());
@@ -159,8 +160,9 @@ impl JetStream {
         Ok(())
     }
 
-    /// Takes JetStream from an account: its streams stop, their data stays.
+    /// Takes JetStream from an account: its streams stop, nothing is deleted, and [`JetStream::enable`] brings them back.
     pub fn disable(&self, name: &str) {
+        let _one_at_a_time = self.changing.lock();
         let Some(gone) = self.accounts.write().remove(name) else {
             return;
         };
@@ -169,11 +171,7 @@ impl JetStream {
             sub.close();
             gone.account.account.interest.remove(sub);
         }
-        for stream in gone.account.all() {
-            stream.displace(&gone.account.account);
-            stream.lane.with(|seat, _, _| seat.stream.stop_upstreams());
-            stream.lane.close();
-        }
+        self.put_away(&gone.account);
     }
 
     /// Lets an account without JetStream hear that it has none.
@@ -193,6 +191,17 @@ impl JetStream {
         let sub = self.api_door(&subject, prefix.len(), Weak::new());
         account.interest.insert(sub.clone());
         strangers.push((account.clone(), sub));
+    }
+
+    fn forget_stranger(&self, account: &Arc<Account>) {
+        self.strangers.lock().retain(|(known, sub)| {
+            let is_other = !Arc::ptr_eq(known, account);
+            if !is_other {
+                sub.close();
+                account.interest.remove(sub);
+            }
+            is_other
+        });
     }
 
     /// An account's JetStream.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
+use nats_api::errors::ApiError;
 use nats_jetstream::publish::Inbound;
 use nats_jetstream::stream::Stream;
 use nats_jetstream::{Context, Effects};
@@ -15,6 +16,8 @@ use super::listening::{Listening, heard};
 /// The machine of one stream.
 pub struct StreamSeat {
     pub stream: Stream,
+    /// It was deleted, or put away; nothing is asked of it any more.
+    pub is_over: bool,
     /// The account that it is in.
     pub account: Arc<str>,
     pub jetstream: Weak<JetStream>,
@@ -22,6 +25,19 @@ pub struct StreamSeat {
     pub listening: Listening,
     /// Told whether it can answer in the place of the stream that it mirrors.
     pub is_mirror_current: Arc<AtomicBool>,
+}
+
+impl StreamSeat {
+    /// For requests that found the stream just before it ended.
+    ///
+    /// # Errors
+    /// It is over (10059).
+    pub fn check_there(&self) -> Result<(), ApiError> {
+        match self.is_over {
+            true => Err(ApiError::STREAM_NOT_FOUND.error()),
+            false => Ok(()),
+        }
+    }
 }
 
 impl Machine for StreamSeat {

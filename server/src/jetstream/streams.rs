@@ -1,7 +1,7 @@
 //! Making, changing, deleting and bringing back streams.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nats_api::errors::ApiError;
 use nats_api::jetstream::StreamConfig;
@@ -27,6 +27,7 @@ impl JetStream {
         account: &Arc<JsAccount>,
         config: StreamConfig,
     ) -> Result<(), ApiError> {
+        account.check_open()?;
         let created = self.engine.now();
         let store = self
             .vault
@@ -65,6 +66,7 @@ impl JetStream {
                 listening: Listening::new(account, stream.name()),
                 is_mirror_current: is_mirror_current.clone(),
                 stream,
+                is_over: false,
                 account: account.account.name.clone(),
                 jetstream: self.me.clone(),
             },
@@ -92,6 +94,7 @@ impl JetStream {
         let quota = StreamQuota {
             usage: account.usage.clone(),
             storage: storage_of(&config),
+            replicas: config.num_replicas,
         };
         Parts {
             config,
@@ -116,6 +119,7 @@ impl JetStream {
         entry: &Arc<StreamEntry>,
         config: StreamConfig,
     ) -> Result<(), ApiError> {
+        account.check_open()?;
         let old = entry.config();
         self.vault
             .update_stream(&account.account.name, &config)
@@ -141,11 +145,13 @@ impl JetStream {
         account: &Arc<JsAccount>,
         entry: &Arc<StreamEntry>,
     ) -> Result<(), ApiError> {
+        account.check_open()?;
         entry.displace(&account.account);
         account.take(&entry.name);
-        entry
-            .lane
-            .with(|seat, cx, out| seat.stream.close_deleted(cx, out));
+        entry.lane.with(|seat, cx, out| {
+            seat.is_over = true;
+            seat.stream.close_deleted(cx, out);
+        });
         entry.lane.close();
         account.usage.reserve(&entry.config(), -1);
         self.vault
@@ -159,6 +165,23 @@ impl JetStream {
             entry.remove_consumer(consumer);
         }
         self.vault.delete_consumer(account, stream, consumer);
+    }
+
+    /// Stops an account's streams. What they are goes back to where it was found, for when the account gets JetStream again.
+    pub(super) fn put_away(&self, account: &Arc<JsAccount>) {
+        let _changes = account.changes.lock();
+        account.is_closed.store(true, Ordering::Release);
+        for entry in account.all() {
+            entry.displace(&account.account);
+            account.take(&entry.name);
+            let parts = entry.lane.with(|seat, cx, out| {
+                seat.is_over = true;
+                seat.stream.take_apart(cx, out)
+            });
+            entry.lane.close();
+            account.usage.reserve(&entry.config(), -1);
+            self.vault.put_back(&account.account.name, parts);
+        }
     }
 
     /// Lets mirrors and sources go on that were brought back, once all accounts that they may refer to are there.

@@ -2,6 +2,7 @@
 //!
 //! Streams on several threads add to the same figures; everything here is an atomic or immutable.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
@@ -35,6 +36,65 @@ impl Bytes {
     }
 }
 
+/// The most replicas of a stream.
+const REPLICAS_MAX: usize = 5;
+
+/// Bytes by the number of replicas of their streams.
+#[derive(Debug, Default)]
+pub struct BytesByReplicas([Bytes; REPLICAS_MAX]);
+
+impl BytesByReplicas {
+    /// Of the streams with so many replicas.
+    pub fn of(&self, replicas: i64) -> &Bytes {
+        let at = usize::try_from(replicas)
+            .unwrap_or(0)
+            .clamp(1, REPLICAS_MAX)
+            - 1;
+        &self.0[at]
+    }
+
+    /// Of all streams.
+    pub fn get(&self, storage: Storage) -> u64 {
+        self.0.iter().map(|bytes| bytes.get(storage)).sum()
+    }
+}
+
+/// What an account may use: all of its streams together, or those with one number of replicas.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tiers(BTreeMap<String, AccountLimits>);
+
+impl Tiers {
+    /// By names: `R1` to `R5`, or the empty name for everything together, which wins.
+    pub fn new(limits: BTreeMap<String, AccountLimits>) -> Self {
+        Self(limits)
+    }
+
+    /// The account has no JetStream.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The limits for everything together.
+    pub fn whole(&self) -> Option<&AccountLimits> {
+        self.0.get("")
+    }
+
+    /// The limits that streams with so many replicas are under; `None` when the account may have none of these.
+    pub fn of(&self, replicas: i64) -> Option<&AccountLimits> {
+        self.whole().or_else(|| self.0.get(&tier_name(replicas)))
+    }
+
+    /// All of them by their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &AccountLimits)> {
+        self.0.iter().map(|(name, limits)| (name.as_str(), limits))
+    }
+}
+
+/// `R1`, `R3`.
+pub fn tier_name(replicas: i64) -> String {
+    format!("R{}", replicas.max(1))
+}
+
 /// What the whole server may use and uses.
 #[derive(Debug, Default)]
 pub struct ServerUsage {
@@ -66,73 +126,91 @@ impl ServerUsage {
 /// What one account uses and may use.
 #[derive(Debug)]
 pub struct AccountUsage {
-    pub used: Bytes,
-    pub reserved: Bytes,
-    limits: ArcSwap<AccountLimits>,
+    pub used: BytesByReplicas,
+    pub reserved: BytesByReplicas,
+    tiers: ArcSwap<Tiers>,
     pub server: Arc<ServerUsage>,
 }
 
 impl AccountUsage {
-    pub fn new(limits: AccountLimits, server: Arc<ServerUsage>) -> Arc<Self> {
+    pub fn new(tiers: Tiers, server: Arc<ServerUsage>) -> Arc<Self> {
         Arc::new(Self {
-            used: Bytes::default(),
-            reserved: Bytes::default(),
-            limits: ArcSwap::from_pointee(limits),
+            used: BytesByReplicas::default(),
+            reserved: BytesByReplicas::default(),
+            tiers: ArcSwap::from_pointee(tiers),
             server,
         })
     }
 
-    pub fn limits(&self) -> Arc<AccountLimits> {
-        self.limits.load_full()
+    pub fn tiers(&self) -> Arc<Tiers> {
+        self.tiers.load_full()
     }
 
-    pub fn set_limits(&self, limits: AccountLimits) {
-        self.limits.store(Arc::new(limits));
+    pub fn set_tiers(&self, tiers: Tiers) {
+        self.tiers.store(Arc::new(tiers));
     }
 
-    /// The most that the account may keep in this storage; `None` is any.
-    fn max(&self, storage: Storage) -> Option<u64> {
-        let limits = self.limits.load();
-        let max = match storage {
-            Storage::Memory => limits.max_memory,
-            Storage::File => limits.max_storage,
-        };
-        u64::try_from(max).ok()
+    /// The limits that streams with so many replicas are under.
+    ///
+    /// # Errors
+    /// The account may have none of these (10120).
+    pub fn limits(&self, replicas: i64) -> Result<AccountLimits, ApiError> {
+        let tiers = self.tiers.load();
+        let limits = tiers.of(replicas).copied();
+        limits.ok_or_else(|| ApiError::NO_LIMITS.error())
+    }
+
+    /// What counts against the limits of streams with so many replicas.
+    fn counted(&self, bytes: &BytesByReplicas, replicas: i64, storage: Storage) -> u64 {
+        match self.tiers.load().whole() {
+            Some(_) => bytes.get(storage),
+            None => bytes.of(replicas).get(storage),
+        }
     }
 
     /// Promises a stream its `max_bytes`, or takes the promise back.
     pub fn reserve(&self, config: &StreamConfig, sign: i64) {
         let (storage, bytes) = (storage_of(config), config.max_bytes.max(0));
-        for reserved in [&self.reserved, &self.server.reserved] {
+        let of_account = self.reserved.of(config.num_replicas);
+        for reserved in [of_account, &self.server.reserved] {
             reserved.add(storage, bytes.saturating_mul(sign));
         }
     }
 
-    /// Whether `bytes` more may be promised, of which `given` are promised already.
+    /// Whether a stream like this may be promised its `max_bytes`, of which `given` are promised to it already.
     ///
     /// # Errors
-    /// 10002 when the account has no room, 10028 or 10047 when the server has none.
-    pub fn can_reserve(&self, storage: Storage, bytes: u64, given: u64) -> Result<(), ApiError> {
-        let more = bytes.saturating_sub(given);
-        let account = self
-            .reserved
-            .get(storage)
-            .max(self.used.get(storage))
-            .saturating_add(more);
-        if self.max(storage).is_some_and(|max| account > max) {
-            return Err(match storage {
-                Storage::Memory => ApiError::ACCOUNT_RESOURCES_EXCEEDED.error(),
-                Storage::File => ApiError::ACCOUNT_RESOURCES_EXCEEDED.error(),
-            });
+    /// 10028 or 10047 when account or server have no room, 10120 when the account may have no such stream, 10026 when it wants more
+    /// consumers than the account may have.
+    pub fn can_reserve(&self, config: &StreamConfig, given: u64) -> Result<(), ApiError> {
+        let storage = storage_of(config);
+        let limits = self.limits(config.num_replicas)?;
+        if limits.max_consumers > 0 && config.max_consumers > limits.max_consumers {
+            return Err(ApiError::MAXIMUM_CONSUMERS_LIMIT.error());
         }
-        if self.server.reserved.get(storage).saturating_add(more) > self.server.max(storage) {
-            return Err(match storage {
-                Storage::Memory => ApiError::MEMORY_RESOURCES_EXCEEDED.error(),
-                Storage::File => ApiError::STORAGE_RESOURCES_EXCEEDED.error(),
-            });
+        // A stream that may grow without bounds needs some room.
+        let bytes = u64::try_from(config.max_bytes).unwrap_or(1);
+        let max = most(&limits, storage);
+        let reserved = self.counted(&self.reserved, config.num_replicas, storage);
+        let account = reserved.saturating_sub(given).saturating_add(bytes);
+        let on_server = self.server.reserved.get(storage).saturating_sub(given);
+        let is_too_much = max.is_some_and(|max| account > max)
+            || on_server.saturating_add(bytes) > self.server.max(storage);
+        match (is_too_much, storage) {
+            (false, _) => Ok(()),
+            (true, Storage::Memory) => Err(ApiError::MEMORY_RESOURCES_EXCEEDED.error()),
+            (true, Storage::File) => Err(ApiError::STORAGE_RESOURCES_EXCEEDED.error()),
         }
-        Ok(())
     }
+}
+
+/// The most bytes that these limits allow in a storage; `None` is any number.
+fn most(limits: &AccountLimits, storage: Storage) -> Option<u64> {
+    let max = match storage {
+        Storage::Memory => limits.max_memory,
+        Storage::File => limits.max_storage,
+    };
+    u64::try_from(max).ok()
 }
 
 /// Where a stream's messages are kept.
@@ -147,6 +225,7 @@ pub fn storage_of(config: &StreamConfig) -> Storage {
 pub struct StreamQuota {
     pub usage: Arc<AccountUsage>,
     pub storage: Storage,
+    pub replicas: i64,
 }
 
 impl Quota for StreamQuota {
@@ -158,16 +237,20 @@ impl Quota for StreamQuota {
     }
 
     fn admit(&self, bytes: u64) -> Result<(), ApiError> {
-        let wanted = self.usage.used.get(self.storage).saturating_add(bytes);
-        match self.usage.max(self.storage) {
-            Some(max) if wanted > max => Err(ApiError::ACCOUNT_RESOURCES_EXCEEDED.error()),
-            _ => Ok(()),
+        let usage = &self.usage;
+        let Some(max) = most(&usage.limits(self.replicas)?, self.storage) else {
+            return Ok(());
+        };
+        let used = usage.counted(&usage.used, self.replicas, self.storage);
+        match used.saturating_add(bytes) > max {
+            true => Err(ApiError::ACCOUNT_RESOURCES_EXCEEDED.error()),
+            false => Ok(()),
         }
     }
 
     fn resized(&self, from: u64, to: u64) {
         let delta = i64::try_from(i128::from(to) - i128::from(from)).unwrap_or(0);
-        self.usage.used.add(self.storage, delta);
+        self.usage.used.of(self.replicas).add(self.storage, delta);
         self.usage.server.used.add(self.storage, delta);
     }
 

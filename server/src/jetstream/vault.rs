@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nats_api::jetstream::{Compression, ConsumerConfig, StreamConfig};
+use nats_jetstream::stream::TakenApart;
 use nats_store::catalog::{
     Catalog, CatalogError, CatalogSettings, Found as OpeningFound, FoundStream, Incarnation,
     Laggard, StreamOptions,
@@ -379,6 +380,24 @@ impl Vault {
             }
             Err(e) => tracing::error!("JetStream consumer {stream} > {consumer}: {e}"),
         }
+    }
+
+    /// Keeps what a stream was made of, as if it had been found when the store was opened: its account has no JetStream for now.
+    pub fn put_back(&self, account: &str, parts: TakenApart) {
+        let consumers = parts.consumers.into_iter().map(|consumer| FoundConsumer {
+            config: (*consumer.config).clone(),
+            created: consumer.created,
+            state: Some(consumer.state),
+            kept: consumer.kept,
+        });
+        let back = Found {
+            config: (*parts.config).clone(),
+            created: parts.created,
+            store: parts.store,
+            consumers: consumers.collect(),
+        };
+        let mut found = self.found.lock();
+        found.entry(account.to_owned()).or_default().push(back);
     }
 
     /// Takes what was found for an account when the store was opened.

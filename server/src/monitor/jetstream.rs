@@ -80,7 +80,7 @@ fn shown(mut accounts: Vec<Arc<JsAccount>>, options: &JszOptions) -> Vec<Arc<JsA
 }
 
 fn account(js: &JsAccount, options: &JszOptions) -> AccountDetail {
-    let limits = js.usage.limits();
+    let limits = js.usage.tiers().whole().copied().unwrap_or_default();
     let mut detail = AccountDetail {
         name: js.account.name.to_string(),
         id: js.account.name.to_string(),

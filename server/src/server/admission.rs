@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use nats_proto::info::ConnectOptions;
 
-use super::Core;
 use super::callout::{Caller, Ruling, Service};
 use super::operators::{Live, LookupError, Operators};
+use super::{Core, jetstream};
 use crate::auth::{
     AuthError, Credentials, Identity, Permissions, Proof, Revalidated, SlowCheck, Verdict, Who,
     unix_seconds,
@@ -167,6 +167,7 @@ impl Core {
         let Some(operators) = self.operators.as_ref().filter(|_| !changed.is_empty()) else {
             return;
         };
+        jetstream::claims_changed(self, changed);
         let now = SystemTime::now();
         for name in changed {
             let Some(live) = operators.known(name) else {

@@ -1,8 +1,13 @@
 //! JetStream's life in the server: started with it or by a reload, given to the accounts that the options name, stopped with it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use nats_api::jetstream::AccountLimits;
 
 use super::{Core, VERSION};
+use crate::account::Account;
+use crate::jetstream::usage::Tiers;
 use crate::jetstream::{JetStream, JetStreamError, Settings};
 use crate::options::{AccountJetStream, GLOBAL_ACCOUNT, Options};
 
@@ -40,14 +45,9 @@ fn serve_accounts(
     options: &Options,
     jetstream: &JetStream,
 ) -> Result<(), JetStreamError> {
+    load_owners(core, jetstream);
     for account in core.accounts.all() {
-        match limits_of(options, &account.name) {
-            Some(limits) => jetstream.enable(&account, limits)?,
-            None => {
-                jetstream.disable(&account.name);
-                jetstream.answer_stranger(&account);
-            }
-        }
+        serve(core, options, jetstream, &account)?;
     }
     for account in jetstream.unclaimed() {
         tracing::warn!(
@@ -65,17 +65,69 @@ fn serve_accounts(
     Ok(())
 }
 
-/// What an account may use; `None` when it has no JetStream. Without accounts of their own, everybody is in the global one and may
-/// use it all.
-fn limits_of(options: &Options, account: &str) -> Option<AccountLimits> {
-    let system = options.system_account_name();
-    if account == GLOBAL_ACCOUNT {
-        let others = options.accounts.iter();
-        let alone = others.filter(|a| Some(a.name.as_str()) != system).count() == 0;
-        return alone.then(|| limits(&AccountJetStream::default()));
+/// In operator mode accounts come when they are needed; those that have streams on disk are needed now.
+fn load_owners(core: &Core, jetstream: &JetStream) {
+    if core.operators.is_none() {
+        return;
     }
-    let configured = options.accounts.iter().find(|a| a.name == account)?;
-    configured.jetstream.as_ref().map(limits)
+    for owner in jetstream.unclaimed() {
+        if let Err(error) = core.load_account(&owner) {
+            tracing::warn!(
+                "JetStream: account {owner} has streams on disk and is not known: {error}"
+            );
+        }
+    }
+}
+
+/// The claims of these accounts have changed, or are known for the first time: they get, keep or lose JetStream. Blocks while streams are
+/// brought back.
+pub fn claims_changed(core: &Core, names: &[Arc<str>]) {
+    let Some(jetstream) = core.jetstream() else {
+        return;
+    };
+    for account in names.iter().filter_map(|name| core.accounts.find(name)) {
+        if let Err(error) = serve(core, &core.options(), &jetstream, &account) {
+            tracing::error!("JetStream for account {}: {error}", account.name);
+        }
+    }
+    jetstream.start_upstreams();
+}
+
+fn serve(
+    core: &Core,
+    options: &Options,
+    jetstream: &JetStream,
+    account: &Arc<Account>,
+) -> Result<(), JetStreamError> {
+    let tiers = tiers_of(core, options, account);
+    if !tiers.is_empty() {
+        return jetstream.enable(account, tiers);
+    }
+    jetstream.disable(&account.name);
+    jetstream.answer_stranger(account);
+    Ok(())
+}
+
+/// What an account may use; nothing when it has no JetStream. Without accounts of their own, everybody is in the global one and may
+/// use it all.
+fn tiers_of(core: &Core, options: &Options, account: &Account) -> Tiers {
+    if *account.name == *GLOBAL_ACCOUNT {
+        let system = options.system_account_name();
+        let others = options.accounts.iter();
+        let has_others = others.filter(|a| Some(a.name.as_str()) != system).count() > 0;
+        if has_others || core.operators.is_some() {
+            return Tiers::default();
+        }
+        let all = limits(&AccountJetStream::default());
+        return Tiers::new(BTreeMap::from([(String::new(), all)]));
+    }
+    let settings = account.settings();
+    let tiers = settings.jetstream.iter();
+    Tiers::new(
+        tiers
+            .map(|(name, given)| (name.clone(), limits(given)))
+            .collect(),
+    )
 }
 
 fn limits(configured: &AccountJetStream) -> AccountLimits {

@@ -43,6 +43,7 @@ impl Stream {
     /// The stream is deleted: its consumers end, and both say so to whoever listens. Nothing may be asked of it afterwards.
     pub fn close_deleted(&mut self, cx: &mut Context<'_>, out: &mut Effects) {
         self.dismiss_upstreams(cx, out);
+        self.give_up_batches();
         self.close_consumers(cx, Closing::Deleted, out);
         self.announce(Action::Delete, cx, out);
         let bytes = self.store.state().bytes;

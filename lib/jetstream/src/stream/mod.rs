@@ -18,6 +18,7 @@
 )]
 
 mod advise;
+mod apart;
 mod batches;
 mod consumers;
 mod dedupe;
@@ -49,6 +50,7 @@ use nats_store::{Position, Removals, StoreError, StreamState, StreamStore, Times
 pub(crate) use advise::event_id;
 pub(crate) use republish::api_time;
 
+pub use apart::{ApartConsumer, TakenApart};
 pub use consumers::NewConsumer;
 pub use dedupe::Dedupe;
 pub use environment::{BatchLimits, Environment};

@@ -1,13 +1,15 @@
 //! `$JS.API.INFO`.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use nats_api::errors::ApiError;
-use nats_api::jetstream::AccountInfo;
+use nats_api::jetstream::{AccountInfo, Tier};
 use nats_api::monitor::jsz::ApiStats;
 use nats_store::Storage;
 
 use super::super::account::JsAccount;
+use super::super::usage::{Tiers, tier_name};
 use super::super::{API_LEVEL, JetStream};
 use super::Serving;
 
@@ -19,9 +21,35 @@ impl Serving<'_> {
     }
 }
 
+/// Use and limits by number of replicas: of what there is, and of what there may be.
+fn by_tier(account: &JsAccount, tiers: &Tiers) -> BTreeMap<String, Tier> {
+    let unused = tiers.iter().map(|(name, limits)| {
+        let limits = *limits;
+        let tier = Tier {
+            limits,
+            ..Tier::default()
+        };
+        (name.to_owned(), tier)
+    });
+    let mut all: BTreeMap<String, Tier> = unused.collect();
+    for stream in account.all() {
+        let replicas = stream.config().num_replicas;
+        let tier = all.entry(tier_name(replicas)).or_default();
+        tier.streams += 1;
+        tier.consumers += stream.consumers() as i64;
+        let (used, reserved) = (&account.usage.used, &account.usage.reserved);
+        tier.memory = used.of(replicas).get(Storage::Memory);
+        tier.storage = used.of(replicas).get(Storage::File);
+        tier.reserved_memory = reserved.of(replicas).get(Storage::Memory);
+        tier.reserved_storage = reserved.of(replicas).get(Storage::File);
+    }
+    all
+}
+
 /// What an account uses and may use.
 pub fn account_info(jetstream: &JetStream, account: &JsAccount) -> AccountInfo {
     let usage = &account.usage;
+    let tiers = usage.tiers();
     AccountInfo {
         memory: usage.used.get(Storage::Memory),
         storage: usage.used.get(Storage::File),
@@ -29,7 +57,11 @@ pub fn account_info(jetstream: &JetStream, account: &JsAccount) -> AccountInfo {
         reserved_storage: usage.reserved.get(Storage::File),
         streams: account.all().len() as i64,
         consumers: account.consumers() as i64,
-        limits: *usage.limits(),
+        limits: tiers.whole().copied().unwrap_or_default(),
+        tiers: match tiers.whole() {
+            Some(_) => BTreeMap::new(),
+            None => by_tier(account, &tiers),
+        },
         domain: jetstream.settings.domain.clone().unwrap_or_default(),
         api: ApiStats {
             level: API_LEVEL as _,
@@ -37,6 +69,5 @@ pub fn account_info(jetstream: &JetStream, account: &JsAccount) -> AccountInfo {
             errors: account.api_errors.load(Ordering::Relaxed),
             ..ApiStats::default()
         },
-        ..AccountInfo::default()
     }
 }

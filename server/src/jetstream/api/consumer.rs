@@ -45,8 +45,9 @@ impl Serving<'_> {
         entry.lane.with(|seat, cx, out| {
             // Whoever mirrors or sources must not go on where another stream of that name ended.
             let identity = feeds_stream.then(|| seat.stream.identity());
-            let answer = self
-                .is_expected(identity.as_deref())
+            let answer = seat
+                .check_there()
+                .and_then(|()| self.is_expected(identity.as_deref()))
                 .and_then(|()| self.admit(account, &entry, seat, cx, request, out))
                 .map(|info| ConsumerCreateResponse { info });
             let headers = match &answer {
@@ -78,12 +79,16 @@ impl Serving<'_> {
         request: ConsumerCreateRequest,
         out: &mut Effects,
     ) -> Result<ConsumerInfo, ApiError> {
-        let limits = account.usage.limits();
         let stream = seat.stream.config().clone();
+        let replicas = match request.config.num_replicas {
+            0 => stream.num_replicas,
+            replicas => replicas,
+        };
+        let tiers = account.usage.tiers();
         let rules = Rules {
             stream: &stream,
             server: self.jetstream.settings.consumers,
-            account: Some(&limits),
+            account: tiers.of(replicas),
         };
         let siblings = OfStream {
             stream: &seat.stream,
@@ -229,8 +234,10 @@ impl Serving<'_> {
         };
         let asks_identity = block::contains(&self.request.headers, STREAM_IDENTITY.as_bytes());
         entry.lane.with(|seat, cx, out| {
-            let answer =
-                request.and_then(|request| seat.stream.reset_consumer(cx, name, request.seq, out));
+            let answer = seat
+                .check_there()
+                .and(request)
+                .and_then(|request| seat.stream.reset_consumer(cx, name, request.seq, out));
             let identity = (asks_identity && answer.is_ok()).then(|| seat.stream.identity());
             let headers = identity_header(identity.as_deref());
             let json = encode::<ConsumerResetResponse>(&answer);

@@ -194,7 +194,7 @@ impl Serving<'_> {
         ask: impl FnOnce(&mut StreamSeat, &mut Context<'_>, &mut Effects) -> Result<T, ApiError>,
     ) {
         entry.lane.with(|seat, cx, out| {
-            let answer = ask(seat, cx, out);
+            let answer = seat.check_there().and_then(|()| ask(seat, cx, out));
             self.write_answer(&encode(&answer), answer.is_err(), out);
         });
     }

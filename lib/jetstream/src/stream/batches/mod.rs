@@ -35,6 +35,11 @@ pub(super) struct Batches {
 }
 
 impl Batches {
+    /// How many are open: atomic and fast ones.
+    pub fn open(&self) -> (usize, usize) {
+        (self.atomic.len(), self.fast.len())
+    }
+
     pub fn deadline(&self) -> Option<Timestamp> {
         self.review
     }

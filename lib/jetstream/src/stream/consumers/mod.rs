@@ -146,6 +146,10 @@ impl Consumers {
     }
 
     fn remove(&mut self, id: Id) -> Option<Consumer> {
+        self.take(id).map(|slot| slot.consumer)
+    }
+
+    fn take(&mut self, id: Id) -> Option<Slot> {
         let slot = self.slots.get_mut(id as usize)?.take()?;
         let filter = slot.consumer.filter();
         self.all.remove(filter, id);
@@ -158,6 +162,6 @@ impl Consumers {
         self.more.remove(&id);
         self.by_name.remove(slot.consumer.name());
         self.free.push(id);
-        Some(slot.consumer)
+        Some(slot)
     }
 }

@@ -14,8 +14,8 @@ use crate::config::consumer::metadata as consumer_metadata;
 use crate::consumer::{Closing, Consumer, Parts, StreamView, Turn};
 use crate::context::Context;
 use crate::effects::Effects;
-use crate::stream::Stream;
 use crate::stream::republish::api_time;
+use crate::stream::{ApartConsumer, Stream};
 
 /// A consumer to be made.
 pub struct NewConsumer {
@@ -255,6 +255,34 @@ impl Stream {
             self.consumers.remove(id);
         }
         self.consumers.settled.clear();
+    }
+
+    /// As [`Stream::close_consumers`], and gives back what they were made of.
+    pub(in crate::stream) fn take_consumers(
+        &mut self,
+        cx: &mut Context<'_>,
+        why: Closing,
+        out: &mut Effects,
+    ) -> Vec<ApartConsumer> {
+        let ids: Vec<Id> = self.consumers.by_name.values().copied().collect();
+        let mut apart = Vec::with_capacity(ids.len());
+        for id in ids {
+            self.turn(id, cx, out, |consumer, turn| consumer.close(turn, why));
+            let Some(slot) = self.consumers.take(id) else {
+                continue;
+            };
+            if slot.consumer.config().direct {
+                continue;
+            }
+            apart.push(ApartConsumer {
+                config: slot.consumer.config().clone(),
+                created: slot.consumer.created(),
+                state: slot.consumer.state().clone(),
+                kept: slot.kept,
+            });
+        }
+        self.consumers.settled.clear();
+        apart
     }
 
     pub(super) fn end_inactive(&mut self, id: Id, cx: &mut Context<'_>, out: &mut Effects) {
