@@ -12,7 +12,7 @@
 //! router        a published message -> its deliveries; the only crossing of accounts
 //! account       interest, imports, exports, mappings, limits     auth   credentials -> identity
 //! interest      who wants what: subscriptions, receivers, the index
-//! outbox        bytes on their way to one peer
+//! outbox        bytes on their way to one peer        ocsp   certificates: still good?     http   asking other servers
 //! options       what can be configured
 //! limits clock log
 //! ```
@@ -23,11 +23,13 @@ pub mod account;
 pub mod auth;
 pub mod conn;
 pub mod front;
+pub mod http;
 pub mod interest;
 pub mod jetstream;
 pub mod limits;
 pub mod log;
 pub mod monitor;
+pub mod ocsp;
 pub mod options;
 pub mod outbox;
 pub mod router;

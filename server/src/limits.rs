@@ -77,3 +77,23 @@ pub const SYSTEM_REQUEST_BYTES_MAX: usize = 64 * 1024;
 pub const CLAIMS_REQUEST_BYTES_MAX: usize = 1 << 20;
 /// Requests into one account that wait for their answers; further ones find nobody.
 pub const PENDING_RESPONSES_MAX: usize = 262_144;
+
+/// Bytes of an OCSP answer: some kilobytes, with the responder's certificate.
+pub const OCSP_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Questions to OCSP responders about clients at one time; further ones wait.
+pub const OCSP_QUESTIONS_MAX: usize = 64;
+/// Certificates in a chain, and chains of one client, that are asked about.
+pub const OCSP_CHAIN_LINKS_MAX: usize = 8;
+pub const OCSP_CHAINS_MAX: usize = 8;
+/// Pairs of certificates that are compared to find a client's chains.
+pub const OCSP_CHAIN_LOOKS_MAX: usize = 512;
+/// Answers in the cache; above it the oldest goes. The reference has no bound.
+pub const OCSP_CACHE_ENTRIES_MAX: usize = 65_536;
+/// Bytes of the cache's file: that many answers of two kilobytes, in base64.
+pub const OCSP_CACHE_FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// How long a responder may take for the staple of a certificate of ours, as in the reference.
+pub const OCSP_STAPLE_WAIT: Duration = Duration::from_secs(30);
+/// Pause between two questions about a certificate of ours when answers do not say how long they hold.
+pub const OCSP_STAPLE_CHECK: Duration = Duration::from_secs(24 * 60 * 60);
+/// The same after an answer that holds no longer.
+pub const OCSP_STAPLE_CHECK_MIN: Duration = Duration::from_secs(120);

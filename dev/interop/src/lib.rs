@@ -1,7 +1,8 @@
 //! Black-box suites: what a NATS server does on the wire, written once and run against any server binary.
 //!
 //! **What lives here.** The tools of the suites in `tests/`: [`binary`] finds the server under test, [`server`] starts it with a
-//! configuration and watches its log, [`wire`] is a raw client that compares bytes, [`link`] one that talks to JetStream, [`tls`] makes certificates, [`http`] reads the
+//! configuration and watches its log, [`wire`] is a raw client that compares bytes, [`link`] one that talks to JetStream,
+//! [`tls`] makes certificates, [`ocsp`] says whether they are still good, [`http`] reads the
 //! monitoring pages, [`differential`] plays transcripts to two binaries and compares the answers, [`peer`] and [`scenario`] run clients in other languages.
 //!
 //! **Who may call.** The tests of this package and nobody else. Nothing here is part of a program.
@@ -24,6 +25,7 @@ pub mod binary;
 pub mod differential;
 pub mod http;
 pub mod link;
+pub mod ocsp;
 pub mod peer;
 pub mod scenario;
 pub mod server;

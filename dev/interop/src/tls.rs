@@ -50,13 +50,29 @@ impl Authority {
         self.issuer.pem()
     }
 
+    /// The authority's certificate in DER.
+    pub fn der(&self) -> Vec<u8> {
+        self.issuer.der().to_vec()
+    }
+
+    /// The authority's key, to sign other things with.
+    pub fn key(&self) -> KeyPair {
+        KeyPair::from_pem(&self.issuer.key().serialize_pem()).expect("our own key is valid")
+    }
+
     /// A certificate for `localhost` and 127.0.0.1.
     pub fn server(&self) -> Identity {
+        self.server_with(|_| {})
+    }
+
+    /// The same, with parameters that the test sets.
+    pub fn server_with(&self, change: impl FnOnce(&mut CertificateParams)) -> Identity {
         self.issue("localhost server", &["localhost"], |params| {
             params
                 .subject_alt_names
                 .push(SanType::IpAddress([127, 0, 0, 1].into()));
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            change(params);
         })
     }
 

@@ -78,6 +78,11 @@ impl CertificateNames {
     }
 }
 
+/// A name as Go prints it, for logs and events. Two names that look alike may differ.
+pub fn name_as_text(name: &X509Name<'_>) -> String {
+    go_subject(&levels(name))
+}
+
 /// The kinds of attributes that have a name here.
 const KINDS: [(&str, &str); 10] = [
     ("2.5.4.3", "CN"),

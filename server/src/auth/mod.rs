@@ -24,7 +24,7 @@ mod token;
 mod users;
 
 pub use authenticator::{AuthSetupError, Authenticator};
-pub use certificate::{AlternativeName, CertificateNames};
+pub use certificate::{AlternativeName, CertificateNames, name_as_text};
 pub use credentials::{AuthError, Credentials, Verdict};
 pub use identity::{Identity, Who};
 pub use password::{SlowCheck, Work};

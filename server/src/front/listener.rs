@@ -12,6 +12,7 @@ use super::transport::{Stream, Tcp};
 use super::{Door, Hello, NotWelcome, Opened, shell, turn_away, welcome};
 use crate::conn::{ClosedReason, Host, Session, Shared, TlsFacts};
 use crate::limits::{ACCEPT_RETRY_MAX, LISTEN_BACKLOG};
+use crate::ocsp::InvalidLink;
 
 /// What a listener asks of the server for every connection.
 pub trait Admit: Host {
@@ -23,6 +24,8 @@ pub trait Admit: Host {
     fn first_info(&self, to: &Shared, hello: &Hello) -> Vec<u8>;
     /// A client did not get as far as the protocol.
     fn not_welcome(self: Arc<Self>, client: &Arc<Shared>, why: &NotWelcome);
+    /// Certificates of a client that got in all the same are not good in the eyes of their issuers.
+    fn certificates_invalid(&self, links: &[InvalidLink]);
     fn accept_failed(&self, error: &io::Error, retry: Duration);
 }
 
@@ -163,6 +166,9 @@ async fn receive<A: Admit>(server: Arc<A>, stream: TcpStream, peer: SocketAddr) 
             return None;
         }
     };
+    if !welcomed.invalid.is_empty() {
+        server.certificates_invalid(&welcomed.invalid);
+    }
     if welcomed.client != peer {
         shared.set_proxied(welcomed.client);
     }
@@ -191,7 +197,8 @@ fn reason_of(why: &NotWelcome) -> ClosedReason {
         NotWelcome::HandshakeTimeout
         | NotWelcome::NotTls
         | NotWelcome::Handshake(_)
-        | NotWelcome::NotPinned => ClosedReason::TlsHandshakeError,
+        | NotWelcome::NotPinned
+        | NotWelcome::NotOcspValid(..) => ClosedReason::TlsHandshakeError,
         NotWelcome::Proxy(_) | NotWelcome::ProxyTimeout | NotWelcome::ProxyRead(_) => {
             ClosedReason::ProtocolViolation
         }

@@ -13,7 +13,7 @@ mod welcome;
 
 pub use listener::{Admit, Admitted, ListenError, Listening, listen};
 pub use prefixed::Prefixed;
-pub use welcome::{Door, Hello, NotWelcome, Opened, Welcomed, turn_away, welcome};
+pub use welcome::{Door, Hello, NOT_OCSP_VALID, NotWelcome, Opened, Welcomed, turn_away, welcome};
 
 #[cfg(test)]
 mod tests;

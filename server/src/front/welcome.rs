@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nats_proto::proxy::{self, Addresses, ProxyError, Start};
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -25,10 +26,14 @@ use crate::conn::wire;
 use crate::limits::{
     IN_PROCESS_TLS_WAIT, PROXY_HEADER_WAIT, WELCOME_READ_BYTES, WELCOME_WRITE_MAX,
 };
+use crate::ocsp::InvalidLink;
 use crate::options::HandshakeFirst;
 
 /// First byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Why a client goes whose certificate its issuer took back.
+pub const NOT_OCSP_VALID: &str = "client not OCSP valid";
 
 /// How a listener receives its clients.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +62,8 @@ pub struct Welcomed<S> {
     pub client: SocketAddr,
     /// What the handshake said; `None` without TLS.
     pub tls: Option<TlsFacts>,
+    /// Certificates that are not good in the eyes of their issuers, while others made the client welcome.
+    pub invalid: Vec<InvalidLink>,
 }
 
 /// A stream at the start of the protocol.
@@ -86,6 +93,8 @@ pub enum NotWelcome {
     Handshake(#[source] io::Error),
     #[error("TLS handshake error: certificate not pinned")]
     NotPinned,
+    #[error("TLS handshake error: {NOT_OCSP_VALID}")]
+    NotOcspValid(Vec<InvalidLink>, Vec<CertificateDer<'static>>),
     #[error("Error reading PROXY protocol header: {0}")]
     Proxy(#[from] ProxyError),
     #[error("Error reading PROXY protocol header: timeout")]
@@ -101,9 +110,11 @@ impl NotWelcome {
     pub const fn closed_reason(&self) -> &'static str {
         match self {
             Self::Full | Self::Throttled => "Maximum Connections Exceeded",
-            Self::HandshakeTimeout | Self::NotTls | Self::Handshake(_) | Self::NotPinned => {
-                "TLS Handshake Failure"
-            }
+            Self::HandshakeTimeout
+            | Self::NotTls
+            | Self::Handshake(_)
+            | Self::NotPinned
+            | Self::NotOcspValid(..) => "TLS Handshake Failure",
             Self::Proxy(_) | Self::ProxyTimeout | Self::ProxyRead(_) => "Protocol Violation",
             Self::Write(_) => "Write Error",
         }
@@ -211,6 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
         let hello = self.hello(true, false);
         let client = self.client;
         let (mut stream, facts) = self.shake_hands(policy, first).await?;
+        let invalid = still_good(policy, &mut stream, &facts).await?;
         if first {
             let line = info(&hello);
             write(&mut stream, &line).await?;
@@ -219,6 +231,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
             stream: Opened::Tls(Box::new(stream)),
             client,
             tls: Some(facts),
+            invalid,
         })
     }
 
@@ -364,12 +377,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guest<S> {
         Welcomed {
             client: self.client,
             tls: None,
+            invalid: Vec::new(),
             stream: Opened::Plain {
                 stream: self.stream,
                 early: self.early,
             },
         }
     }
+}
+
+/// Asks whether the client's certificates are still good, if the policy says so. The answer comes after the handshake, for the TLS
+/// library cannot wait for it: the client hears why it has to go as a line of the protocol, where the reference sends it an alert.
+async fn still_good<S: AsyncRead + AsyncWrite + Unpin>(
+    policy: &TlsPolicy,
+    stream: &mut S,
+    facts: &TlsFacts,
+) -> Result<Vec<InvalidLink>, NotWelcome> {
+    let Some(peers) = policy.peers() else {
+        return Ok(Vec::new());
+    };
+    let outcome = peers.check(&facts.certificates).await;
+    if outcome.good {
+        return Ok(outcome.invalid);
+    }
+    write(stream, format!("-ERR '{NOT_OCSP_VALID}'\r\n").as_bytes()).await?;
+    let _ = timeout(WELCOME_WRITE_MAX, stream.shutdown()).await;
+    Err(NotWelcome::NotOcspValid(
+        outcome.invalid,
+        facts.certificates.clone(),
+    ))
 }
 
 async fn write(stream: &mut (impl AsyncWrite + Unpin), line: &[u8]) -> Result<(), NotWelcome> {

@@ -18,9 +18,18 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{Page, Pages};
 use crate::limits;
+use crate::ocsp::PeerCheck;
 
 /// Gives the TLS settings for the next connection, so that a reload takes effect.
-pub type TlsSource = Arc<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync>;
+pub type TlsSource = Arc<dyn Fn() -> PagesTls + Send + Sync>;
+
+/// The TLS settings of a connection to the pages.
+#[derive(Clone)]
+pub struct PagesTls {
+    pub config: Arc<rustls::ServerConfig>,
+    /// Whether readers' certificates are still good, if they are asked for any.
+    pub peers: Option<Arc<PeerCheck>>,
+}
 
 /// A listening socket of the monitoring pages.
 pub struct Listener {
@@ -67,9 +76,19 @@ async fn connection(listener: &Listener, stream: TcpStream, peer: SocketAddr, pa
     let Some(tls) = &listener.tls else {
         return requests(stream, peer, pages).await;
     };
-    let handshake = TlsAcceptor::from(tls()).accept(stream);
+    let tls = tls();
+    let handshake = TlsAcceptor::from(tls.config).accept(stream);
     match tokio::time::timeout(listener.tls_timeout, handshake).await {
-        Ok(Ok(stream)) => requests(stream, peer, pages).await,
+        Ok(Ok(stream)) => {
+            let shown = stream.get_ref().1.peer_certificates();
+            let shown = shown.map(<[_]>::to_vec).unwrap_or_default();
+            match &tls.peers {
+                Some(peers) if !peers.check(&shown).await.good => {
+                    tracing::debug!("monitoring: certificate of {peer} is not OCSP valid");
+                }
+                _ => requests(stream, peer, pages).await,
+            }
+        }
         Ok(Err(error)) => tracing::debug!("monitoring: TLS handshake with {peer} failed: {error}"),
         Err(_) => tracing::debug!("monitoring: TLS handshake with {peer} took too long"),
     }

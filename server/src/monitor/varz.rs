@@ -37,6 +37,8 @@ pub fn varz(view: &dyn View, usage: Usage, requests: BTreeMap<String, u64>) -> V
         auth_required: facts.auth_required,
         tls_required: facts.tls_required,
         tls_verify: facts.tls_verify,
+        tls_ocsp_peer_verify: facts.tls_ocsp_peer_verify,
+        ocsp_peer_cache: view.ocsp_cache(),
         ip: facts.ip.clone(),
         connect_urls: facts.connect_urls.clone(),
         start: facts.started,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nats_api::monitor::SubDetail;
+use nats_api::monitor::varz::OcspCacheVarz;
 use nats_api::system::Permissions;
 use nats_api::time::Timestamp;
 
@@ -31,6 +32,10 @@ pub trait View: Send + Sync + 'static {
     fn jetstream(&self) -> Option<Arc<JetStream>> {
         None
     }
+    /// Figures of the cache of OCSP answers, when there is one.
+    fn ocsp_cache(&self) -> Option<OcspCacheVarz> {
+        None
+    }
     fn now(&self) -> Timestamp;
 }
 
@@ -54,6 +59,8 @@ pub struct ServerFacts {
     pub auth_required: bool,
     pub tls_required: bool,
     pub tls_verify: bool,
+    /// Clients' certificates are checked for being taken back.
+    pub tls_ocsp_peer_verify: bool,
     /// End of the certificate's validity.
     pub tls_cert_not_after: Timestamp,
     pub cluster: String,

@@ -102,8 +102,8 @@ impl Options {
                     feature,
                 })
             };
-            if tls.ocsp_peer.as_ref().is_some_and(|peer| peer.verify) {
-                absent("ocsp_peer", "checking for revoked certificates (OCSP)");
+            if path != "tls" && tls.ocsp_peer.as_ref().is_some_and(|peer| peer.verify) {
+                absent("ocsp_peer", "checking for revoked certificates (OCSP) here");
             }
             if tls.certificate_store.is_some() {
                 absent("cert_store", "the certificate store of Windows");
@@ -193,16 +193,6 @@ static ABSENT: &[Absent] = &[
         key: "prof_port",
         feature: "a profiling port",
         used: |options| options.profiling.port.is_some(),
-    },
-    Absent {
-        key: "ocsp",
-        feature: "OCSP stapling",
-        used: |options| {
-            options
-                .ocsp
-                .as_ref()
-                .is_some_and(|ocsp| ocsp.mode != super::OcspMode::Never)
-        },
     },
     Absent {
         key: "jetstream.tpm",

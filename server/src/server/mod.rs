@@ -13,6 +13,7 @@ mod info;
 mod jetstream;
 mod lifecycle;
 mod observer;
+mod ocsp;
 mod operators;
 mod pages;
 mod process;

@@ -52,6 +52,7 @@ pub async fn run(options: Options, read_again: ReadOptions, log: Log) -> Result<
     loop {
         let told = tokio::select! {
             told = signals.next() => told,
+            () = server.gives_up() => Told::Stop,
             () = finished(&mut lame_duck) => break,
         };
         match told {

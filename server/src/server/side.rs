@@ -9,6 +9,7 @@ use nats_api::system::{ReplyEncoding, ServerInfo as EventServerInfo, subjects};
 use nats_proto::header::block;
 use nats_proto::info::ServerInfo;
 use parking_lot::Mutex;
+use rustls_pki_types::CertificateDer;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,10 +18,11 @@ use super::{Core, Observer, info};
 use crate::account::Account;
 use crate::conn::{AuthFailure, ClosedReason, Host as _, Shared};
 use crate::front::tls::{TlsPolicy, TlsSetupError};
-use crate::front::{ListenError, listen};
+use crate::front::{Admit as _, ListenError, NOT_OCSP_VALID, listen};
 use crate::interest::Sub;
 use crate::monitor::{self, Pages};
-use crate::options::{GLOBAL_ACCOUNT, Tls};
+use crate::ocsp::{Described, InvalidLink};
+use crate::options::GLOBAL_ACCOUNT;
 use crate::router::{Cycle, Handler, Message, Origin, Service, publish_from_inside};
 use crate::system::process::Process;
 use crate::system::{self, Ask, ClaimsAsk, Control, Desk, Gone, Outlet, Request, SystemAccount};
@@ -200,9 +202,9 @@ async fn listeners(core: &Arc<Core>) -> Result<Vec<monitor::Listener>, SideError
         });
     }
     if let Some(port) = settings.https_port {
-        let tls = options.tls.as_ref().ok_or(SideError::NoTls)?;
-        let tls_timeout = tls.timeout;
-        let source = https_source(core, tls)?;
+        let policy = core.door().tls.clone().ok_or(SideError::NoTls)?;
+        let tls_timeout = policy.timeout;
+        let source = https_source(core, policy)?;
         let tcp = open("https", host, port).await?;
         listeners.push(monitor::Listener {
             tcp,
@@ -214,38 +216,33 @@ async fn listeners(core: &Arc<Core>) -> Result<Vec<monitor::Listener>, SideError
 }
 
 /// The TLS settings of the pages: those of the configuration as it stands, so that a reload brings new certificates here, too.
-fn https_source(core: &Arc<Core>, tls: &Tls) -> Result<monitor::TlsSource, TlsSetupError> {
-    let known = Mutex::new((core.options(), pages_config(tls)?));
+fn https_source(
+    core: &Arc<Core>,
+    policy: Arc<TlsPolicy>,
+) -> Result<monitor::TlsSource, TlsSetupError> {
+    let tls = pages_tls(&policy)?;
+    let known = Mutex::new((policy, tls));
     let core = Arc::downgrade(core);
     Ok(Arc::new(move || {
-        let (options, config) = known.lock().clone();
-        let Some(now) = core.upgrade().map(|core| core.options()) else {
-            return config;
+        let (policy, tls) = known.lock().clone();
+        let now = core.upgrade().and_then(|core| core.door().tls.clone());
+        let Some(now) = now.filter(|now| !Arc::ptr_eq(now, &policy)) else {
+            return tls;
         };
-        if Arc::ptr_eq(&now, &options) {
-            return config;
-        }
-        let config = match now.tls.as_ref().map(pages_config) {
-            Some(Ok(new)) => new,
-            Some(Err(error)) => {
-                tracing::error!("Monitoring over HTTPS keeps its old certificate: {error}");
-                config
-            }
-            None => config,
-        };
-        *known.lock() = (now, config.clone());
-        config
+        let tls = pages_tls(&now).unwrap_or_else(|error| {
+            tracing::error!("Monitoring over HTTPS keeps its old certificate: {error}");
+            tls
+        });
+        *known.lock() = (now, tls.clone());
+        tls
     }))
 }
 
-/// Browsers and scrapers have no client certificates; the pages do not ask for one.
-fn pages_config(tls: &Tls) -> Result<Arc<rustls::ServerConfig>, TlsSetupError> {
-    let open_to_all = Tls {
-        verify: false,
-        verify_and_map: false,
-        ..tls.clone()
-    };
-    Ok(TlsPolicy::load(&open_to_all, false)?.config())
+fn pages_tls(policy: &TlsPolicy) -> Result<monitor::PagesTls, TlsSetupError> {
+    Ok(monitor::PagesTls {
+        config: policy.config_of_pages()?,
+        peers: policy.peers().cloned(),
+    })
 }
 
 async fn open(scheme: &str, host: &str, port: u16) -> Result<TcpListener, ListenError> {
@@ -322,6 +319,26 @@ impl Observer for Side {
     fn auth_failed(&self, client: &Arc<Shared>, failure: &AuthFailure) {
         if let Some(system) = &self.system {
             system.refused(client.clone(), gone(client, failure.reason));
+        }
+    }
+
+    fn certificates_invalid(&self, links: &[InvalidLink]) {
+        for link in links {
+            if let Some(system) = &self.system {
+                system.certificate_invalid(link.clone());
+            }
+        }
+    }
+
+    fn certificate_rejected(&self, certificates: &[CertificateDer<'static>]) {
+        match (&self.system, certificates.first()) {
+            (Some(system), Some(leaf)) => {
+                system.certificate_rejected(Described::of(leaf), NOT_OCSP_VALID);
+            }
+            (Some(_), None) => {
+                tracing::error!("Peer certificate is nil, cannot send OCSP peer reject event")
+            }
+            (None, _) => {}
         }
     }
 }

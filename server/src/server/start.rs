@@ -125,6 +125,7 @@ impl Builder {
         let clients = Listening::open(&options.listen.host, options.listen.port).await?;
         let core = Arc::new(Core::new(options, identity, clients.address)?);
         core.remember_me();
+        core.begin_ocsp().await?;
         let system = core.clone();
         let loaded = tokio::task::spawn_blocking(move || system.load_system_account()).await;
         loaded.map_err(|e| SetupError::Resolver(e.to_string()))??;
@@ -221,6 +222,12 @@ impl Server {
         Ok(changes)
     }
 
+    /// Ends when the server has a reason of its own to stop: its certificate was taken back and the options say so. Whoever runs it
+    /// is to call [`Self::shutdown`] then.
+    pub async fn gives_up(&self) {
+        self.core.gives_up().await;
+    }
+
     /// Stops accepting, tells and closes every client, and returns when all are gone.
     pub async fn shutdown(&self) {
         tracing::info!("Initiating Shutdown...");
@@ -233,6 +240,8 @@ impl Server {
             self.core.set_jetstream(None);
         }
         self.side.stop().await;
+        let core = self.core.clone();
+        let _ = tokio::task::spawn_blocking(move || core.stop_ocsp()).await;
         tracing::info!("Server Exiting..");
     }
 

@@ -17,17 +17,18 @@ use parking_lot::Mutex;
 use super::crowds::{self, Crowds};
 use super::operators::{LookupError, Operators, Rules};
 use super::resolvers::{self, Me};
-use super::{Accounts, Observer, Registry, ServerIdentity, VERSION, info};
+use super::{Accounts, Observer, Registry, ServerIdentity, VERSION, info, ocsp};
 use crate::account::{Account, Traffic};
 use crate::auth::{
     AuthError, AuthSetupError, Authenticator, Credentials, Identity, Revalidated, Verdict,
     unix_seconds,
 };
 use crate::conn::{AuthFailure, ClosedReason, Command, Host, Settings, Shared, wire};
-use crate::front::tls::{TlsPolicy, TlsSetupError};
+use crate::front::tls::{Revocation, TlsPolicy, TlsSetupError};
 use crate::front::{Admit, Admitted, Door, Hello, NotWelcome};
 use crate::interest::{Receiver, ReceiverKind};
 use crate::jetstream::JetStream;
+use crate::ocsp::{InvalidLink, ObtainError};
 use crate::options::{DEFAULT_SYSTEM_ACCOUNT, OperatorError, Options, ResolverKind};
 
 /// Random bytes in a nonce; 15 characters as text.
@@ -49,6 +50,7 @@ pub struct Core {
     /// This server as traces and services name it, without time and sequence.
     document: ArcSwap<EventServerInfo>,
     door: ArcSwap<Door>,
+    pub(super) ocsp: ocsp::Upkeep,
     pub(super) lame_duck: AtomicBool,
     pub(super) accepting: AtomicBool,
     config_loaded: Mutex<SystemTime>,
@@ -57,7 +59,7 @@ pub struct Core {
     observer: OnceLock<Arc<dyn Observer>>,
     /// Accounts by their tokens, in operator mode.
     pub(super) operators: Option<Arc<Operators>>,
-    runtime: Option<tokio::runtime::Handle>,
+    pub(super) runtime: Option<tokio::runtime::Handle>,
     me: Me,
     jetstream: ArcSwapOption<JetStream>,
 }
@@ -69,6 +71,10 @@ pub enum SetupError {
     Auth(#[from] AuthSetupError),
     #[error(transparent)]
     Tls(#[from] TlsSetupError),
+    #[error(transparent)]
+    Staple(#[from] ObtainError),
+    #[error("OCSP: no runtime to fetch staples on")]
+    NoRuntime,
     #[error("error resolving system account: account missing: {0:?} is not among the accounts")]
     SystemAccount(String),
     #[error("can't set system account: {0}")]
@@ -112,7 +118,10 @@ impl Core {
         let options = options.with_operators(VERSION)?;
         check_system_account(&options)?;
         let authenticator = Authenticator::new(&options)?;
-        let door = door_of(&options)?;
+        let ocsp = ocsp::Upkeep::default();
+        let revocation = ocsp.revocation(&options);
+        let door = door_of(&options, &revocation)?;
+        ocsp.adopt(revocation.cache);
         warn_of(&authenticator, &door);
         let me = Me::default();
         let runtime = tokio::runtime::Handle::try_current().ok();
@@ -135,6 +144,7 @@ impl Core {
             info: ArcSwap::from_pointee(info),
             document: ArcSwap::from_pointee(document_of(&identity, &options)),
             door: ArcSwap::from_pointee(door),
+            ocsp,
             lame_duck: AtomicBool::new(false),
             accepting: AtomicBool::new(false),
             config_loaded: Mutex::new(identity.started),
@@ -163,7 +173,9 @@ impl Core {
         let options = options.with_operators(VERSION)?;
         check_system_account(&options)?;
         let authenticator = Authenticator::new(&options)?;
-        let door = door_of(&options)?;
+        let revocation = self.ocsp.revocation(&options);
+        let door = door_of(&options, &revocation)?;
+        self.staple_anew(&door)?;
         warn_of(&authenticator, &door);
         let rules = rules_of(&options, &self.me, self.runtime.as_ref())?;
         let mut info = info::common(
@@ -181,6 +193,7 @@ impl Core {
         self.info.store(Arc::new(info));
         self.document
             .store(Arc::new(document_of(&self.identity, &options)));
+        self.keep_up_ocsp(&door, revocation.cache);
         self.door.store(Arc::new(door));
         self.options.store(Arc::new(options));
         *self.config_loaded.lock() = SystemTime::now();
@@ -367,8 +380,8 @@ fn warn_of(authenticator: &Authenticator, door: &Door) {
     }
 }
 
-fn door_of(o: &Options) -> Result<Door, TlsSetupError> {
-    let load = |tls| TlsPolicy::load(tls, o.allow_non_tls).map(Arc::new);
+fn door_of(o: &Options, revocation: &Revocation) -> Result<Door, TlsSetupError> {
+    let load = |tls| TlsPolicy::load(tls, o.allow_non_tls, revocation).map(Arc::new);
     Ok(Door {
         tls: o.tls.as_ref().map(load).transpose()?,
         proxy_protocol: o.proxy_protocol,
@@ -519,6 +532,12 @@ impl Admit for Core {
     }
 
     fn not_welcome(self: Arc<Self>, client: &Arc<Shared>, why: &NotWelcome) {
+        if let (NotWelcome::NotOcspValid(links, certificates), Some(observer)) =
+            (why, self.observer.get())
+        {
+            observer.certificates_invalid(links);
+            observer.certificate_rejected(certificates);
+        }
         match why {
             NotWelcome::Full => {
                 if self.crowds.surplus.note() {
@@ -534,6 +553,12 @@ impl Admit for Core {
             }
             why if why.is_probe() => tracing::debug!("{} - {why}", client.label()),
             why => tracing::error!("{} - {why}", client.label()),
+        }
+    }
+
+    fn certificates_invalid(&self, links: &[InvalidLink]) {
+        if let Some(observer) = self.observer.get() {
+            observer.certificates_invalid(links);
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use nats_api::monitor::SubDetail;
 use nats_api::monitor::connz::PeerCert;
+use nats_api::monitor::varz::OcspCacheVarz;
 use nats_api::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -29,7 +30,8 @@ impl View for Core {
 
     fn facts(&self) -> Arc<ServerFacts> {
         let info = self.server_info();
-        let not_after = self.door().tls.as_ref().and_then(|tls| tls.not_after());
+        let door = self.door();
+        let not_after = door.tls.as_ref().and_then(|tls| tls.not_after());
         Arc::new(ServerFacts {
             id: info.server_id.clone(),
             name: info.server_name.clone(),
@@ -44,6 +46,7 @@ impl View for Core {
             auth_required: info.auth_required,
             tls_required: info.tls_required,
             tls_verify: info.tls_verify,
+            tls_ocsp_peer_verify: door.tls.as_ref().is_some_and(|tls| tls.peers().is_some()),
             tls_cert_not_after: not_after.map(Timestamp::from).unwrap_or_default(),
             cluster: info.cluster.clone(),
             started: self.identity.started.into(),
@@ -111,6 +114,10 @@ impl View for Core {
 
     fn jetstream(&self) -> Option<Arc<JetStream>> {
         self.jetstream()
+    }
+
+    fn ocsp_cache(&self) -> Option<OcspCacheVarz> {
+        self.ocsp_cache()
     }
 
     fn now(&self) -> Timestamp {

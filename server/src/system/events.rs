@@ -3,7 +3,10 @@
 use nats_api::monitor::accstatz::DataStats;
 use nats_api::monitor::jsz::JetStreamVarz;
 use nats_api::monitor::{AccountStat, PerKind};
-use nats_api::system::events::{ACCOUNT_CONNECTIONS_TYPE, CONNECT_TYPE, DISCONNECT_TYPE};
+use nats_api::system::events::{
+    ACCOUNT_CONNECTIONS_TYPE, CONNECT_TYPE, DISCONNECT_TYPE, OCSP_PEER_LINK_INVALID_TYPE,
+    OCSP_PEER_REJECT_TYPE, OcspPeerLinkInvalid, OcspPeerReject,
+};
 use nats_api::system::{
     AccountConnections, ClientInfo, ConnectEvent, DisconnectEvent, ServerStats, ServerStatsEvent,
 };
@@ -11,6 +14,7 @@ use nats_api::time::Timestamp;
 
 use super::desk::Desk;
 use crate::monitor::{AccountView, ClientView, clients_only, count};
+use crate::ocsp::{Described, InvalidLink};
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,32 @@ impl Desk {
             sent: traffic(figures.in_msgs, figures.in_bytes),
             received: traffic(figures.out_msgs, figures.out_bytes),
             reason: gone.reason.into(),
+        }
+    }
+
+    /// A client with this certificate was sent away.
+    pub(super) fn reject_event(&self, peer: &Described, reason: &str) -> OcspPeerReject {
+        OcspPeerReject {
+            event_type: OCSP_PEER_REJECT_TYPE.into(),
+            id: event_id(),
+            timestamp: self.view.now(),
+            kind: "Client".into(),
+            peer: peer.into(),
+            server: self.server_info(),
+            reason: reason.into(),
+        }
+    }
+
+    /// A certificate in a client's chain is not good.
+    pub(super) fn link_event(&self, link: &InvalidLink) -> OcspPeerLinkInvalid {
+        OcspPeerLinkInvalid {
+            event_type: OCSP_PEER_LINK_INVALID_TYPE.into(),
+            id: event_id(),
+            timestamp: self.view.now(),
+            link: (&link.link).into(),
+            peer: (&link.peer).into(),
+            server: self.server_info(),
+            reason: link.reason.clone(),
         }
     }
 

@@ -17,6 +17,7 @@ use super::heartbeat::Heartbeat;
 use super::outlet::Outlet;
 use crate::limits;
 use crate::monitor::ClientView;
+use crate::ocsp::{Described, InvalidLink};
 use crate::options::GLOBAL_ACCOUNT;
 
 /// What is to be done, in the order in which it happened.
@@ -29,6 +30,8 @@ enum Job {
     Connected(Arc<dyn ClientView>),
     Disconnected(Arc<dyn ClientView>, Gone),
     Refused(Arc<dyn ClientView>, Gone),
+    CertificateInvalid(InvalidLink),
+    CertificateRejected(Described, &'static str),
     LameDuck,
     Shutdown,
 }
@@ -93,6 +96,16 @@ impl SystemAccount {
 
     pub fn refused(&self, client: Arc<dyn ClientView>, gone: Gone) {
         self.push(Job::Refused(client, gone));
+    }
+
+    /// A certificate that a client showed is not good in the eyes of its issuer.
+    pub fn certificate_invalid(&self, link: InvalidLink) {
+        self.push(Job::CertificateInvalid(link));
+    }
+
+    /// A client was sent away because of its certificate.
+    pub fn certificate_rejected(&self, peer: Described, reason: &'static str) {
+        self.push(Job::CertificateRejected(peer, reason));
     }
 
     pub fn lame_duck(&self) {
@@ -178,6 +191,14 @@ impl Worker {
                 self.tell(&account, subjects::ACCOUNT_AUTH_ERROR, event);
                 let subject = subjects::auth_error_event(&self.desk.view.facts().id);
                 self.tell_system(&subject, event);
+            }
+            Job::CertificateInvalid(link) => {
+                let subject = subjects::ocsp_link_event(&self.desk.view.facts().id);
+                self.tell_system(&subject, |desk| document(&desk.link_event(&link)));
+            }
+            Job::CertificateRejected(peer, reason) => {
+                let subject = subjects::ocsp_reject_event(&self.desk.view.facts().id);
+                self.tell_system(&subject, |desk| document(&desk.reject_event(&peer, reason)));
             }
             Job::LameDuck => {
                 let subject = subjects::lame_duck_event(&self.desk.view.facts().id);

@@ -14,6 +14,9 @@ pub const CONNECT_TYPE: &str = "io.nats.server.advisory.v1.client_connect";
 pub const DISCONNECT_TYPE: &str = "io.nats.server.advisory.v1.client_disconnect";
 pub const ACCOUNT_CONNECTIONS_TYPE: &str = "io.nats.server.advisory.v1.account_connections";
 
+pub const OCSP_PEER_REJECT_TYPE: &str = "io.nats.server.advisory.v1.ocsp_peer_reject";
+pub const OCSP_PEER_LINK_INVALID_TYPE: &str = "io.nats.server.advisory.v1.ocsp_peer_link_invalid";
+
 /// A client logged in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -43,6 +46,54 @@ pub struct DisconnectEvent {
     pub sent: DataStats,
     /// What the client received.
     pub received: DataStats,
+    pub reason: String,
+}
+
+/// A certificate, for a reader.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CertificateInfo {
+    #[serde(skip_serializing_if = "is_default")]
+    pub subject: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub issuer: String,
+    /// SHA-256 of the certificate in base64.
+    #[serde(skip_serializing_if = "is_default")]
+    pub fingerprint: String,
+    /// The certificate as DER in base64.
+    #[serde(skip_serializing_if = "is_default")]
+    pub raw: String,
+}
+
+/// The other side of a connection was sent away, because its certificate is not good in the eyes of its issuer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OcspPeerReject {
+    /// [`OCSP_PEER_REJECT_TYPE`].
+    #[serde(rename = "type")]
+    pub event_type: String,
+    pub id: String,
+    pub timestamp: Timestamp,
+    /// Kind of the connection, such as `Client`.
+    pub kind: String,
+    pub peer: CertificateInfo,
+    pub server: ServerInfo,
+    pub reason: String,
+}
+
+/// A certificate in the chain of the other side of a connection is not good.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OcspPeerLinkInvalid {
+    /// [`OCSP_PEER_LINK_INVALID_TYPE`].
+    #[serde(rename = "type")]
+    pub event_type: String,
+    pub id: String,
+    pub timestamp: Timestamp,
+    /// The certificate that is not good: the peer's, or one between it and the authority.
+    pub link: CertificateInfo,
+    pub peer: CertificateInfo,
+    pub server: ServerInfo,
     pub reason: String,
 }
 

@@ -117,3 +117,13 @@ pub fn shutdown_event(server_id: &str) -> String {
 pub fn auth_error_event(server_id: &str) -> String {
     format!("$SYS.SERVER.{server_id}.CLIENT.AUTH.ERR")
 }
+
+/// A client was sent away because of its certificate.
+pub fn ocsp_reject_event(server_id: &str) -> String {
+    format!("$SYS.SERVER.{server_id}.OCSP.PEER.CONN.REJECT")
+}
+
+/// A certificate in a client's chain is not good.
+pub fn ocsp_link_event(server_id: &str) -> String {
+    format!("$SYS.SERVER.{server_id}.OCSP.PEER.LINK.INVALID")
+}

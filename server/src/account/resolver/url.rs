@@ -3,19 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::header::HOST;
-use hyper::{Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use hyper::StatusCode;
 use nats_jwt::claims::TOKEN_LEN_MAX;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::{FetchError, Resolver, StoreError};
+use crate::http::{Client, HttpError};
 
 /// How long a lookup may take when nothing is configured.
 const TIMEOUT: Duration = Duration::from_millis(1900);
@@ -26,7 +18,7 @@ const BODY_LEN_MAX: usize = TOKEN_LEN_MAX + 1024;
 pub struct Url {
     base: String,
     timeout: Duration,
-    tls: Arc<rustls::ClientConfig>,
+    client: Client,
     runtime: tokio::runtime::Handle,
 }
 
@@ -45,29 +37,18 @@ impl Url {
         Self {
             base,
             timeout: timeout.unwrap_or(TIMEOUT),
-            tls,
+            client: Client::new(tls),
             runtime,
         }
     }
 
-    async fn get(&self, url: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-        let uri: Uri = url.parse()?;
-        let host = uri.host().ok_or("the URL names no host")?.to_owned();
-        let secure = uri.scheme_str() == Some("https");
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let name = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        let tcp = TcpStream::connect((name.as_str(), port)).await?;
-        if !secure {
-            return over(tcp, &uri).await;
+    async fn get(&self, url: &str) -> Result<String, HttpError> {
+        let response = self.client.get(url, BODY_LEN_MAX).await?;
+        if response.status() != StatusCode::OK {
+            return Err(response.status().to_string().into());
         }
-        let name = ServerName::try_from(name)?;
-        let tls = TlsConnector::from(self.tls.clone())
-            .connect(name, tcp)
-            .await?;
-        over(tls, &uri).await
+        let text = String::from_utf8(response.into_body().to_vec())?;
+        Ok(text.trim().to_owned())
     }
 }
 
@@ -88,34 +69,4 @@ impl Resolver for Url {
     fn store(&self, _: &str, _: &str) -> Result<bool, StoreError> {
         Err(StoreError::ReadOnly)
     }
-}
-
-/// One request and its answer.
-async fn over<T>(stream: T, uri: &Uri) -> Result<String, Box<dyn std::error::Error + Send + Sync>>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
-    let authority = uri.authority().map_or("", |a| a.as_str());
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::get(path)
-        .header(HOST, host)
-        .body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await;
-    let read = async {
-        let response = response?;
-        if response.status() != StatusCode::OK {
-            return Err(response.status().to_string().into());
-        }
-        let body = Limited::new(response.into_body(), BODY_LEN_MAX)
-            .collect()
-            .await?;
-        let text = String::from_utf8(body.to_bytes().to_vec())?;
-        Ok(text.trim().to_owned())
-    };
-    let read = read.await;
-    connection.abort();
-    read
 }

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::tls::TlsPolicy;
+use super::tls::{Revocation, TlsPolicy};
 use crate::options::{CertificatePair, Tls};
 
 /// A certificate authority and the folder with what it issued.
@@ -104,7 +104,7 @@ fn block_for_clients_of(authority: &Authority, issued: &Issued) -> Tls {
 }
 
 fn policy(tls: &Tls) -> Arc<TlsPolicy> {
-    Arc::new(TlsPolicy::load(tls, false).expect("a sound tls block"))
+    Arc::new(TlsPolicy::load(tls, false, &Revocation::default()).expect("a sound tls block"))
 }
 
 /// The TLS side of a client. Keeps its sessions from one connection to the next.

@@ -35,7 +35,8 @@ fn info_of(hello: &Hello) -> Vec<u8> {
 }
 
 fn door(tls: &Tls, allow_non_tls: bool) -> Door {
-    let policy = TlsPolicy::load(tls, allow_non_tls).expect("a sound tls block");
+    let policy =
+        TlsPolicy::load(tls, allow_non_tls, &Revocation::default()).expect("a sound tls block");
     Door {
         tls: Some(Arc::new(policy)),
         ..Door::default()

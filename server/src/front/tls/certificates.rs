@@ -11,6 +11,7 @@ use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::ocsp::{Staple, Stapling};
 use crate::options::CertificatePair;
 
 /// What is wrong with a certificate or its key.
@@ -30,34 +31,43 @@ pub enum CertificateError {
         key: PathBuf,
         source: rustls::Error,
     },
+    #[error("OCSP stapling of certificate {cert:?}: {source}")]
+    Issuer {
+        cert: PathBuf,
+        source: crate::ocsp::CertificateError,
+    },
 }
 
 /// The certificates of a listener, in the order of the configuration.
 #[derive(Debug)]
 pub struct Certificates {
-    keys: Vec<Arc<CertifiedKey>>,
+    own: Vec<Own>,
     /// When the first one expires.
     not_after: Option<SystemTime>,
-    /// Those whose clients are to insist on a stapled OCSP response.
-    must_staple: Vec<PathBuf>,
 }
 
-/// The extension by which a certificate asks for features of TLS; stapling is the only one in use (RFC 7633).
-const TLS_FEATURE: &str = "1.3.6.1.5.5.7.1.24";
+#[derive(Debug)]
+struct Own {
+    key: Arc<CertifiedKey>,
+    /// What its issuer says of it, if that is to be shown.
+    staple: Option<Arc<Staple>>,
+}
 
 impl Certificates {
-    /// Reads all pairs and checks that each key belongs to its certificate.
+    /// Reads all pairs and checks that each key belongs to its certificate. Staples are empty at first; `authorities` are where
+    /// an issuer is looked for that is not in a certificate's file.
     ///
     /// # Errors
     /// See [`CertificateError`].
     pub fn load(
         pairs: &[CertificatePair],
         provider: &CryptoProvider,
+        stapling: &Stapling,
+        authorities: impl Fn() -> Vec<CertificateDer<'static>>,
     ) -> Result<Self, CertificateError> {
         let mut certificates = Self {
-            keys: Vec::new(),
+            own: Vec::new(),
             not_after: None,
-            must_staple: Vec::new(),
         };
         for pair in pairs {
             let chain = read_chain(&pair.cert_file)?;
@@ -66,23 +76,13 @@ impl Certificates {
                 leaf.ok_or_else(|| CertificateError::NoCertificate(pair.cert_file.clone()))?;
             let not_after =
                 not_after(leaf).ok_or_else(|| CertificateError::NotX509(pair.cert_file.clone()))?;
-            if must_staple(leaf) {
-                certificates.must_staple.push(pair.cert_file.clone());
-            }
-            let key = PrivateKeyDer::from_pem_file(&pair.key_file).map_err(|source| {
-                CertificateError::Key {
-                    file: pair.key_file.clone(),
-                    source,
-                }
+            let staple = stapling.staple(&pair.cert_file, &chain, &authorities);
+            let staple = staple.map_err(|source| CertificateError::Issuer {
+                cert: pair.cert_file.clone(),
+                source,
             })?;
-            let key = CertifiedKey::from_der(chain, key, provider).map_err(|source| {
-                CertificateError::Pair {
-                    cert: pair.cert_file.clone(),
-                    key: pair.key_file.clone(),
-                    source,
-                }
-            })?;
-            certificates.keys.push(Arc::new(key));
+            let key = read_key(pair, chain, provider)?;
+            certificates.own.push(Own { key, staple });
             certificates.not_after.get_or_insert(not_after);
         }
         Ok(certificates)
@@ -93,9 +93,44 @@ impl Certificates {
         self.not_after
     }
 
-    /// The files of the certificates whose clients are to insist on a stapled OCSP response.
-    pub fn must_staple(&self) -> &[PathBuf] {
-        &self.must_staple
+    /// The staples to be kept fresh.
+    pub fn staples(&self) -> Vec<Arc<Staple>> {
+        let staples = self.own.iter().filter_map(|own| own.staple.clone());
+        staples.collect()
+    }
+}
+
+fn read_key(
+    pair: &CertificatePair,
+    chain: Vec<CertificateDer<'static>>,
+    provider: &CryptoProvider,
+) -> Result<Arc<CertifiedKey>, CertificateError> {
+    let key =
+        PrivateKeyDer::from_pem_file(&pair.key_file).map_err(|source| CertificateError::Key {
+            file: pair.key_file.clone(),
+            source,
+        })?;
+    let key =
+        CertifiedKey::from_der(chain, key, provider).map_err(|source| CertificateError::Pair {
+            cert: pair.cert_file.clone(),
+            key: pair.key_file.clone(),
+            source,
+        })?;
+    Ok(Arc::new(key))
+}
+
+impl Own {
+    /// As it is shown now. One that is to have a staple and has none is not shown, as in the reference: clients that insist on the
+    /// staple would refuse it, and others would not hear that its issuer took it back.
+    fn shown(&self) -> Option<Arc<CertifiedKey>> {
+        let Some(staple) = &self.staple else {
+            return Some(self.key.clone());
+        };
+        Some(Arc::new(CertifiedKey {
+            cert: self.key.cert.clone(),
+            key: self.key.key.clone(),
+            ocsp: Some(staple.shown(SystemTime::now())?),
+        }))
     }
 }
 
@@ -106,17 +141,18 @@ impl ResolvesServerCert for Certificates {
         let name = hello
             .server_name()
             .and_then(|name| ServerName::try_from(name).ok());
-        let signs =
-            |key: &&Arc<CertifiedKey>| key.key.choose_scheme(hello.signature_schemes()).is_some();
-        let suits = |key: &&Arc<CertifiedKey>| {
-            signs(key) && name.as_ref().is_none_or(|name| bears(key, name))
+        let signs = |own: &&Own| {
+            let schemes = hello.signature_schemes();
+            own.key.key.choose_scheme(schemes).is_some()
         };
-        let keys = || self.keys.iter();
-        keys()
+        let suits =
+            |own: &&Own| signs(own) && name.as_ref().is_none_or(|name| bears(&own.key, name));
+        let own = || self.own.iter();
+        own()
             .find(suits)
-            .or_else(|| keys().find(signs))
-            .or_else(|| keys().next())
-            .cloned()
+            .or_else(|| own().find(signs))
+            .or_else(|| own().next())?
+            .shown()
     }
 }
 
@@ -144,12 +180,4 @@ fn not_after(leaf: &CertificateDer<'_>) -> Option<SystemTime> {
     let seconds = leaf.validity().not_after.timestamp();
     let since_epoch = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     SystemTime::UNIX_EPOCH.checked_add(since_epoch)
-}
-
-fn must_staple(leaf: &CertificateDer<'_>) -> bool {
-    let Ok((_, leaf)) = X509Certificate::from_der(leaf) else {
-        return false;
-    };
-    let mut extensions = leaf.extensions().iter();
-    extensions.any(|e| e.oid.to_id_string() == TLS_FEATURE)
 }

@@ -8,8 +8,8 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
-use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::TlsSetupError;
 use super::certificates::read_chain;
@@ -24,10 +24,7 @@ pub fn verifier(
     ca_file: Option<&Path>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsSetupError> {
-    let roots = match ca_file {
-        Some(file) => from_file(file)?,
-        None => from_system(),
-    };
+    let roots = roots(ca_file)?;
     let mut builder =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
     if ca_file.is_none() {
@@ -47,10 +44,7 @@ pub fn client_config(
     ca_file: Option<&Path>,
     identity: Option<&CertificatePair>,
 ) -> Result<Arc<rustls::ClientConfig>, TlsSetupError> {
-    let roots = match ca_file {
-        Some(file) => from_file(file)?,
-        None => from_system(),
-    };
+    let roots = roots(ca_file)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -69,17 +63,22 @@ pub fn client_config(
     Ok(Arc::new(config))
 }
 
-fn from_file(file: &Path) -> Result<RootCertStore, TlsSetupError> {
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(read_chain(file)?);
-    match added {
-        0 => Err(TlsSetupError::BadAuthorities(file.to_owned())),
-        _ => Ok(roots),
+/// The certificates of the authorities in `ca_file`, or of those that the operating system trusts.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn authorities(ca_file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, TlsSetupError> {
+    match ca_file {
+        Some(file) => Ok(read_chain(file)?),
+        None => Ok(rustls_native_certs::load_native_certs().certs),
     }
 }
 
-fn from_system() -> RootCertStore {
+fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsSetupError> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
+    let (added, _) = roots.add_parsable_certificates(authorities(ca_file)?);
+    match (added, ca_file) {
+        (0, Some(file)) => Err(TlsSetupError::BadAuthorities(file.to_owned())),
+        _ => Ok(roots),
+    }
 }

@@ -19,4 +19,4 @@ mod suites;
 pub use certificates::CertificateError;
 pub use clients::client_config;
 pub use facts::{Fingerprint, TlsFacts, spki_sha256};
-pub use policy::{PolicyDump, TlsPolicy, TlsSetupError};
+pub use policy::{PolicyDump, Revocation, TlsPolicy, TlsSetupError};

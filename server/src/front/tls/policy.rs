@@ -6,13 +6,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::certificates::Certificates;
 use super::facts::{TlsFacts, spki_sha256};
 use super::rate::RateLimit;
 use super::{CertificateError, clients, suites};
+use crate::http::Client;
+use crate::ocsp::{Cache, PeerCheck, Staple, Stapling};
 use crate::options::{HandshakeFirst, Tls};
 
 /// How one listener does TLS. Immutable; a reload makes another. Handshakes under way finish with the one they began with.
@@ -26,9 +30,19 @@ pub struct TlsPolicy {
     pub allow_non_tls: bool,
     rate_limit: Option<RateLimit>,
     pinned: BTreeSet<[u8; 32]>,
-    must_staple: Vec<PathBuf>,
-    not_after: Option<SystemTime>,
+    versions: Vec<&'static SupportedProtocolVersion>,
+    certificates: Arc<Certificates>,
+    /// Whether clients' certificates are still good.
+    peers: Option<Arc<PeerCheck>>,
     dump: PolicyDump,
+}
+
+/// What a policy needs for OCSP.
+#[derive(Debug, Clone, Default)]
+pub struct Revocation {
+    pub stapling: Stapling,
+    /// Where answers about clients are kept; `None` keeps none.
+    pub cache: Option<Arc<Cache>>,
 }
 
 /// A policy in words, equal for equal policies whatever way they came: file, command line or reload, and on any listener.
@@ -78,6 +92,10 @@ pub enum TlsSetupError {
     NoCurve { missing: Vec<String> },
     #[error("tls: {0} is not part of this build yet")]
     NotBuilt(&'static str),
+    #[error(
+        "OCSP peer verification for client connections requires TLS verify (mTLS) to be enabled"
+    )]
+    OcspWithoutVerify,
     #[error("tls: {0}")]
     Rustls(#[from] rustls::Error),
 }
@@ -88,39 +106,36 @@ impl TlsPolicy {
     /// # Errors
     /// See [`TlsSetupError`]. Nothing is left out silently; what is left out is in [`PolicyDump::left_out`] and
     /// [`TlsPolicy::warnings`].
-    pub fn load(tls: &Tls, allow_non_tls: bool) -> Result<Self, TlsSetupError> {
+    pub fn load(
+        tls: &Tls,
+        allow_non_tls: bool,
+        revocation: &Revocation,
+    ) -> Result<Self, TlsSetupError> {
         if tls.certificate_store.is_some() {
             return Err(TlsSetupError::NotBuilt("cert_store"));
         }
-        if tls.ocsp_peer.as_ref().is_some_and(|ocsp| ocsp.verify) {
-            return Err(TlsSetupError::NotBuilt("ocsp_peer"));
-        }
         let suites = suites::choose(tls)?;
         let provider = Arc::new(suites.provider);
-        let certificates = Certificates::load(&tls.certificates, &provider)?;
-        let not_after = certificates.not_after();
-        let must_staple = certificates.must_staple().to_vec();
-        if not_after.is_none() {
+        let ca_file = tls.ca_file.as_deref();
+        let known = || clients::authorities(ca_file).unwrap_or_default();
+        let stapling = &revocation.stapling;
+        let certificates = Arc::new(Certificates::load(
+            &tls.certificates,
+            &provider,
+            stapling,
+            known,
+        )?);
+        if certificates.not_after().is_none() {
             return Err(TlsSetupError::NoCertificate);
         }
         let verify = tls.verify || tls.verify_and_map || tls.check_known_urls;
-        let builder = ServerConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(&suites.versions)?;
-        let builder = match verify {
-            true => {
-                let ca_file = tls.ca_file.as_deref();
-                builder.with_client_cert_verifier(clients::verifier(ca_file, &provider)?)
-            }
-            false => builder.with_no_client_auth(),
+        let peers = peer_check(tls, verify, revocation)?;
+        let verifier = match verify {
+            true => Some(clients::verifier(ca_file, &provider)?),
+            false => None,
         };
-        let mut config = builder.with_cert_resolver(Arc::new(certificates));
+        let mut config = server_config(&provider, &suites.versions, verifier, &certificates)?;
         config.ignore_client_order = !tls.cipher_suites.is_empty();
-        // No session is kept here; it lives in the ticket, under a key that only this policy has.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = usize::from(!verify);
-        if !verify {
-            config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
-        }
         let dump = PolicyDump {
             versions: suites.versions.iter().map(|v| version(v)).collect(),
             cipher_suites: provider
@@ -146,8 +161,9 @@ impl TlsPolicy {
             allow_non_tls,
             rate_limit: tls.connection_rate_limit.map(RateLimit::new),
             pinned: tls.pinned_certs.clone(),
-            must_staple,
-            not_after,
+            versions: suites.versions,
+            certificates,
+            peers,
             dump,
         })
     }
@@ -159,7 +175,32 @@ impl TlsPolicy {
 
     /// When the first certificate expires: `tls_cert_not_after` of `/varz`.
     pub fn not_after(&self) -> Option<SystemTime> {
-        self.not_after
+        self.certificates.not_after()
+    }
+
+    /// The staples of the certificates: empty until somebody fetches them.
+    pub fn staples(&self) -> Vec<Arc<Staple>> {
+        self.certificates.staples()
+    }
+
+    /// The check of clients' certificates that comes after the handshake, if there is one.
+    pub fn peers(&self) -> Option<&Arc<PeerCheck>> {
+        self.peers.as_ref()
+    }
+
+    /// The configuration for pages that browsers and scrapers read. They have no certificates, so none is asked for; unless clients
+    /// are asked about, then the reference wants one here, too.
+    ///
+    /// # Errors
+    /// When the TLS library has no key for tickets.
+    pub fn config_of_pages(&self) -> Result<Arc<ServerConfig>, TlsSetupError> {
+        if self.peers.is_some() || !self.dump.client_certificate {
+            return Ok(self.config());
+        }
+        let provider = self.config.crypto_provider();
+        let mut config = server_config(provider, &self.versions, None, &self.certificates)?;
+        config.ignore_client_order = self.config.ignore_client_order;
+        Ok(Arc::new(config))
     }
 
     /// The policy in words.
@@ -181,13 +222,8 @@ impl TlsPolicy {
                 "TLS: not offered, because this server does not have them: {names}"
             ));
         }
-        if self.not_after.is_some_and(|end| end <= now) {
+        if self.not_after().is_some_and(|end| end <= now) {
             warnings.push("TLS: the server's certificate has expired".to_owned());
-        }
-        for file in &self.must_staple {
-            warnings.push(format!(
-                "TLS: certificate {file:?} wants its OCSP response stapled, which is not part of this build yet: clients that insist on it will refuse it"
-            ));
         }
         warnings
     }
@@ -212,6 +248,50 @@ impl fmt::Debug for TlsPolicy {
             .field("dump", &self.dump)
             .finish_non_exhaustive()
     }
+}
+
+fn server_config(
+    provider: &Arc<CryptoProvider>,
+    versions: &[&'static SupportedProtocolVersion],
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    certificates: &Arc<Certificates>,
+) -> Result<ServerConfig, TlsSetupError> {
+    let asks = verifier.is_some();
+    let builder =
+        ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(versions)?;
+    let builder = match verifier {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(certificates.clone());
+    // No session is kept here; it lives in the ticket, under a key that only this configuration has.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = usize::from(!asks);
+    if !asks {
+        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+    }
+    Ok(config)
+}
+
+/// The check that `ocsp_peer` asks for.
+fn peer_check(
+    tls: &Tls,
+    verify: bool,
+    revocation: &Revocation,
+) -> Result<Option<Arc<PeerCheck>>, TlsSetupError> {
+    let Some(settings) = tls.ocsp_peer.as_ref().filter(|peer| peer.verify) else {
+        return Ok(None);
+    };
+    if !verify {
+        return Err(TlsSetupError::OcspWithoutVerify);
+    }
+    tracing::debug!("Plugging TLS OCSP peer for [Client]");
+    Ok(Some(Arc::new(PeerCheck::new(
+        settings.clone(),
+        clients::authorities(tls.ca_file.as_deref())?,
+        revocation.cache.clone().unwrap_or_default(),
+        Client::new(clients::client_config(None, None)?),
+    ))))
 }
 
 fn version(version: &rustls::SupportedProtocolVersion) -> &'static str {
