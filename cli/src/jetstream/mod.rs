@@ -17,7 +17,6 @@ mod stream_view;
 
 use std::collections::BTreeMap;
 
-use nats_api::jetstream::ConsumerInfo;
 use nats_api::time::Timestamp;
 
 use crate::error::{CliError, Result};
@@ -72,11 +71,6 @@ pub fn check_name(name: &str) -> Result {
         )));
     }
     Ok(())
-}
-
-/// Messages that a consumer brings that was made just now. A server may have counted those that it delivered at once.
-pub fn to_come(new: &ConsumerInfo) -> u64 {
-    new.num_pending.saturating_add(new.delivered.consumer_seq)
 }
 
 /// How long ago something happened; `never` when it did not.

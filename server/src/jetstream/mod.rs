@@ -42,7 +42,7 @@ use upkeep::Stop;
 use usage::{AccountUsage, ServerUsage, Tiers};
 use vault::Vault;
 
-pub use settings::Settings;
+pub use settings::{Settings, default_max_consumers};
 pub use vault::VaultError;
 
 /// Level of the API that this server speaks.

@@ -7,7 +7,9 @@ use nats_jetstream::stream::BatchLimits;
 
 use nats_store::crypt::{Cipher, Key};
 
-use crate::options::{JetStream, Options, Secret, StoreCipher, StoreSize, SyncPolicy};
+use crate::options::{
+    JetStream, JetStreamLimits, Options, Secret, StoreCipher, StoreSize, SyncPolicy,
+};
 
 /// Requests that may wait for the API.
 const REQUEST_QUEUE_LIMIT: usize = 10_000;
@@ -19,6 +21,8 @@ const MEMORY_SHARE: (u64, u64) = (3, 4);
 /// When the machine does not tell.
 const MEMORY_UNKNOWN: u64 = 256 << 20;
 const DISK_UNKNOWN: u64 = 1 << 40;
+/// Consumers of a stream when nobody says how many.
+const DEFAULT_MAX_CONSUMERS: i64 = 1_000;
 /// Open batches of a server.
 const BATCHES_MAX: usize = 1_000;
 
@@ -33,6 +37,8 @@ pub struct Settings {
     pub sync: SyncPolicy,
     pub max_memory: u64,
     pub max_file: u64,
+    /// Both of these stand in the configuration.
+    pub is_sized: bool,
     /// What is written is sealed under this.
     pub key: Option<Key>,
     /// What was sealed under this is read, and sealed anew.
@@ -77,6 +83,9 @@ impl Settings {
             version: version.to_owned(),
             domain: js.domain.clone(),
             sync: js.sync,
+            is_sized: [js.max_memory_store, js.max_file_store]
+                .iter()
+                .all(|size| matches!(size, StoreSize::Bytes(bytes) if *bytes > 0)),
             max_memory: match js.max_memory_store {
                 StoreSize::Bytes(bytes) => bytes,
                 StoreSize::Automatic => machine_memory() / MEMORY_SHARE.1 * MEMORY_SHARE.0,
@@ -108,6 +117,7 @@ impl Settings {
             consumers: ServerLimits {
                 max_ack_pending: js.limits.max_ack_pending.unwrap_or(0),
                 max_request_batch: js.limits.max_request_batch.unwrap_or(0),
+                default_max_consumers: default_max_consumers(&js.limits),
             },
             ack_v2: options
                 .feature_flags
@@ -115,6 +125,14 @@ impl Settings {
                 .is_some_and(|on| *on),
             workers,
         }
+    }
+}
+
+/// Consumers of a stream when nobody says how many; negative is any number.
+pub fn default_max_consumers(limits: &JetStreamLimits) -> i64 {
+    match limits.default_max_consumers {
+        None | Some(0) => DEFAULT_MAX_CONSUMERS,
+        Some(given) => given,
     }
 }
 

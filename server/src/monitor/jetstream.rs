@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use nats_api::errors::ApiError;
+use nats_api::jetstream::ClusterInfo;
 use nats_api::monitor::jsz::{
     AccountDetail, ApiStats, JetStreamConfig, JetStreamLimits, JetStreamStats, JetStreamVarz,
     StreamDetail,
@@ -15,11 +16,12 @@ use nats_store::Storage;
 use super::healthz::Illness;
 use super::view::View;
 use crate::jetstream::account::{JsAccount, StreamEntry};
-use crate::jetstream::{API_LEVEL, JetStream};
+use crate::jetstream::{API_LEVEL, JetStream, default_max_consumers};
 use crate::options::{Options, SyncPolicy};
 
 /// Accounts on one page when the question does not say.
 const LIMIT: usize = 1024;
+const SYNC_INTERVAL_DEFAULT: Nanos = Nanos(120_000_000_000);
 
 /// `None` when only the leader was asked and there is none.
 pub fn jsz(view: &dyn View, options: &JszOptions) -> Option<Jsz> {
@@ -55,7 +57,10 @@ pub fn jsz(view: &dyn View, options: &JszOptions) -> Option<Jsz> {
         page.consumers = page.consumers.saturating_add(entry.consumers() as i64);
     }
     let shown = shown(accounts, options);
-    page.account_details = shown.iter().map(|a| account(a, options)).collect();
+    page.account_details = shown
+        .iter()
+        .map(|a| account(a, &js.settings.server_name, options))
+        .collect();
     Some(page)
 }
 
@@ -79,7 +84,7 @@ fn shown(mut accounts: Vec<Arc<JsAccount>>, options: &JszOptions) -> Vec<Arc<JsA
     accounts.into_iter().skip(offset).take(limit).collect()
 }
 
-fn account(js: &JsAccount, options: &JszOptions) -> AccountDetail {
+fn account(js: &JsAccount, server_name: &str, options: &JszOptions) -> AccountDetail {
     let limits = js.usage.tiers().whole().copied().unwrap_or_default();
     let mut detail = AccountDetail {
         name: js.account.name.to_string(),
@@ -97,18 +102,22 @@ fn account(js: &JsAccount, options: &JszOptions) -> AccountDetail {
         ..AccountDetail::default()
     };
     if options.streams || options.consumer {
-        detail.stream_detail = js.all().iter().map(|s| stream(s, options)).collect();
+        detail.stream_detail = js
+            .all()
+            .iter()
+            .map(|s| stream(s, server_name, options))
+            .collect();
     }
     detail
 }
 
-fn stream(entry: &Arc<StreamEntry>, options: &JszOptions) -> StreamDetail {
+fn stream(entry: &Arc<StreamEntry>, server_name: &str, options: &JszOptions) -> StreamDetail {
     let (info, consumers) = entry.lane.with(|seat, cx, out| {
         let consumers = match options.consumer {
             true => seat.stream.consumer_infos(cx, out),
             false => Vec::new(),
         };
-        (seat.stream.info(cx.now), consumers)
+        (seat.stream.listed_info(cx.now), consumers)
     });
     let (mut plain, mut direct) = (Vec::new(), Vec::new());
     for (is_direct, mut consumer) in consumers {
@@ -130,6 +139,10 @@ fn stream(entry: &Arc<StreamEntry>, options: &JszOptions) -> StreamDetail {
             true => direct,
             false => Vec::new(),
         },
+        cluster: Some(ClusterInfo {
+            leader: server_name.to_owned(),
+            ..ClusterInfo::default()
+        }),
         mirror: info.mirror,
         sources: info.sources,
         ..StreamDetail::default()
@@ -276,11 +289,13 @@ fn config(js: &JetStream) -> JetStreamConfig {
         store_dir: settings.store_dir.display().to_string(),
         sync_interval: match settings.sync {
             SyncPolicy::Every(every) => Nanos(i64::try_from(every.as_nanos()).unwrap_or(i64::MAX)),
-            _ => Nanos::default(),
+            // What the reference shows beside `sync_always`.
+            _ => SYNC_INTERVAL_DEFAULT,
         },
         sync_always: !matches!(settings.sync, SyncPolicy::Every(_)),
         domain: settings.domain.clone().unwrap_or_default(),
-        compress_ok: true,
+        // The reference says so only when its sizes are configured.
+        compress_ok: settings.is_sized,
         strict: settings.strict,
         ..JetStreamConfig::default()
     }
@@ -297,6 +312,7 @@ fn limits(options: &Options) -> JetStreamLimits {
         max_ack_pending: given.max_ack_pending.unwrap_or(0),
         max_ha_assets: given.max_ha_assets.unwrap_or(0),
         max_duplicate_window: nanos(given.duplicate_window),
+        default_max_consumers: default_max_consumers(given),
         max_batch_inflight_per_stream: given.batch.max_inflight_per_stream.unwrap_or(0),
         max_batch_inflight_total: given.batch.max_inflight_total.unwrap_or(0),
         max_batch_size: given.batch.max_msgs.unwrap_or(0),

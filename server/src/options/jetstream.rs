@@ -142,6 +142,8 @@ pub struct JetStreamLimits {
     pub max_ha_assets: Option<i64>,
     /// Messages that one pull request may ask for.
     pub max_request_batch: Option<i64>,
+    /// Consumers of a stream that says nothing itself; negative is any number.
+    pub default_max_consumers: Option<i64>,
     /// Longest duplicate window.
     pub duplicate_window: Option<Duration>,
     /// Atomic batches.
@@ -437,6 +439,14 @@ static LIMIT_KEYS: &[Key<JetStreamLimits>] = &[
         Reload::Inside,
         "Messages that one pull request may ask for.",
         max_request_batch = some_integer
+    ),
+    key!(
+        "default_max_consumers",
+        "number",
+        "1000",
+        Reload::Inside,
+        "Consumers of a stream without a limit of its own, in an account without one; -1 is any number.",
+        default_max_consumers = some_integer
     ),
     key!(
         "duplicate_window",

@@ -7,7 +7,7 @@ use nats_client::jetstream::OrderedOptions;
 use super::select::Which;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::jetstream::{pick, to_come};
+use crate::jetstream::pick;
 use crate::output::{self, Table, format};
 use crate::progress::Progress;
 use crate::prompt::Terminal;
@@ -62,7 +62,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let options = OrderedOptions::default().headers_only();
     let mut messages = api.ordered_consumer(&name, options).await?;
     let mut finder = Finder::after(state.first_seq.saturating_sub(1));
-    let mut pending = to_come(messages.first_info());
+    let mut pending = messages.first_info().num_pending;
     while pending > 0 {
         let next = tokio::time::timeout(SILENCE_MAX, messages.next()).await;
         let next = next.map_err(|_| CliError::new("the stream fell silent before its end"))?;

@@ -10,7 +10,6 @@ use super::select::Which;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::jetstream::message::{write_body, write_headers};
-use crate::jetstream::to_come;
 use crate::messaging::Translation;
 use crate::output::{format, stdout_is_terminal};
 use crate::parse;
@@ -69,7 +68,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let (api, info) = args.which.connect(globals).await?;
     let name = info.config.name;
     let mut messages = api.ordered_consumer(&name, args.options()).await?;
-    let mut pending = to_come(messages.first_info());
+    let mut pending = messages.first_info().num_pending;
     let mut shown = 0;
     while pending > 0 {
         let message = tokio::select! {

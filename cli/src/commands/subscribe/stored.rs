@@ -9,7 +9,7 @@ use nats_proto::subject;
 use super::Args;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::jetstream::{Api, to_come};
+use crate::jetstream::Api;
 use crate::messaging::{Display, Incoming};
 use crate::output::format;
 use crate::parse;
@@ -181,7 +181,7 @@ pub async fn run(globals: &Globals, args: &Args, display: &Display) -> Result {
 
 async fn show(args: &Args, messages: &mut OrderedConsumer, display: &Display) -> Result {
     let mut out = std::io::stdout();
-    let mut pending = to_come(messages.first_info());
+    let mut pending = messages.first_info().num_pending;
     let mut number = 0;
     while !(args.stored.terminate_at_end && pending == 0) {
         let message = tokio::select! {

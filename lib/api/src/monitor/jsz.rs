@@ -154,6 +154,8 @@ pub struct JetStreamLimits {
     #[serde(skip_serializing_if = "is_default")]
     pub max_duplicate_window: Nanos,
     #[serde(skip_serializing_if = "is_default")]
+    pub default_max_consumers: i64,
+    #[serde(skip_serializing_if = "is_default")]
     pub max_batch_inflight_per_stream: i64,
     #[serde(skip_serializing_if = "is_default")]
     pub max_batch_inflight_total: i64,

@@ -96,10 +96,11 @@ impl Consumer {
         consumer
     }
 
-    /// Begins to deliver, as far as that is possible without anybody asking.
+    /// Ready to deliver. The first delivery comes with the next call, so that whoever made the consumer hears how many there are before
+    /// they come.
     fn bring_up(&mut self, turn: &mut Turn<'_, '_>) {
         self.note_pause(turn);
-        self.interest_changed(turn);
+        self.note_interest(turn);
     }
 
     /// How long it lives without a client.

@@ -91,8 +91,17 @@ impl Push {
 impl Consumer {
     /// Somebody began or ceased to listen on the deliver subject (or may have).
     pub fn interest_changed(&mut self, turn: &mut Turn<'_, '_>) -> Pumped {
-        let Some(push) = &mut self.push else {
+        if self.push.is_none() {
             return Pumped::Done;
+        }
+        self.note_interest(turn);
+        self.pump(turn, PUMP_MOST)
+    }
+
+    /// Looks whether somebody listens, and delivers nothing yet.
+    pub(super) fn note_interest(&mut self, turn: &Turn<'_, '_>) {
+        let Some(push) = &mut self.push else {
+            return;
         };
         let config = &*self.config;
         let subject = config.deliver_subject.as_bytes();
@@ -107,7 +116,6 @@ impl Consumer {
             self.last_active = turn.cx.now;
         }
         push.is_active = is_active;
-        self.pump(turn, PUMP_MOST)
     }
 
     /// After a delivery: the next heartbeat is a whole period away, and the client is asked when enough is on the way.

@@ -37,6 +37,14 @@ impl Stream {
         }
     }
 
+    /// As [`Stream::info`], without what answers about a single stream add to its configuration.
+    pub fn listed_info(&self, now: Timestamp) -> StreamInfo {
+        StreamInfo {
+            config: (*self.config).clone(),
+            ..self.info(now)
+        }
+    }
+
     /// Tells this stream from an earlier or later one of the same name, for those who mirror or source it.
     pub fn identity(&self) -> String {
         name_hash_8(&api_time(self.created).to_string())

@@ -265,11 +265,7 @@ impl Siblings for OfStream<'_> {
     }
 
     fn limitable(&self) -> usize {
-        let configs = self
-            .stream
-            .consumer_names()
-            .filter_map(|name| self.stream.consumer_config(name));
-        configs.filter(|c| !c.direct && !c.sourcing).count()
+        self.stream.limitable_consumers()
     }
 
     fn each(&self, visit: &mut dyn FnMut(&str, &ConsumerConfig) -> ControlFlow<()>) {

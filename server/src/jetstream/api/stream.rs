@@ -2,9 +2,9 @@
 
 use nats_api::errors::ApiError;
 use nats_api::jetstream::{
-    StreamConfigRequest, StreamCreateResponse, StreamDeleteResponse, StreamInfoRequest,
-    StreamListRequest, StreamListResponse, StreamNamesResponse, StreamPurgeRequest,
-    StreamRestoreResponse, StreamSnapshotResponse, StreamUpdateResponse,
+    ClusterInfo, StreamConfigRequest, StreamCreateResponse, StreamDeleteResponse,
+    StreamInfoRequest, StreamListRequest, StreamListResponse, StreamNamesResponse,
+    StreamPurgeRequest, StreamRestoreResponse, StreamSnapshotResponse, StreamUpdateResponse,
 };
 use nats_jetstream::config::stream::{self as config, Creation};
 
@@ -27,8 +27,10 @@ impl Serving<'_> {
     pub(super) fn stream_create(&self, name: &str) {
         match self.create(name) {
             Ok(()) => self.on_stream(name, |seat, cx, _| {
+                let mut info = seat.stream.info(cx.now);
+                info.domain.clear();
                 Ok(StreamCreateResponse {
-                    info: seat.stream.info(cx.now),
+                    info,
                     did_create: true,
                 })
             }),
@@ -90,9 +92,11 @@ impl Serving<'_> {
             request.offset,
             LIST_PAGE,
         );
-        let infos = entries
-            .iter()
-            .map(|entry| entry.lane.with(|seat, cx, _| seat.stream.info(cx.now)));
+        let infos = entries.iter().map(|entry| {
+            entry
+                .lane
+                .with(|seat, cx, _| seat.stream.listed_info(cx.now))
+        });
         Ok(StreamListResponse {
             total,
             offset,
@@ -115,7 +119,15 @@ impl Serving<'_> {
             Some(b'{' | b'[') => self.body::<StreamInfoRequest>(),
             _ => Ok(StreamInfoRequest::default()),
         };
-        self.on_stream(name, |seat, cx, _| seat.stream.info_page(cx.now, &request?));
+        let leader = &self.jetstream.settings.server_name;
+        self.on_stream(name, |seat, cx, _| {
+            let mut answer = seat.stream.info_page(cx.now, &request?)?;
+            answer.info.cluster = Some(ClusterInfo {
+                leader: leader.clone(),
+                ..ClusterInfo::default()
+            });
+            Ok(answer)
+        });
     }
 
     pub(super) fn stream_delete(&self, name: &str) -> Result<StreamDeleteResponse, ApiError> {

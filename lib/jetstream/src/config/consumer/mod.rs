@@ -27,11 +27,13 @@ use nats_proto::subject;
 use crate::context::{Random, base62};
 use crate::limits;
 
-/// The server's bounds for consumers, from its options. Zero is no bound.
+/// The server's bounds for consumers, from its options. Zero and less is no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ServerLimits {
     pub max_ack_pending: i64,
     pub max_request_batch: i64,
+    /// Consumers of a stream when neither it nor the account says how many.
+    pub default_max_consumers: i64,
 }
 
 /// What stands around a consumer that is to be made.
@@ -147,7 +149,10 @@ fn create(
     if action == ConsumerAction::Update {
         return Err(ApiError::CONSUMER_DOES_NOT_EXIST.error());
     }
-    let most = max_consumers(rules.stream, account);
+    let most = match max_consumers(rules.stream, account) {
+        most if most > 0 => most,
+        _ => rules.server.default_max_consumers,
+    };
     if usize::try_from(most).is_ok_and(|most| most > 0 && siblings.limitable() >= most) {
         return Err(ApiError::MAXIMUM_CONSUMERS_LIMIT.error());
     }

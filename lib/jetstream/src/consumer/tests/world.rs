@@ -10,6 +10,7 @@ use nats_store::{
     ConsumerState, Erase, Limits, MemoryStore, NewMessage, Removals, StreamStore, Timestamp, Ttl,
 };
 
+use crate::consumer::pull::PUMP_MOST;
 use crate::consumer::{AckToken, Changes, Consumer, Fate, Parts, StreamView, Turn};
 use crate::context::{Context, Interest};
 use crate::effects::{Effects, Kind};
@@ -371,5 +372,8 @@ fn make(
         None => Consumer::create(turn, parts),
         Some(kept) => Consumer::recover(turn, parts, kept),
     };
-    (consumer.expect("a memory store"), effects, changes)
+    let mut consumer = consumer.expect("a memory store");
+    // As the stream does once whoever asked for it has been told.
+    consumer.pump(turn, PUMP_MOST);
+    (consumer, effects, changes)
 }

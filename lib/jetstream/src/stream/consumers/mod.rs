@@ -38,6 +38,8 @@ pub(super) struct Consumers {
     timers: BTreeSet<(Timestamp, Id)>,
     /// Those that could deliver more right now.
     more: BTreeSet<Id>,
+    /// How many count against limits.
+    limitable: usize,
     /// Where the next round of deliveries begins, so that everybody gets a turn.
     cursor: Id,
     /// Counts what was left unsaid.
@@ -73,6 +75,11 @@ impl Consumers {
 
     pub fn len(&self) -> usize {
         self.by_name.len()
+    }
+
+    /// How many count against limits.
+    pub fn limitable(&self) -> usize {
+        self.limitable
     }
 
     /// Somebody wants messages on this subject.
@@ -132,6 +139,7 @@ impl Consumers {
             Id::try_from(self.slots.len() - 1).unwrap_or(Id::MAX)
         });
         self.by_name.insert(consumer.name().into(), id);
+        self.limitable += usize::from(counts(consumer.config()));
         self.all.insert(consumer.filter(), id);
         if let Some(slot) = self.slots.get_mut(id as usize) {
             *slot = Some(Slot {
@@ -161,7 +169,13 @@ impl Consumers {
         }
         self.more.remove(&id);
         self.by_name.remove(slot.consumer.name());
+        self.limitable -= usize::from(counts(slot.consumer.config()));
         self.free.push(id);
         Some(slot)
     }
+}
+
+/// Those that feed other streams do not count against limits. Nothing of this changes in a consumer's life.
+fn counts(config: &nats_api::jetstream::ConsumerConfig) -> bool {
+    !config.direct && !config.sourcing
 }

@@ -33,6 +33,11 @@ impl Stream {
         self.consumers.by_name.keys().map(|name| &**name)
     }
 
+    /// How many consumers count against limits.
+    pub fn limitable_consumers(&self) -> usize {
+        self.consumers.limitable()
+    }
+
     pub fn consumer_config(&self, name: &str) -> Option<&Arc<ConsumerConfig>> {
         let slot = self.consumers.slot(self.consumers.id(name)?)?;
         Some(slot.consumer.config())
@@ -162,11 +167,7 @@ impl Stream {
                 (consumer.config().direct, consumer.info(turn))
             })
         };
-        let infos: Vec<(bool, ConsumerInfo)> = ids.into_iter().filter_map(info).collect();
-        infos
-            .into_iter()
-            .map(|(is_direct, info)| (is_direct, self.shown(info)))
-            .collect()
+        ids.into_iter().filter_map(info).collect()
     }
 
     /// CONSUMER.PAUSE: a time that has passed resumes. The caller keeps the changed configuration durable.
@@ -343,7 +344,7 @@ impl Stream {
     ) {
         let id = self.consumers.insert(consumer, kept);
         self.consumers.take_changes(id);
-        // Making it delivers only a first part of what is there.
+        // Making it delivers nothing; its first turn does.
         self.consumers.more.insert(id);
         self.settle(cx, out);
     }
