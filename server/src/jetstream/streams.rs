@@ -203,7 +203,11 @@ impl JetStream {
             match Stream::recover(parts, now) {
                 Ok(stream) => {
                     let entry = self.settle_in(account, stream);
-                    self.recover_consumers(account, &entry, found.consumers);
+                    let all_came =
+                        self.recover_consumers(account, &entry, found.consumers);
+                    if all_came && found.has_all_consumers {
+                        entry.lane.with(|seat, _, _| seat.stream.reconcile());
+                    }
                 }
                 Err(error) => {
                     tracing::error!("JetStream stream {name} cannot be brought back: {error}");
@@ -217,12 +221,14 @@ impl JetStream {
 }
 
 impl JetStream {
+    /// True when all came back.
     fn recover_consumers(
         &self,
         account: &Arc<JsAccount>,
         entry: &Arc<StreamEntry>,
         consumers: Vec<FoundConsumer>,
-    ) {
+    ) -> bool {
+        let mut all_came = true;
         for found in consumers {
             let name = found.config.name.clone();
             let new = NewConsumer {
@@ -238,13 +244,17 @@ impl JetStream {
             });
             match back {
                 Ok(()) => entry.add_consumer(&config),
-                Err(error) => tracing::error!(
-                    "JetStream consumer {} > {} > {name} cannot be brought back: {error}",
-                    account.account.name,
-                    entry.name
-                ),
+                Err(error) => {
+                    all_came = false;
+                    tracing::error!(
+                        "JetStream consumer {} > {} > {name} cannot be brought back: {error}",
+                        account.account.name,
+                        entry.name
+                    );
+                }
             }
         }
+        all_came
     }
 }
 

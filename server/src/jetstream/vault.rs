@@ -91,6 +91,8 @@ pub struct Found {
     pub created: Timestamp,
     pub store: Box<dyn StreamStore>,
     pub consumers: Vec<FoundConsumer>,
+    /// Every consumer that the stream had is among them, as far as anybody can tell.
+    pub has_all_consumers: bool,
 }
 
 /// A consumer as it was found on disk.
@@ -148,8 +150,9 @@ impl Vault {
             sync_every,
         };
         vault.report(&found);
+        let nothing_is_missing = found.quarantined.is_empty() && found.unknown_groups.is_empty();
         for stream in found.streams {
-            vault.note(stream);
+            vault.note(stream, nothing_is_missing);
         }
         Ok(vault)
     }
@@ -190,7 +193,7 @@ impl Vault {
     }
 
     /// Remembers what was found, until its account asks for it.
-    fn note(&self, found: FoundStream) {
+    fn note(&self, found: FoundStream, mut has_all_consumers: bool) {
         let name = format!("{} > {}", found.account, found.name);
         for damage in &found.damage {
             tracing::error!("JetStream stream {name}: {damage:?}");
@@ -226,6 +229,7 @@ impl Vault {
                     });
                 }
                 Err(e) => {
+                    has_all_consumers = false;
                     tracing::error!(
                         "JetStream consumer {whole}: its configuration cannot be read: {e}"
                     );
@@ -243,6 +247,7 @@ impl Vault {
             created: Timestamp(document.created),
             store: Box::new(found.store),
             consumers,
+            has_all_consumers,
         };
         self.found
             .lock()

@@ -32,8 +32,10 @@ pub struct Turn<'a, 'c> {
 /// What one consumer changed in one call. The stream takes it before it calls the next consumer, and keeps the room.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// To be logged for this consumer, in this order. An [`Kind::Answer`] to an acknowledgement waits for them.
+    /// To be logged for this consumer, in this order. A [`Kind::Answer`] to an acknowledgement waits for them, and nothing else does.
     pub deltas: Vec<ConsumerDelta>,
+    /// An acknowledgement was answered: the answer must not leave before everything staged for this consumer is durable.
+    pub answered: bool,
     /// Stream sequences that this consumer needs no more. Empty on a stream that keeps messages by limits only.
     pub settled: Vec<u64>,
     /// Messages that could not be read. The consumer went past those that are damaged.
@@ -48,12 +50,16 @@ impl Changes {
     /// Forgets everything, keeps the room.
     pub fn clear(&mut self) {
         self.deltas.clear();
+        self.answered = false;
         self.settled.clear();
         self.faults.clear();
     }
 
     pub fn is_empty(&self) -> bool {
-        self.deltas.is_empty() && self.settled.is_empty() && self.faults.is_empty()
+        self.deltas.is_empty()
+            && !self.answered
+            && self.settled.is_empty()
+            && self.faults.is_empty()
     }
 
     pub(super) fn stage(&mut self, delta: ConsumerDelta) {
@@ -82,6 +88,7 @@ impl Turn<'_, '_> {
     /// The answer to an acknowledgement: empty.
     pub(super) fn answer(&mut self, to: &[u8]) {
         if !to.is_empty() {
+            self.changes.answered = true;
             self.effects.send(Kind::Answer, to, b"", b"", b"");
         }
     }

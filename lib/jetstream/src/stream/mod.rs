@@ -59,7 +59,7 @@ pub use quota::{BatchKind, Quota, Unlimited};
 
 use batches::Batches;
 use consumers::Consumers;
-use retention::Sweeps;
+use retention::{Sweeps, Unhurried};
 use rules::Rules;
 use schedules::Schedules;
 use upstreams::Upstreams;
@@ -81,6 +81,7 @@ pub struct Stream {
     batches: Batches,
     consumers: Consumers,
     sweeps: Sweeps,
+    unhurried: Unhurried,
     upstreams: Upstreams,
     /// When a sequence was given last to a message that nobody wanted.
     skipped: Timestamp,
@@ -147,6 +148,7 @@ impl Stream {
             batches: Batches::default(),
             consumers: Consumers::default(),
             sweeps: Sweeps::default(),
+            unhurried: Unhurried::default(),
             upstreams: Upstreams::default(),
             skipped: Timestamp::default(),
             removals: Removals::default(),
@@ -187,7 +189,8 @@ impl Stream {
 
     /// How far the log must be committed before effects of what was done so far may leave: messages and consumers together.
     pub fn staged(&self) -> Option<Position> {
-        self.store.staged().max(self.consumers.staged())
+        let messages = self.unhurried.leave_out(self.store.staged());
+        messages.max(self.consumers.staged())
     }
 
     /// Lets the store move what the log keeps into files of its own; see [`StreamStore::checkpoint`].

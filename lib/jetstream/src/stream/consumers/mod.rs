@@ -133,6 +133,12 @@ impl Consumers {
         is_needed
     }
 
+    /// The last message that any consumer was given. `None` without consumers.
+    pub fn last_delivered(&self) -> Option<u64> {
+        let all = self.slots.iter().flatten();
+        all.map(|slot| slot.consumer.state().delivered.stream).max()
+    }
+
     fn insert(&mut self, consumer: Consumer, kept: Box<dyn ConsumerStore>) -> Id {
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -153,7 +159,7 @@ impl Consumers {
         id
     }
 
-    fn remove(&mut self, id: Id) -> Option<Consumer> {
+    pub(in crate::stream) fn remove(&mut self, id: Id) -> Option<Consumer> {
         self.take(id).map(|slot| slot.consumer)
     }
 

@@ -306,6 +306,12 @@ impl Stream {
         self.settle(cx, out);
     }
 
+    /// What a consumer must not forget.
+    pub fn consumer_state(&self, name: &str) -> Option<&ConsumerState> {
+        let slot = self.consumers.slot(self.consumers.id(name)?)?;
+        Some(slot.consumer.state())
+    }
+
     fn known(&self, name: &str) -> Result<Id, ApiError> {
         self.consumers
             .id(name)

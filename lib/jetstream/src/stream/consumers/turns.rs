@@ -106,6 +106,10 @@ impl Consumers {
                 if let Err(error) = keep(slot, &self.changes.deltas) {
                     self.fault = Some(error);
                 }
+            }
+            // Positions and acknowledgements become durable soon; only who was told that an acknowledgement counts may rely on it. What a
+            // crash forgets of the rest is delivered again.
+            if self.changes.answered {
                 self.staged = self.staged.max(slot.kept.staged());
             }
             self.changes.clear();

@@ -212,3 +212,63 @@ proptest! {
         }
     }
 }
+
+/// Counts what it is given, as positions of a log that never commits.
+#[derive(Default)]
+struct Counting(u64);
+
+impl nats_store::ConsumerStore for Counting {
+    fn stage(&mut self, _: &[nats_store::ConsumerDelta]) -> Result<(), nats_store::StoreError> {
+        self.0 += 1;
+        Ok(())
+    }
+
+    fn staged(&self) -> Option<nats_store::Position> {
+        Some(nats_store::Position(self.0))
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
+
+    fn checkpoint(&mut self, _: &nats_store::ConsumerState) -> Result<(), nats_store::StoreError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn only_an_answered_acknowledgement_waits_for_the_log() {
+    let mut world = World::new(config(|_| {}));
+    let new = NewConsumer {
+        name: "C".into(),
+        config: Arc::new(pull_consumer(&[])),
+        created: world.now,
+        kept: Box::<Counting>::default(),
+    };
+    world
+        .with(|stream, cx, out| stream.create_consumer(cx, new, out))
+        .unwrap();
+    for _ in 0..3 {
+        world.publish("s.a", "x");
+    }
+    let got = world.fetch("C", 3);
+    assert_eq!(world.stream.staged(), None, "deliveries");
+    world.ack(&got[0], "+ACK");
+    assert_eq!(world.stream.staged(), None, "nobody was told");
+    let answered = |world: &mut World, got: &Got| {
+        let ack = Inbound {
+            subject: &got.reply,
+            reply: b"R",
+            headers: b"",
+            payload: b"+ACK",
+        };
+        world.with(|stream, cx, out| stream.ack(cx, &ack, out));
+        world.stream.staged()
+    };
+    let first = answered(&mut world, &got[1]);
+    assert!(first.is_some());
+    // It was acknowledged before, in silence: whoever hears of it now relies on it as well.
+    let again = answered(&mut world, &got[0]);
+    assert!(again >= first);
+    assert_eq!(again, world.stream.staged());
+}

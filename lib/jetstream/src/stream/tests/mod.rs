@@ -9,7 +9,7 @@ use std::sync::Arc;
 use nats_api::jetstream::{AckPolicy, ConsumerConfig, StreamConfig};
 use nats_api::time::Nanos;
 use nats_store::memory::MemoryStore;
-use nats_store::{Forgetful, Timestamp};
+use nats_store::{ConsumerState, Forgetful, Timestamp};
 
 use super::{Environment, NewConsumer, Outcome, Parts, Stream, Unlimited};
 use crate::context::{AlwaysListens, Context, Interest};
@@ -145,6 +145,17 @@ impl World {
         self.with(|stream, cx, out| stream.create_consumer(cx, new, out))
             .unwrap();
         self.rest();
+    }
+
+    pub fn recover_consumer(&mut self, name: &str, config: ConsumerConfig, state: ConsumerState) {
+        let new = NewConsumer {
+            name: name.into(),
+            config: Arc::new(config),
+            created: self.now,
+            kept: Box::new(Forgetful),
+        };
+        self.with(|stream, cx, out| stream.recover_consumer(cx, new, state, out))
+            .unwrap();
     }
 
     /// Asks for messages without waiting for more to come.

@@ -35,6 +35,44 @@ fn a_work_queue_keeps_what_nobody_has_taken() {
 }
 
 #[test]
+fn what_was_settled_before_a_crash_goes_when_the_stream_comes_back() {
+    for retention in [Retention::WorkQueue, Retention::Interest] {
+        let mut world = World::new(config(|config| config.retention = retention));
+        world.add_consumer("A", pull_consumer(&["s.a"]));
+        for subject in ["s.a", "s.a", "s.a"] {
+            world.publish(subject, "x");
+        }
+        let got = world.fetch("A", 2);
+        // The acknowledgement was kept, the removal was not.
+        let mut state = world.stream.consumer_state("A").unwrap().clone();
+        state.apply(&nats_store::ConsumerDelta::Acked {
+            stream: got[0].sequence(),
+        });
+        world.stream.consumers.remove(0);
+        world.recover_consumer("A", pull_consumer(&["s.a"]), state);
+        world.rest();
+        assert_eq!(world.sequences(), [1, 2, 3]);
+        world.stream.reconcile();
+        world.rest();
+        assert_eq!(world.sequences(), [2, 3], "{retention:?}");
+    }
+}
+
+#[test]
+fn a_queue_that_comes_back_keeps_what_no_consumer_asks_for() {
+    let mut world = World::new(config(|config| config.retention = Retention::WorkQueue));
+    world.publish("s.b", "x");
+    world.add_consumer("A", pull_consumer(&["s.a"]));
+    world.publish("s.a", "x");
+    world.publish("s.b", "x");
+    let got = world.fetch("A", 1);
+    world.ack(&got[0], "+ACK");
+    world.stream.reconcile();
+    world.rest();
+    assert_eq!(world.sequences(), [1, 3]);
+}
+
+#[test]
 fn a_terminated_message_is_settled_and_a_refused_one_is_not() {
     let mut world = World::new(config(|config| config.retention = Retention::WorkQueue));
     world.add_consumer("C", pull_consumer(&[]));
