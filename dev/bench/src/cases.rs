@@ -41,6 +41,7 @@ pub enum Workload {
     Requests(Requests),
     IdleConnections(IdleConnections),
     ConnectionStorm(ConnectionStorm),
+    JetStream(JetStream),
     Start,
     BinarySize,
 }
@@ -89,6 +90,51 @@ pub struct IdleConnections {
 pub struct ConnectionStorm {
     pub at_once: usize,
 }
+
+/// One stream and one client.
+#[derive(Clone, Copy, Debug)]
+pub struct JetStream {
+    pub in_memory: bool,
+    /// `sync_interval` of both servers. `None`: what each does without it, which is syncing before every acknowledgement for ours, and
+    /// once in two minutes for the reference.
+    pub sync_interval: Option<&'static str>,
+    pub payload_bytes: usize,
+    pub work: JsWork,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum JsWork {
+    /// At most `window` publishes are not acknowledged at any time.
+    Publish {
+        window: u64,
+    },
+    Pull(Pulled),
+    /// So many messages are published, then memory is read.
+    Held {
+        messages: u64,
+    },
+    /// So many messages are published, the server is killed and started again.
+    Recover {
+        messages: u64,
+    },
+}
+
+/// A durable consumer with explicit acknowledgements gives out so many messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Pulled {
+    pub messages: u64,
+    /// Of one request; divides `messages`.
+    pub batch: u64,
+    /// The most messages that are asked for and have not come. More than `batch`: requests overlap.
+    pub ahead: u64,
+}
+
+const JS_FILE: JetStream = JetStream {
+    in_memory: false,
+    sync_interval: None,
+    payload_bytes: 128,
+    work: JsWork::Publish { window: 1000 },
+};
 
 /// 1 publisher, 1 receiver, 128 bytes: what the other streams differ from.
 const ONE_TO_ONE: Stream = Stream {
@@ -310,6 +356,142 @@ pub const CASES: &[Case] = &[
         workload: Workload::ConnectionStorm(ConnectionStorm { at_once: 16 }),
         bars: &[rate_at_least(1.8), cpu_at_most(0.4)],
         pairs_max: MANY,
+    },
+    Case {
+        name: "js-publish-memory",
+        title: "JetStream publish, memory, window of 1,000",
+        counts: "acknowledgements",
+        workload: Workload::JetStream(JetStream {
+            in_memory: true,
+            ..JS_FILE
+        }),
+        bars: &[rate_at_least(2.0), cpu_at_most(0.5)],
+        pairs_max: MANY,
+    },
+    Case {
+        name: "js-publish-file",
+        title: "JetStream publish, file, window of 1,000: ours durable, the reference not",
+        counts: "acknowledgements",
+        workload: Workload::JetStream(JS_FILE),
+        bars: &[rate_at_least(1.0)],
+        pairs_max: MANY,
+    },
+    Case {
+        name: "js-publish-file-unsynced",
+        title: "JetStream publish, file, window of 1,000, both with syncing every 2 minutes",
+        counts: "acknowledgements",
+        workload: Workload::JetStream(JetStream {
+            sync_interval: Some("2m"),
+            ..JS_FILE
+        }),
+        bars: &[rate_at_least(1.5)],
+        pairs_max: MANY,
+    },
+    Case {
+        name: "js-publish-file-synced",
+        title: "JetStream publish, file, window of 1,000, both durable",
+        counts: "acknowledgements",
+        workload: Workload::JetStream(JetStream {
+            sync_interval: Some("always"),
+            ..JS_FILE
+        }),
+        bars: &[rate_at_least(50.0)],
+        pairs_max: 5,
+    },
+    Case {
+        name: "js-publish-one",
+        title: "JetStream publish, file, one at a time, both durable",
+        counts: "acknowledgements",
+        workload: Workload::JetStream(JetStream {
+            sync_interval: Some("always"),
+            work: JsWork::Publish { window: 1 },
+            ..JS_FILE
+        }),
+        bars: &[
+            rate_at_least(3.0),
+            at_most(Metric::LatencyP99Us, 1000.0),
+            Bar {
+                metric: Metric::LatencyP50Us,
+                limit: Limit::RatioAtMost(1.0),
+            },
+        ],
+        pairs_max: MANY,
+    },
+    Case {
+        name: "js-fetch",
+        title: "JetStream fetch, file, batches of 500, acknowledged",
+        counts: "messages",
+        workload: Workload::JetStream(JetStream {
+            work: JsWork::Pull(Pulled {
+                messages: 500_000,
+                batch: 500,
+                ahead: 500,
+            }),
+            ..JS_FILE
+        }),
+        bars: &[rate_at_least(1.5), cpu_at_most(0.5)],
+        pairs_max: MANY,
+    },
+    Case {
+        name: "js-consume",
+        title: "JetStream consume, file, requests overlap, acknowledged",
+        counts: "messages",
+        workload: Workload::JetStream(JetStream {
+            work: JsWork::Pull(Pulled {
+                messages: 500_000,
+                batch: 500,
+                ahead: 1000,
+            }),
+            ..JS_FILE
+        }),
+        bars: &[rate_at_least(1.5), cpu_at_most(0.5)],
+        pairs_max: MANY,
+    },
+    Case {
+        name: "js-held-memory",
+        title: "1 M messages of 128 B in a memory stream",
+        counts: "messages",
+        workload: Workload::JetStream(JetStream {
+            in_memory: true,
+            work: JsWork::Held {
+                messages: 1_000_000,
+            },
+            ..JS_FILE
+        }),
+        bars: &[at_most(Metric::HeldRssBytes, 220_000_000.0)],
+        pairs_max: 3,
+    },
+    Case {
+        name: "js-held-file",
+        title: "1 M messages of 128 B in a file stream",
+        counts: "messages",
+        workload: Workload::JetStream(JetStream {
+            work: JsWork::Held {
+                messages: 1_000_000,
+            },
+            ..JS_FILE
+        }),
+        bars: &[at_most(Metric::HeldRssBytes, 30_000_000.0)],
+        pairs_max: 3,
+    },
+    Case {
+        name: "js-recover",
+        title: "5 M messages of 128 B after kill -9",
+        counts: "messages",
+        workload: Workload::JetStream(JetStream {
+            work: JsWork::Recover {
+                messages: 5_000_000,
+            },
+            ..JS_FILE
+        }),
+        bars: &[
+            Bar {
+                metric: Metric::RecoveryMs,
+                limit: Limit::RatioAtMost(1.0),
+            },
+            at_most(Metric::HeldRssBytes, 41_000_000.0),
+        ],
+        pairs_max: 3,
     },
     Case {
         name: "start",

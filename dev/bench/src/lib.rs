@@ -27,4 +27,5 @@ pub mod statistics;
 pub mod table;
 
 mod connection;
+mod frames;
 mod wire;

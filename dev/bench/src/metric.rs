@@ -19,6 +19,10 @@ pub enum Metric {
     /// From the start of the process to the first PONG.
     StartMs,
     IdleRssBytes,
+    /// Memory while a stream holds its messages.
+    HeldRssBytes,
+    /// From the start of a killed server to the first PONG.
+    RecoveryMs,
     BinaryBytes,
     /// How many things the rate counts were done.
     Done,
@@ -59,6 +63,8 @@ impl Metric {
             Metric::RssBytesPerSubscription => "RSS per subscription",
             Metric::StartMs => "start to first PONG",
             Metric::IdleRssBytes => "idle RSS",
+            Metric::HeldRssBytes => "RSS with the messages",
+            Metric::RecoveryMs => "kill -9 to first PONG",
             Metric::BinaryBytes => "binary, stripped",
             Metric::Done => "done",
             Metric::Seconds => "seconds",
@@ -79,11 +85,12 @@ impl Metric {
             | Metric::SystemCpuSeconds
             | Metric::GeneratorCpuSeconds => Unit::CpuSeconds,
             Metric::LatencyP50Us | Metric::LatencyP99Us => Unit::Microseconds,
-            Metric::StartMs => Unit::Milliseconds,
+            Metric::StartMs | Metric::RecoveryMs => Unit::Milliseconds,
             Metric::Seconds => Unit::Seconds,
             Metric::RssBytesPerConnection
             | Metric::RssBytesPerSubscription
             | Metric::IdleRssBytes
+            | Metric::HeldRssBytes
             | Metric::BinaryBytes
             | Metric::PeakRssBytes => Unit::Bytes,
             Metric::Done => Unit::Plain,

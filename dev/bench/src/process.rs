@@ -19,6 +19,8 @@ use crate::connection;
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// Between two attempts to reach a server that is starting.
 const START_POLL: Duration = Duration::from_micros(100);
+/// The configuration, in the server's directory.
+const CONFIG: &str = "bench.conf";
 /// Ports are picked before the server binds them; somebody else may be faster.
 const START_ATTEMPTS: usize = 3;
 
@@ -29,9 +31,19 @@ pub struct Binary {
     wrap: Vec<String>,
 }
 
+/// How a server is set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup {
+    pub tls: bool,
+    pub jetstream: bool,
+    /// Of JetStream; `None` leaves it out.
+    pub sync_interval: Option<&'static str>,
+}
+
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
+    binary: Binary,
     child: Child,
     address: SocketAddr,
     /// From the start of the process to its first PONG.
@@ -110,10 +122,10 @@ impl Binary {
 
 impl Server {
     /// Starts the server and waits for its first PONG.
-    pub fn start(binary: &Binary, tls: bool) -> Result<Server> {
+    pub fn start(binary: &Binary, setup: Setup) -> Result<Server> {
         let mut failure = anyhow!("not started");
         for _ in 0..START_ATTEMPTS {
-            match Server::try_start(binary, tls) {
+            match Server::try_start(binary, setup) {
                 Ok(server) => return Ok(server),
                 Err(latest) => failure = latest,
             }
@@ -121,29 +133,19 @@ impl Server {
         Err(failure)
     }
 
-    fn try_start(binary: &Binary, tls: bool) -> Result<Server> {
+    fn try_start(binary: &Binary, setup: Setup) -> Result<Server> {
         let dir = tempfile::tempdir()?;
-        let certificate = if tls {
+        let certificate = if setup.tls {
             Some(write_certificate(dir.path())?)
         } else {
             None
         };
         let port = free_port()?;
-        let config = dir.path().join("bench.conf");
-        fs::write(&config, configuration(port, tls))?;
+        fs::write(dir.path().join(CONFIG), configuration(port, setup))?;
         let began = Instant::now();
-        let child = binary
-            .command()
-            .arg("-c")
-            .arg(&config)
-            .current_dir(dir.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(dir.path().join("log"))?)
-            .spawn()
-            .with_context(|| format!("starting {}", binary.path.display()))?;
         let mut server = Server {
-            child,
+            binary: binary.clone(),
+            child: spawn(binary, dir.path())?,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             started_in: Duration::ZERO,
             certificate,
@@ -151,6 +153,16 @@ impl Server {
         };
         server.await_first_pong(began)?;
         Ok(server)
+    }
+
+    /// Kills the server and starts it again on what it left; how long that took until the first PONG.
+    pub fn kill_and_start(&mut self) -> Result<Duration> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let began = Instant::now();
+        self.child = spawn(&self.binary, self.dir.path())?;
+        self.await_first_pong(began)?;
+        Ok(self.started_in)
     }
 
     fn await_first_pong(&mut self, began: Instant) -> Result<()> {
@@ -273,16 +285,36 @@ fn status_kilobytes(text: &str, key: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
+fn spawn(binary: &Binary, dir: &Path) -> Result<Child> {
+    binary
+        .command()
+        .arg("-c")
+        .arg(dir.join(CONFIG))
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(dir.join("log"))?)
+        .spawn()
+        .with_context(|| format!("starting {}", binary.path.display()))
+}
+
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())
 }
 
-/// Loopback only, no logging beyond the start, no pings in the middle of a run; JetStream off.
-fn configuration(port: u16, tls: bool) -> String {
+/// Loopback only, no logging beyond the start, no pings in the middle of a run.
+fn configuration(port: u16, setup: Setup) -> String {
     let mut text = format!("listen: \"127.0.0.1:{port}\"\nping_interval: \"10m\"\n");
-    if tls {
+    if setup.jetstream {
+        let sync = setup
+            .sync_interval
+            .map(|interval| format!(", sync_interval: \"{interval}\""))
+            .unwrap_or_default();
+        text.push_str(&format!("jetstream {{ store_dir: \"js\"{sync} }}\n"));
+    }
+    if setup.tls {
         text.push_str("tls { cert_file: \"cert.pem\", key_file: \"key.pem\", timeout: 10 }\n");
     }
     text

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use nats_bench::cases::{ConnectionStorm, IdleConnections, Requests, Stream, Subjects, Workload};
+use nats_bench::cases::{
+    ConnectionStorm, IdleConnections, JetStream, JsWork, Pulled, Requests, Stream, Subjects,
+    Workload,
+};
 use nats_bench::load::{Run, measure};
 use nats_bench::metric::{Metric, Sample};
 use nats_bench::process::Binary;
@@ -120,5 +123,57 @@ fn start_and_size_are_measured() {
     }
     if let Some(sample) = figures(Workload::BinarySize) {
         assert_positive(&sample, &[Metric::BinaryBytes]);
+    }
+}
+
+const JETSTREAM: JetStream = JetStream {
+    in_memory: false,
+    sync_interval: None,
+    payload_bytes: 40,
+    work: JsWork::Publish { window: 20 },
+};
+
+#[test]
+fn every_publish_to_a_stream_is_acknowledged_in_order() {
+    for (in_memory, window) in [(true, 20), (false, 20), (false, 1)] {
+        let work = JsWork::Publish { window };
+        let case = JetStream {
+            in_memory,
+            work,
+            ..JETSTREAM
+        };
+        if let Some(sample) = figures(Workload::JetStream(case)) {
+            assert_positive(&sample, &[Metric::RatePerSecond, Metric::PeakRssBytes]);
+        }
+    }
+}
+
+#[test]
+fn everything_pulled_comes_and_is_acknowledged() {
+    for ahead in [50, 100] {
+        let pulled = Pulled {
+            messages: 500,
+            batch: 50,
+            ahead,
+        };
+        let case = JetStream {
+            work: JsWork::Pull(pulled),
+            ..JETSTREAM
+        };
+        if let Some(sample) = figures(Workload::JetStream(case)) {
+            assert_eq!(sample.value(Metric::Done), Some(500.0));
+        }
+    }
+}
+
+#[test]
+fn a_killed_server_comes_back_with_what_it_acknowledged() {
+    let case = JetStream {
+        sync_interval: Some("always"),
+        work: JsWork::Recover { messages: 1000 },
+        ..JETSTREAM
+    };
+    if let Some(sample) = figures(Workload::JetStream(case)) {
+        assert_positive(&sample, &[Metric::RecoveryMs, Metric::HeldRssBytes]);
     }
 }

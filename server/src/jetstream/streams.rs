@@ -203,8 +203,7 @@ impl JetStream {
             match Stream::recover(parts, now) {
                 Ok(stream) => {
                     let entry = self.settle_in(account, stream);
-                    let all_came =
-                        self.recover_consumers(account, &entry, found.consumers);
+                    let all_came = self.recover_consumers(account, &entry, found.consumers);
                     if all_came && found.has_all_consumers {
                         entry.lane.with(|seat, _, _| seat.stream.reconcile());
                     }

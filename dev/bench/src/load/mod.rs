@@ -6,6 +6,7 @@
 //! publisher), because they share the machine's cores with the server.
 
 mod connections;
+mod jetstream;
 mod requests;
 mod stream;
 
@@ -17,7 +18,7 @@ use anyhow::Result;
 use crate::cases::Workload;
 use crate::machine;
 use crate::metric::{Metric, Sample};
-use crate::process::{Binary, Cpu, Server};
+use crate::process::{Binary, Cpu, Server, Setup};
 
 /// How a run is done.
 #[derive(Clone, Copy, Debug)]
@@ -44,14 +45,26 @@ pub fn measure(binary: &Binary, workload: &Workload, run: Run) -> Result<Sample>
         sample.set(Metric::BinaryBytes, binary.stripped_bytes()? as f64);
         return Ok(sample);
     }
-    let tls = matches!(workload, Workload::IdleConnections(idle) if idle.tls);
-    let server = Server::start(binary, tls)?;
+    let setup = match workload {
+        Workload::IdleConnections(idle) => Setup {
+            tls: idle.tls,
+            ..Setup::default()
+        },
+        Workload::JetStream(case) => Setup {
+            jetstream: true,
+            sync_interval: case.sync_interval,
+            ..Setup::default()
+        },
+        _ => Setup::default(),
+    };
+    let mut server = Server::start(binary, setup)?;
     let mut sample = Sample::default();
     let result = match workload {
         Workload::Stream(stream) => stream::run(stream, &server, run, &mut sample),
         Workload::Requests(requests) => requests::run(requests, &server, run, &mut sample),
         Workload::IdleConnections(idle) => connections::idle(idle, &server, &mut sample),
         Workload::ConnectionStorm(storm) => connections::storm(storm, &server, run, &mut sample),
+        Workload::JetStream(case) => jetstream::run(case, &mut server, run, &mut sample),
         Workload::Start => start(&server, &mut sample),
         Workload::BinarySize => Ok(()),
     };
