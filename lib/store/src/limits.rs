@@ -8,6 +8,13 @@ pub const ENTRY_MAX: usize = 256 * 1024 * 1024;
 pub const STAGED_MAX: usize = 64 * 1024 * 1024;
 /// A segment of the log is closed when it is this large.
 pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Zeros that are written behind a small batch of the log, bytes: a sync of bytes that the file already has costs less than one that also
+/// makes the file longer (docs/decisions/050).
+pub const LOG_AHEAD_BYTES: usize = 256 * 1024;
+
+/// Batches of at most this many bytes get zeros behind them.
+pub const LOG_AHEAD_BATCH_MAX: usize = LOG_AHEAD_BYTES / 4;
 /// When more of the log than this is kept, groups are asked to make their own files durable.
 pub const LOG_HELD_BYTES: u64 = 128 * 1024 * 1024;
 /// A buffer that was larger than this once is not kept.

@@ -21,6 +21,16 @@ pub const SECTOR: usize = 512;
 /// A chunk that a lying disk rolls back.
 pub const CHUNK: usize = 4096;
 
+/// How much of `len` bytes at `at` a process leaves that dies while it writes them. Behind the end of a file any number; over bytes that are
+/// there whole sectors, for the kernel copies pages and a disk writes sectors.
+fn torn_length(at: usize, len: usize, size: usize) -> usize {
+    let end = at.saturating_add(len);
+    if end >= size {
+        return len;
+    }
+    (end / SECTOR * SECTOR).saturating_sub(at)
+}
+
 /// What survives a crash of what was not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Survives {
@@ -505,9 +515,8 @@ impl DiskFile for SimFile {
                 && let Some(inode) = state.inodes.get_mut(&self.id)
             {
                 let written = usize::try_from(Random(seed).next()).unwrap_or(usize::MAX);
-                let part = bytes
-                    .get(..written % bytes.len().max(1))
-                    .unwrap_or_default();
+                let part = torn_length(at, written % bytes.len().max(1), inode.content.len());
+                let part = bytes.get(..part).unwrap_or_default();
                 put(&mut inode.content, at, part);
                 inode.writes.push(Write::Bytes {
                     at,

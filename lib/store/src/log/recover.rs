@@ -522,10 +522,12 @@ impl<'a> Scan<'a> {
                 self.position = self.visit_entries(&header, &body, None, true, visit);
                 self.previous = header.mark();
             }
+            let end = written_end(segment, offset)
+                .map_err(|e| StoreError::io("reading", &segment.path, &e))?;
             self.cut = Some(Cut {
                 file: segment.path.clone(),
                 offset,
-                bytes: segment.size.saturating_sub(offset),
+                bytes: end.saturating_sub(offset),
             });
             self.body = body;
             return Ok(None);
@@ -580,7 +582,8 @@ impl<'a> Scan<'a> {
         Ok(None)
     }
 
-    /// Whether pieces of the last batch are missing (zeros along sectors, or the end of the file), as a crash leaves them.
+    /// Whether pieces of the last batch are missing (zeros along sectors, or the end of the file), as a crash leaves them. Of a batch whose
+    /// header does not hold, only the header's own pieces say so: behind it are zeros that were written ahead.
     fn is_torn(
         &self,
         segment: &Found,
@@ -595,7 +598,7 @@ impl<'a> Scan<'a> {
                 }
                 end
             }
-            None => segment.size,
+            None => offset.saturating_add(BATCH_HEADER as u64).min(segment.size),
         };
         let mut at = offset;
         let mut piece = [0; 512];
@@ -622,6 +625,24 @@ fn behind(offset: u64, header: &BatchHeader) -> u64 {
     offset
         .saturating_add(BATCH_HEADER as u64)
         .saturating_add(u64::from(header.stored))
+}
+
+/// Where the last byte behind `from` ends that is not zero; `from` when there is none.
+fn written_end(segment: &Found, from: u64) -> std::io::Result<u64> {
+    let mut end = from;
+    let mut at = from;
+    let mut piece = vec![0; SEARCH_WINDOW];
+    loop {
+        let read = segment.file.read_at(&mut piece, at)?;
+        let bytes = piece.get(..read).unwrap_or_default();
+        if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+            end = at.saturating_add(last as u64).saturating_add(1);
+        }
+        if read == 0 {
+            return Ok(end);
+        }
+        at = at.saturating_add(read as u64);
+    }
 }
 
 fn only_zeros(segment: &Found, from: u64, len: u64) -> std::io::Result<bool> {

@@ -13,10 +13,13 @@ use crate::codec::crc;
 use crate::crypt::{Key, Sealer, TAG, fresh_salt};
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
+use crate::limits::{LOG_AHEAD_BATCH_MAX, LOG_AHEAD_BYTES};
 use crate::log::GroupId;
 
 /// What segments are sealed for.
 pub const SEAL_CONTEXT: &[u8] = b"nats store log segment";
+
+static ZEROS: [u8; LOG_AHEAD_BYTES] = [0; LOG_AHEAD_BYTES];
 
 /// Everything staged between two commits.
 #[derive(Debug, Default)]
@@ -128,7 +131,10 @@ pub struct Segment {
 struct Open {
     file: Arc<dyn DiskFile>,
     path: PathBuf,
+    /// Where the next batch goes.
     size: u64,
+    /// Where the zeros end that were written ahead, or the file.
+    zeroed: u64,
     sealer: Option<Sealer>,
 }
 
@@ -215,13 +221,30 @@ impl Writer {
         let (file, path, at) = (Arc::clone(&open.file), open.path.clone(), open.size);
         file.write_at(&bytes, at)
             .map_err(|e| StoreError::io("writing", &path, &e))?;
+        let mut zeroed = open.zeroed.max(at.saturating_add(bytes.len() as u64));
         if sync {
+            zeroed = self.write_ahead(&*file, at, bytes.len(), open.zeroed);
             file.sync()
                 .map_err(|e| StoreError::io("syncing", &path, &e))?;
         }
         let written = bytes.len() as u64;
-        self.wrote(batch.end(), written, mark);
+        self.wrote(batch.end(), written, zeroed, mark);
         Ok(())
+    }
+
+    /// Makes the file longer than `len` bytes at `at` demand, if they are few and pass its end. Where the file ends then.
+    fn write_ahead(&self, file: &dyn DiskFile, at: u64, len: usize, zeroed: u64) -> u64 {
+        let end = at.saturating_add(len as u64);
+        if end <= zeroed || len > LOG_AHEAD_BATCH_MAX {
+            return zeroed.max(end);
+        }
+        let left = usize::try_from(self.segment_bytes.saturating_sub(end)).unwrap_or(usize::MAX);
+        let zeros = ZEROS.get(..left).unwrap_or(&ZEROS);
+        // Only for speed: where it fails (a full disk), the batch stands as well without.
+        match file.write_at(zeros, end) {
+            Ok(()) => end.saturating_add(zeros.len() as u64),
+            Err(_) => end,
+        }
     }
 
     /// Begins a segment with the table of groups and this batch.
@@ -267,9 +290,11 @@ impl Writer {
             file,
             path,
             size: 0,
+            zeroed: bytes.len() as u64,
             sealer,
         });
-        self.wrote(batch.end(), bytes.len() as u64, mark);
+        let written = bytes.len() as u64;
+        self.wrote(batch.end(), written, written, mark);
         Ok(())
     }
 
@@ -325,11 +350,12 @@ impl Writer {
         Ok(())
     }
 
-    fn wrote(&mut self, end: u64, bytes: u64, mark: u32) {
+    fn wrote(&mut self, end: u64, bytes: u64, zeroed: u64, mark: u32) {
         self.end = end;
         self.previous_batch = mark;
         if let Some(open) = &mut self.open {
             open.size = open.size.saturating_add(bytes);
+            open.zeroed = zeroed;
             if let Some(segment) = self.segments.back_mut() {
                 segment.end = end;
                 segment.bytes = open.size;

@@ -77,6 +77,8 @@ fn what_was_committed_is_there_after_a_power_loss() {
 fn one_sync_serves_everything_staged_before_it() {
     let disk = fresh();
     let (log, _) = open(&disk);
+    // The second one finds a segment and writes zeros ahead.
+    put(&log, A, 0).unwrap();
     put(&log, A, 0).unwrap();
     let before = disk.operations();
     let mut last = Position::default();
@@ -253,6 +255,34 @@ fn every_flipped_bit_is_noticed_and_costs_only_what_it_hit() {
                 .map(|m| m.last - m.first + 1)
                 .sum::<u64>();
         assert!(in_header || lost <= 2, "byte {byte}: {findings:?}");
+    }
+}
+
+#[test]
+fn a_rotten_last_header_is_damage_and_not_the_end() {
+    // Behind the last batch are zeros that were written ahead; they must not pass for pieces that a crash left out.
+    let disk = fresh();
+    let (log, _) = open(&disk);
+    for n in 1..=3 {
+        put(&log, A, n).unwrap();
+    }
+    drop(log);
+    let path = segments(&disk).pop().unwrap();
+    let bytes = disk.contents(&path).unwrap();
+    let written = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    assert!(bytes.len() > written + 512, "zeros were written ahead");
+    let magic = format::BATCH_MAGIC.to_le_bytes();
+    let last = bytes.windows(4).rposition(|at| at == magic).unwrap();
+    for bit in 0..format::BATCH_HEADER * 8 {
+        let rotten = disk.crash(Survives::All);
+        rotten.flip(&path, last + bit / 8, (bit % 8) as u8);
+        let (log, findings) = open(&rotten);
+        assert_eq!(
+            (findings.cut, findings.damage.len()),
+            (None, 1),
+            "bit {bit}"
+        );
+        assert_eq!(entries(&log).len(), 2);
     }
 }
 
