@@ -173,6 +173,7 @@ fn machine_memory() -> u64 {
 
 /// Three quarters of the free space where the store is or will be.
 fn free_disk(dir: &std::path::Path) -> u64 {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
     let existing = dir.ancestors().find(|d| d.exists());
     let free = existing.and_then(|d| rustix::fs::statvfs(d).ok());
     free.map_or(DISK_UNKNOWN, |fs| {

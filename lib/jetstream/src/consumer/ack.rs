@@ -67,7 +67,7 @@ impl Consumer {
         reply: &[u8],
     ) -> Pumped {
         if !self.takes_acks() {
-            return Pumped::Done;
+            return Pumped::Skipped;
         }
         if self.inactive_after > 0 {
             self.last_active = turn.cx.now;
@@ -103,7 +103,7 @@ impl Consumer {
         if was_stalled && !self.is_stalled() {
             return self.pump(turn, PUMP_MOST);
         }
-        Pumped::Done
+        Pumped::Skipped
     }
 
     fn answer_and_go_on(

@@ -19,6 +19,8 @@ pub enum Pumped {
     Done,
     /// It stopped because it was told to; there may be more.
     More,
+    /// It did not look: whether there is more is as it was before.
+    Skipped,
 }
 
 /// What there is to deliver.
@@ -91,11 +93,11 @@ impl Consumer {
     /// A message came into the stream.
     pub fn stored(&mut self, turn: &mut Turn<'_, '_>, sequence: u64, subject: &[u8]) -> Pumped {
         if sequence <= self.counted || !self.filter.matches(subject) {
-            return Pumped::Done;
+            return Pumped::Skipped;
         }
         self.counted = sequence;
         if sequence < self.next {
-            return Pumped::Done;
+            return Pumped::Skipped;
         }
         if self.pending == 0 && self.skip.is_none() {
             // Nothing that matches lies between.
@@ -105,7 +107,7 @@ impl Consumer {
         if self.is_push() || !self.waiting.is_empty() {
             return self.pump(turn, PUMP_MOST);
         }
-        Pumped::Done
+        Pumped::Skipped
     }
 
     fn readiness(&self, turn: &Turn<'_, '_>) -> Readiness {

@@ -29,15 +29,15 @@ impl Consumer {
         required_level_fails: bool,
     ) -> super::Pumped {
         if reply.is_empty() {
-            return super::Pumped::Done;
+            return super::Pumped::Skipped;
         }
         if self.is_push() {
             turn.status(reply, statuses::PUSH_BASED);
-            return super::Pumped::Done;
+            return super::Pumped::Skipped;
         }
         if required_level_fails {
             turn.status(reply, statuses::REQUIRED_API_LEVEL);
-            return super::Pumped::Done;
+            return super::Pumped::Skipped;
         }
         match self.admit(turn, reply, body) {
             Ok(request) => {
@@ -50,7 +50,7 @@ impl Consumer {
                 if let Some(status) = status {
                     turn.status(reply, &status);
                 }
-                super::Pumped::Done
+                super::Pumped::Skipped
             }
         }
     }

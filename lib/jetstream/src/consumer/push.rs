@@ -92,7 +92,7 @@ impl Consumer {
     /// Somebody began or ceased to listen on the deliver subject (or may have).
     pub fn interest_changed(&mut self, turn: &mut Turn<'_, '_>) -> Pumped {
         if self.push.is_none() {
-            return Pumped::Done;
+            return Pumped::Skipped;
         }
         self.note_interest(turn);
         self.pump(turn, PUMP_MOST)
@@ -153,10 +153,10 @@ impl Consumer {
         answer_headers: &[u8],
     ) -> Pumped {
         let Some(flow) = self.push.as_mut().and_then(|push| push.flow.as_mut()) else {
-            return Pumped::Done;
+            return Pumped::Skipped;
         };
         let Some((_, covered)) = flow.question.take_if(|(asked, _)| **asked == *subject) else {
-            return Pumped::Done;
+            return Pumped::Skipped;
         };
         flow.window = flow.window.saturating_mul(2).min(WINDOW_MAX);
         flow.on_the_way = flow.on_the_way.saturating_sub(covered);

@@ -148,6 +148,11 @@ pub fn create_dirs(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     let Some(parent) = path.parent() else {
         return Ok(());
     };
+    // The first part of a relative path.
+    let parent = match parent.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => parent,
+    };
     create_dirs(disk, parent)?;
     match disk.create_dir(path) {
         Ok(()) => disk.sync_dir(parent),

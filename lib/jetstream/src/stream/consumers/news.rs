@@ -109,7 +109,7 @@ impl Stream {
             self.pumping_turn(id, cx, out, |consumer, turn| {
                 consumer.purged(turn).unwrap_or_else(|error| {
                     turn.changes.faults.push(error);
-                    Pumped::Done
+                    Pumped::Skipped
                 })
             });
         }

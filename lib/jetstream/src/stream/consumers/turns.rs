@@ -61,7 +61,7 @@ impl Stream {
             Some(Pumped::Done) => {
                 self.consumers.more.remove(&id);
             }
-            None => {}
+            Some(Pumped::Skipped) | None => {}
         }
     }
 
@@ -76,7 +76,7 @@ impl Stream {
                 Some(Fate::Lives(Pumped::More)) => {
                     self.consumers.more.insert(id);
                 }
-                Some(Fate::Lives(Pumped::Done)) | None => {}
+                Some(Fate::Lives(Pumped::Done | Pumped::Skipped)) | None => {}
             }
         }
         let mut budget = STREAM_PUMP_MAX;

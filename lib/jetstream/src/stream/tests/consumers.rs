@@ -213,6 +213,26 @@ proptest! {
     }
 }
 
+#[test]
+fn a_large_request_is_served_to_its_end_whatever_is_acknowledged_meanwhile() {
+    let mut world = World::new(config(|_| {}));
+    world.add_consumer("C", pull_consumer(&[]));
+    const BATCH: usize = 600;
+    for _ in 0..BATCH + 1 {
+        world.publish("s.a", "x");
+    }
+    let first = world.fetch("C", 1);
+    // More than one round of deliveries is asked for, and an acknowledgement comes in between.
+    let mut got = world.pull("C", &format!(r#"{{"batch":{BATCH}}}"#)).len();
+    assert!(got < BATCH);
+    world.ack(&first[0], "+ACK");
+    while world.stream.deadline().is_some_and(|at| at <= world.now) {
+        world.with(|stream, cx, out| stream.tick(cx, out));
+        got += world.got().len();
+    }
+    assert_eq!(got, BATCH);
+}
+
 /// Counts what it is given, as positions of a log that never commits.
 #[derive(Default)]
 struct Counting(u64);
