@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{ClosedReason, Shared};
 use crate::account::{Account, Traffic};
 use crate::auth::{AuthError, Authenticator, Credentials, Verdict};
+use crate::router::FollowUp;
 
 /// The settings that connections go by. A reload makes new ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,11 @@ pub trait Host: Send + Sync + 'static {
     fn disconnected(&self, client: &Arc<Shared>, reason: ClosedReason);
     /// Something an operator wants to know of, once per kind and connection.
     fn notice(&self, client: &Shared, text: std::fmt::Arguments<'_>);
+    /// A batch of this connection's input is over and left this to be done. Its answers leave with the connection's next flush if it is done
+    /// here and now.
+    fn follow_up(&self, left: Arc<dyn FollowUp>) {
+        left.elsewhere();
+    }
     /// The address that clients are told they come from.
     fn shown_ip(&self, addr: SocketAddr) -> String {
         addr.ip().to_string()

@@ -343,7 +343,11 @@ impl Session {
         cx.wake_all(Some(&self.shared.receiver));
         let congested = cx.take_congested();
         self.pause.begin(congested, now);
+        let follow_ups = cx.take_follow_ups();
         cx.give_back();
+        for left in follow_ups {
+            self.host.follow_up(left);
+        }
     }
 
     #[inline]

@@ -56,7 +56,7 @@ impl Service for Ingest {
                 return true;
             }
         }
-        match stream.lane.post(InputKind::Publish, &input(msg)) {
+        match stream.lane.leave(cx, InputKind::Publish, &input(msg)) {
             Posted::Wake | Posted::Queued => true,
             Posted::Closed => false,
             Posted::Full => {
@@ -85,7 +85,7 @@ pub struct Answers {
 }
 
 impl Service for Answers {
-    fn receive(&self, _: &mut Cycle, _: &Origin<'_>, _: &Arc<Sub>, msg: &Message<'_>) -> bool {
+    fn receive(&self, cx: &mut Cycle, _: &Origin<'_>, _: &Arc<Sub>, msg: &Message<'_>) -> bool {
         let Some(account) = self.account.upgrade() else {
             return false;
         };
@@ -101,7 +101,7 @@ impl Service for Answers {
         let Some(stream) = account.find(stream).filter(|s| s.has_consumer(consumer)) else {
             return false;
         };
-        stream.lane.post(self.kind, &input(msg)) != Posted::Closed
+        stream.lane.leave(cx, self.kind, &input(msg)) != Posted::Closed
     }
 }
 
@@ -159,7 +159,7 @@ impl Service for Api {
         }
         let asked = Ask::parse(ask);
         match asked.map(|a| a.way()) {
-            Some(Way::Stream) => self.to_stream(asked, msg),
+            Some(Way::Stream) => self.to_stream(cx, asked, msg),
             Some(Way::System) if !from.account.is_system() => true,
             way => {
                 let request = Request {
@@ -179,7 +179,7 @@ impl Service for Api {
 }
 
 impl Api {
-    fn to_stream(&self, asked: Option<Ask<'_>>, msg: &Message<'_>) -> bool {
+    fn to_stream(&self, cx: &mut Cycle, asked: Option<Ask<'_>>, msg: &Message<'_>) -> bool {
         let Some(account) = self.account.upgrade() else {
             return false;
         };
@@ -202,6 +202,6 @@ impl Api {
             subject: rest,
             ..input(msg)
         };
-        stream.lane.post(kind, &input) != Posted::Closed
+        stream.lane.leave(cx, kind, &input) != Posted::Closed
     }
 }

@@ -7,6 +7,17 @@ use super::trace::Trace;
 use crate::account::TrafficSnapshot;
 use crate::interest::{Receiver, Sub};
 
+/// What a batch leaves to be done when it is over: a stream has to look at what came for it.
+pub trait FollowUp: Send + Sync {
+    /// Does it on this thread, or has it done elsewhere if it may take long. `blocking` runs what waits for the disk.
+    fn here(self: Arc<Self>, blocking: Blocking<'_>);
+    /// Has it done by somebody else.
+    fn elsewhere(self: Arc<Self>);
+}
+
+/// Runs something that blocks, in whatever way the thread can afford it.
+pub type Blocking<'a> = &'a dyn Fn(&mut dyn FnMut());
+
 /// Gathers the consequences of a batch: receivers to wake, receivers that lag, subscriptions that ended, traffic.
 ///
 /// Statistics are summed here and published once per batch: four shared counters per message cost a fifth of the throughput.
@@ -17,6 +28,7 @@ pub struct Cycle {
     congested: Vec<Arc<Receiver>>,
     /// Subscriptions whose last delivery this batch made.
     ended: Vec<Arc<Sub>>,
+    follow_ups: Vec<Arc<dyn FollowUp>>,
     /// Of the publisher's own account.
     pub traffic: TrafficSnapshot,
     /// Matches that the publisher's cache answered.
@@ -57,9 +69,12 @@ impl Cycle {
         }
     }
 
-    /// Keeps the memory of an emptied cycle for the next one.
+    /// Keeps the memory of an emptied cycle for the next one. What is left to be done is done by others.
     pub fn give_back(mut self: Box<Self>) {
         self.hops = 0;
+        for left in self.follow_ups.drain(..) {
+            left.elsewhere();
+        }
         SPARE.set(Some(self));
     }
 
@@ -73,6 +88,15 @@ impl Cycle {
     #[inline]
     pub fn note_congested(&mut self, receiver: &Arc<Receiver>) {
         self.congested.push(receiver.clone());
+    }
+
+    /// Leaves something for the end of the batch.
+    pub fn leave(&mut self, follow_up: Arc<dyn FollowUp>) {
+        self.follow_ups.push(follow_up);
+    }
+
+    pub fn take_follow_ups(&mut self) -> Vec<Arc<dyn FollowUp>> {
+        std::mem::take(&mut self.follow_ups)
     }
 
     pub fn end_sub(&mut self, sub: &Arc<Sub>) {

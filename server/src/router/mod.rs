@@ -18,7 +18,7 @@ mod service_import;
 pub mod trace;
 
 pub use alarm::Alarm;
-pub use cycle::Cycle;
+pub use cycle::{Blocking, Cycle, FollowUp};
 pub use deliver::{Origin, publish_from_inside, to_all};
 pub use latency::Sampling;
 pub use message::Message;

@@ -13,6 +13,7 @@ use nats_api::system::ServerInfo as EventServerInfo;
 use nats_api::system::server::JETSTREAM_FLAG;
 use nats_proto::info::ServerInfo;
 use parking_lot::Mutex;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::crowds::{self, Crowds};
 use super::operators::{LookupError, Operators, Rules};
@@ -30,6 +31,7 @@ use crate::interest::{Receiver, ReceiverKind};
 use crate::jetstream::JetStream;
 use crate::ocsp::{InvalidLink, ObtainError};
 use crate::options::{DEFAULT_SYSTEM_ACCOUNT, OperatorError, Options, ResolverKind};
+use crate::router::FollowUp;
 
 /// Random bytes in a nonce; 15 characters as text.
 const NONCE_BYTES: usize = 11;
@@ -59,7 +61,8 @@ pub struct Core {
     observer: OnceLock<Arc<dyn Observer>>,
     /// Accounts by their tokens, in operator mode.
     pub(super) operators: Option<Arc<Operators>>,
-    pub(super) runtime: Option<tokio::runtime::Handle>,
+    pub(super) runtime: Option<Handle>,
+    has_spare_workers: bool,
     me: Me,
     jetstream: ArcSwapOption<JetStream>,
 }
@@ -124,7 +127,7 @@ impl Core {
         ocsp.adopt(revocation.cache);
         warn_of(&authenticator, &door);
         let me = Me::default();
-        let runtime = tokio::runtime::Handle::try_current().ok();
+        let runtime = Handle::try_current().ok();
         let operators = rules_of(&options, &me, runtime.as_ref())?
             .map(|rules| Arc::new(Operators::new(&options, rules)));
         let info = info::common(
@@ -151,6 +154,7 @@ impl Core {
             crowds: Crowds::default(),
             observer: OnceLock::new(),
             operators,
+            has_spare_workers: has_spare_workers(runtime.as_ref()),
             runtime,
             me,
             jetstream: ArcSwapOption::empty(),
@@ -341,7 +345,7 @@ impl Core {
 fn rules_of(
     options: &Options,
     me: &Me,
-    runtime: Option<&tokio::runtime::Handle>,
+    runtime: Option<&Handle>,
 ) -> Result<Option<Rules>, SetupError> {
     if !options.is_operator_mode() {
         return Ok(None);
@@ -433,6 +437,14 @@ impl Host for Core {
 
     fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    fn follow_up(&self, left: Arc<dyn FollowUp>) {
+        if self.has_spare_workers {
+            left.here(&|work| tokio::task::block_in_place(work));
+        } else {
+            left.elsewhere();
+        }
     }
 
     fn info_line(&self, to: &Shared, with_connect_info: bool) -> Vec<u8> {
@@ -576,4 +588,12 @@ fn nonce() -> String {
     // The system's generator does not fail once the process runs; an all-zero nonce would only be refused by signatures.
     let _ = getrandom::fill(&mut raw);
     URL_SAFE_NO_PAD.encode(raw)
+}
+
+/// Whether a thread of the runtime may block while others go on.
+fn has_spare_workers(runtime: Option<&Handle>) -> bool {
+    runtime.is_some_and(|runtime| {
+        runtime.runtime_flavor() == RuntimeFlavor::MultiThread
+            && runtime.metrics().num_workers() > 1
+    })
 }

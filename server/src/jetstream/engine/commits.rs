@@ -6,6 +6,7 @@ use nats_store::{Position, StoreError};
 use parking_lot::Mutex;
 
 use super::{Lane, Machine};
+use crate::router::Blocking;
 
 /// The log as the engine needs it.
 pub trait CommitLog: Send + Sync + 'static {
@@ -36,6 +37,14 @@ impl<M: Machine> Commits<M> {
         self.log.durable()
     }
 
+    /// Sees to it that nobody waits whom no thread commits for.
+    pub fn settle_waiting(&self) {
+        let lane = self.waiting.lock().pop();
+        if let Some(lane) = lane {
+            self.settle(lane);
+        }
+    }
+
     /// Sees to it that the lane's effects leave once they are durable: by this thread, or by the one that commits at the moment.
     pub fn settle(&self, lane: Arc<Lane<M>>) {
         self.waiting.lock().push(lane);
@@ -44,7 +53,9 @@ impl<M: Machine> Commits<M> {
                 // Its holder looks for waiting lanes again after it has let go.
                 return;
             };
-            self.commit_all();
+            while !self.waiting.lock().is_empty() {
+                self.commit();
+            }
             drop(turn);
             if self.waiting.lock().is_empty() {
                 return;
@@ -52,24 +63,35 @@ impl<M: Machine> Commits<M> {
         }
     }
 
-    fn commit_all(&self) {
-        while !self.waiting.lock().is_empty() {
-            let outcome = self.log.commit();
-            // After the commit: lanes that came during it may be served as well; those that were not keep waiting.
-            let lanes = std::mem::take(&mut *self.waiting.lock());
-            match outcome {
-                Ok(durable) => {
-                    let still: Vec<_> = lanes
-                        .into_iter()
-                        .filter(|lane| lane.release(durable))
-                        .collect();
-                    self.waiting.lock().extend(still);
-                }
-                Err(error) => {
-                    let durable = self.log.durable();
-                    for lane in lanes {
-                        lane.fail(durable, &error);
-                    }
+    /// As [`Commits::settle`], for a thread that has other work: it commits once at most, in `blocking`. True when lanes are left that nobody
+    /// commits for: then somebody must call [`Commits::settle_waiting`].
+    pub fn settle_once(&self, lane: Arc<Lane<M>>, blocking: Blocking<'_>) -> bool {
+        self.waiting.lock().push(lane);
+        let Some(turn) = self.committing.try_lock() else {
+            return false;
+        };
+        blocking(&mut || self.commit());
+        drop(turn);
+        !self.waiting.lock().is_empty()
+    }
+
+    /// Commits for whoever waits.
+    fn commit(&self) {
+        let outcome = self.log.commit();
+        // After the commit: lanes that came during it may be served as well; those that were not keep waiting.
+        let lanes = std::mem::take(&mut *self.waiting.lock());
+        match outcome {
+            Ok(durable) => {
+                let still: Vec<_> = lanes
+                    .into_iter()
+                    .filter(|lane| lane.release(durable))
+                    .collect();
+                self.waiting.lock().extend(still);
+            }
+            Err(error) => {
+                let durable = self.log.durable();
+                for lane in lanes {
+                    lane.fail(durable, &error);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! One stream's place in the engine.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -9,6 +10,7 @@ use nats_store::{Position, StoreError, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{Batch, Engine, Input, InputKind, Mailbox, MailboxLimits, Posted};
+use crate::router::{Blocking, Cycle, FollowUp};
 
 /// Names a lane for the timers.
 pub type LaneId = u64;
@@ -62,6 +64,13 @@ pub struct Lane<M> {
     has_failed: AtomicBool,
 }
 
+/// What a round came to.
+struct Round<R> {
+    result: R,
+    /// Its effects wait for the log: whoever ran it sees to the commit.
+    waits: bool,
+}
+
 /// Effects in the order of decision, each with what it waits for.
 #[derive(Default)]
 struct Waiting {
@@ -71,6 +80,9 @@ struct Waiting {
 
 /// How long a machine waits that is due and can do nothing, nanoseconds.
 const RETRY_NANOS: u64 = 10_000_000;
+
+/// Inputs that a connection's own thread takes to the stream; more are left to the engine's threads.
+const HERE_MAX: usize = 4;
 
 /// Emptied effect lists that a lane keeps.
 const SPARE_EFFECTS: usize = 4;
@@ -109,6 +121,19 @@ impl<M: Machine> Lane<M> {
         posted
     }
 
+    /// As [`Lane::post`], and the stream is run at the end of the connection's batch, on its thread if little waits: a client that waits for an
+    /// answer gets it without a change of threads. Where no answer is wanted, the engine's threads gather more at a time.
+    pub fn leave(self: &Arc<Self>, cx: &mut Cycle, kind: InputKind, input: &Input<'_>) -> Posted {
+        if input.reply.is_empty() {
+            return self.post(kind, input);
+        }
+        let posted = self.mailbox.post(kind, input);
+        if posted == Posted::Wake {
+            cx.leave(self.clone());
+        }
+        posted
+    }
+
     /// Lets the machine run soon, for another reason than an input.
     pub fn nudge(self: &Arc<Self>) {
         if self.mailbox.nudge() {
@@ -116,10 +141,22 @@ impl<M: Machine> Lane<M> {
         }
     }
 
+    /// A panic is a bug of ours in one stream: that stream stops, the others go on.
+    pub(super) fn guarded(self: &Arc<Self>, run: impl FnOnce()) {
+        if std::panic::catch_unwind(AssertUnwindSafe(run)).is_err() {
+            tracing::error!(
+                "a JetStream stream stopped because of an internal error; it takes nothing until the server restarts"
+            );
+            self.close();
+        }
+    }
+
     /// One round: everything that waits, then the timers of the machine.
     pub fn run(self: &Arc<Self>) {
         let seat = self.seat.lock();
-        self.round(seat, |_, _, _| ());
+        if self.round(seat, |_, _, _| ()).waits {
+            self.engine.commits().settle(self.clone());
+        }
     }
 
     /// Runs `f` on the machine, after everything that was posted before. Effects leave when the log allows. Blocks while the lane runs.
@@ -128,14 +165,18 @@ impl<M: Machine> Lane<M> {
         f: impl FnOnce(&mut M, &mut Context<'_>, &mut Effects) -> R,
     ) -> R {
         let seat = self.seat.lock();
-        self.round(seat, f)
+        let round = self.round(seat, f);
+        if round.waits {
+            self.engine.commits().settle(self.clone());
+        }
+        round.result
     }
 
     fn round<R>(
         self: &Arc<Self>,
         mut seat: MutexGuard<'_, Seat<M>>,
         f: impl FnOnce(&mut M, &mut Context<'_>, &mut Effects) -> R,
-    ) -> R {
+    ) -> Round<R> {
         let mut out = self.effects.lock().spare.pop().unwrap_or_default();
         let Seat {
             machine,
@@ -178,15 +219,13 @@ impl<M: Machine> Lane<M> {
             false => self.queue(staged, out),
         };
         drop(seat);
-        if waits {
-            self.engine.commits().settle(self.clone());
-        } else {
+        if !waits {
             self.release(Position(u64::MAX));
         }
         if has_more && !idle {
             self.nudge();
         }
-        result
+        Round { result, waits }
     }
 
     /// Appends to the effects that wait. True when they have to wait for the log.
@@ -254,5 +293,25 @@ impl<M: Machine> Lane<M> {
     pub fn close(self: &Arc<Self>) {
         self.mailbox.close();
         self.set_timer(None);
+    }
+}
+
+impl<M: Machine> FollowUp for Lane<M> {
+    fn here(self: Arc<Self>, blocking: Blocking<'_>) {
+        if self.mailbox.len() <= HERE_MAX
+            && let Some(seat) = self.seat.try_lock()
+        {
+            self.guarded(|| {
+                if self.round(seat, |_, _, _| ()).waits {
+                    self.engine.settle_here(&self, blocking);
+                }
+            });
+        } else {
+            self.engine.enqueue(self.clone());
+        }
+    }
+
+    fn elsewhere(self: Arc<Self>) {
+        self.engine.enqueue(self.clone());
     }
 }

@@ -153,6 +153,11 @@ impl Mailbox {
         }
     }
 
+    /// How many inputs wait.
+    pub fn len(&self) -> usize {
+        self.inner.lock().waiting.entries.len()
+    }
+
     /// The owner has to look, for another reason than an input. True when it has to be told.
     pub fn nudge(&self) -> bool {
         let mut inner = self.inner.lock();

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -13,13 +12,14 @@ use parking_lot::{Condvar, Mutex};
 
 use super::timers::Timers;
 use super::{CommitLog, Commits, Lane, LaneId, Machine};
+use crate::router::Blocking;
 
 /// Longest sleep of the timer thread, so that a jump of the wall clock shows within this time.
 const TIMER_SLEEP_MAX: Duration = Duration::from_millis(500);
 
 /// Runs lanes on threads of its own. File reads and syncs block these threads and nobody else.
 pub struct Engine<M> {
-    queue: Mutex<VecDeque<Arc<Lane<M>>>>,
+    queue: Mutex<VecDeque<Work<M>>>,
     work: Condvar,
     timers: Mutex<Timers<M>>,
     timer: Condvar,
@@ -27,6 +27,13 @@ pub struct Engine<M> {
     ids: AtomicU64,
     stopped: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What a thread of the engine does next.
+enum Work<M> {
+    Lane(Arc<Lane<M>>),
+    /// Somebody committed once and left lanes behind.
+    Commit,
 }
 
 impl<M: Machine> Engine<M> {
@@ -74,8 +81,16 @@ impl<M: Machine> Engine<M> {
     }
 
     pub(super) fn enqueue(&self, lane: Arc<Lane<M>>) {
-        self.queue.lock().push_back(lane);
+        self.queue.lock().push_back(Work::Lane(lane));
         self.work.notify_one();
+    }
+
+    /// Has the lane's effects leave when they are durable; commits on this thread, if nobody does at the moment.
+    pub(super) fn settle_here(&self, lane: &Arc<Lane<M>>, blocking: Blocking<'_>) {
+        if self.commits.settle_once(lane.clone(), blocking) {
+            self.queue.lock().push_back(Work::Commit);
+            self.work.notify_one();
+        }
     }
 
     pub(super) fn set_timer(&self, lane: &Arc<Lane<M>>, before: u64, at: u64) {
@@ -90,11 +105,11 @@ impl<M: Machine> Engine<M> {
 
     fn work(&self) {
         loop {
-            let lane = {
+            let work = {
                 let mut queue = self.queue.lock();
                 loop {
-                    if let Some(lane) = queue.pop_front() {
-                        break lane;
+                    if let Some(work) = queue.pop_front() {
+                        break work;
                     }
                     if self.stopped.load(Ordering::Acquire) {
                         return;
@@ -102,12 +117,9 @@ impl<M: Machine> Engine<M> {
                     self.work.wait(&mut queue);
                 }
             };
-            // A panic is a bug of ours in one stream: that stream stops, the others go on.
-            if std::panic::catch_unwind(AssertUnwindSafe(|| lane.run())).is_err() {
-                tracing::error!(
-                    "a JetStream stream stopped because of an internal error; it takes nothing until the server restarts"
-                );
-                lane.close();
+            match work {
+                Work::Lane(lane) => lane.guarded(|| lane.run()),
+                Work::Commit => self.commits.settle_waiting(),
             }
         }
     }
