@@ -400,6 +400,8 @@ impl Vault {
             created: parts.created,
             store: parts.store,
             consumers: consumers.collect(),
+            // Nothing was interrupted, so there is nothing to make up for.
+            has_all_consumers: false,
         };
         let mut found = self.found.lock();
         found.entry(account.to_owned()).or_default().push(back);
