@@ -102,10 +102,10 @@ impl Consumers {
             if let Some(error) = self.changes.faults.pop() {
                 self.fault = Some(error);
             }
-            if !self.changes.deltas.is_empty() {
-                if let Err(error) = keep(slot, &self.changes.deltas) {
-                    self.fault = Some(error);
-                }
+            if !self.changes.deltas.is_empty()
+                && let Err(error) = keep(slot, &self.changes.deltas)
+            {
+                self.fault = Some(error);
             }
             // Positions and acknowledgements become durable soon; only who was told that an acknowledgement counts may rely on it. What a
             // crash forgets of the rest is delivered again.
