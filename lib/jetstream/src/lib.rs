@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod config;
 pub mod consumer;
 pub mod context;

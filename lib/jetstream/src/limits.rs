@@ -72,3 +72,17 @@ pub const CONSUMER_TIMERS_STEP: usize = 1024;
 pub const SWEEP_STEP: usize = 2048;
 /// Bytes that the atomic batches of one stream keep aside together.
 pub const BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Longest name of an entry of an archive, bytes: longer than any subject that a connection can publish on.
+pub const ARCHIVE_NAME_MAX: u64 = 64 * 1024;
+/// Largest document about a stream or the configuration of a consumer in an archive, bytes.
+pub const ARCHIVE_STATE_MAX: u64 = 1024 * 1024;
+/// Largest document about one consumer in an archive, bytes.
+pub const ARCHIVE_CONSUMER_MAX: u64 = 64 * 1024 * 1024;
+/// What the consumers of one archive remember together, bytes of memory.
+pub const ARCHIVE_CONSUMERS_MAX: usize = 256 * 1024 * 1024;
+/// Highest sequence that an archive may name; one that is at the end of all numbers could take no message any more.
+pub const ARCHIVE_SEQUENCE_MAX: u64 = 1 << 61;
+/// Files in an archive of the older form.
+pub const ARCHIVE_FILES_MAX: usize = 4 * 1024 * 1024;
+/// Largest extended header of a file in an archive of the older form, bytes.
+pub const ARCHIVE_PAX_MAX: u64 = 64 * 1024;
