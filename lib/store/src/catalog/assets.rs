@@ -20,6 +20,7 @@ pub const ASSET_FILE: &str = "asset";
 pub const KEY_FILE: &str = "key";
 pub const CONSUMERS_DIR: &str = "consumers";
 pub const ASSETS_DIR: &str = "assets";
+pub const RESTORING_DIR: &str = "restoring";
 pub const TRASH_DIR: &str = "trash";
 pub const QUARANTINE_DIR: &str = "quarantine";
 pub const KEY_CONTEXT: &[u8] = b"nats store stream key";
@@ -253,7 +254,7 @@ impl Catalog {
     }
 
     /// A key of its own for a new stream, in its file before anything is sealed with it.
-    fn new_stream_key(&self, dir: &Path) -> Result<Option<Key>, CatalogError> {
+    pub(super) fn new_stream_key(&self, dir: &Path) -> Result<Option<Key>, CatalogError> {
         let Some(outer) = &self.settings.key else {
             return Ok(None);
         };
@@ -312,7 +313,11 @@ pub fn remove_all(disk: &dyn crate::disk::Disk, dir: &Path) -> Result<(), StoreE
 
 impl Assets {
     /// The group of an identity that nobody has yet.
-    fn free_group(&self, incarnation: Incarnation, log: &Log) -> Result<GroupId, CatalogError> {
+    pub(super) fn free_group(
+        &self,
+        incarnation: Incarnation,
+        log: &Log,
+    ) -> Result<GroupId, CatalogError> {
         let group = incarnation.group();
         if group == GroupId::LOG || self.groups.contains_key(&group) || log.count(group) > 0 {
             return Err(CatalogError::Exists(format!("identity {incarnation}")));

@@ -1,13 +1,14 @@
 //! What is kept on disk, and whose it is: streams and consumers by account and name, each with a document and an identity.
 //!
 //! **What lives here.** [`Catalog`]: opens a server's data directory, brings back what is there in parallel ([`Catalog::open`]), creates, updates
-//! and deletes. `names` and `document` have the forms; `open` the way back; `assets` the changes.
+//! and deletes. `names` and `document` have the forms; `open` the way back; `assets` the changes; `restore` the way in for whole streams.
 //!
 //! ```text
 //! <dir>/lock  identity  log.key
 //!       log/<number>.log
 //!       assets/<account>/<stream>.<group>/  asset  key  state  <number>.blk
 //!                                           consumers/<consumer>.<group>
+//!       restoring/    streams that are being filled from archives; what a process leaves there goes at the next start
 //!       trash/        what was deleted, until it is removed
 //!       quarantine/   what could not be understood
 //! ```
@@ -27,6 +28,9 @@ mod identity;
 mod names;
 mod open;
 mod orphans;
+mod restore;
+#[cfg(test)]
+mod restore_tests;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +44,7 @@ pub use document::AssetDocument;
 pub use identity::Start;
 pub use names::Incarnation;
 pub use open::{Found, FoundConsumer, FoundStream, Progress, Quarantined};
+pub use restore::{RestoredConsumer, Restoring};
 
 use crate::crypt::Key;
 use crate::disk::Disk;

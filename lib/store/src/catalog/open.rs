@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::assets::{
-    ASSET_FILE, ASSETS_DIR, CONSUMERS_DIR, KEY_CONTEXT, KEY_FILE, QUARANTINE_DIR, TRASH_DIR,
-    discard, new_key, remove_all,
+    ASSET_FILE, ASSETS_DIR, CONSUMERS_DIR, KEY_CONTEXT, KEY_FILE, QUARANTINE_DIR, RESTORING_DIR,
+    TRASH_DIR, discard, new_key, remove_all,
 };
 use super::document::{AssetDocument, Read};
 use super::identity;
@@ -111,7 +111,13 @@ impl Catalog {
                 io("locking", dir, &e).into()
             }
         })?;
-        for part in [LOG_DIR, ASSETS_DIR, TRASH_DIR, QUARANTINE_DIR] {
+        for part in [
+            LOG_DIR,
+            ASSETS_DIR,
+            RESTORING_DIR,
+            TRASH_DIR,
+            QUARANTINE_DIR,
+        ] {
             let path = dir.join(part);
             create_dirs(&*disk, &path).map_err(|e| io("creating", &path, &e))?;
         }
@@ -134,6 +140,7 @@ impl Catalog {
             ..Found::default()
         };
         catalog.empty_trash();
+        catalog.discard_unfinished()?;
         let mut openings = catalog.read_documents(&mut found)?;
         catalog.read_blocks(&mut openings, progress)?;
         catalog.replay(openings, &mut found)?;

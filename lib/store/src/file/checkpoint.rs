@@ -136,7 +136,8 @@ struct Work {
     files: Vec<(PathBuf, Arc<dyn DiskFile>)>,
     names_changed: bool,
     document: Vec<u8>,
-    checkpoint: Checkpoint,
+    /// `None`: the log does not know the stream yet.
+    checkpoint: Option<Checkpoint>,
     dead: Vec<u64>,
     scrub: Vec<u64>,
     upkeep: Arc<Mutex<UpkeepState>>,
@@ -171,11 +172,11 @@ impl FileStream {
             dir: self.dir.clone(),
             files: std::mem::take(&mut self.unsynced),
             names_changed: std::mem::take(&mut self.names_changed),
-            checkpoint: Checkpoint {
+            checkpoint: (!self.is_filling).then(|| Checkpoint {
                 position: document.position,
                 count: document.count,
                 note: Vec::new(),
-            },
+            }),
             document: document.encode(),
             dead: std::mem::take(&mut self.dead),
             scrub: std::mem::take(&mut self.scrub),
@@ -255,7 +256,9 @@ impl Work {
         replace(disk, &path, &self.document)
             .map_err(|e| StoreError::io("replacing", &path, &e))
             .inspect_err(|_| self.upkeep.lock().left.extend_from_slice(&self.dead))?;
-        self.around.log.checkpoint(self.group, self.checkpoint)?;
+        if let Some(checkpoint) = self.checkpoint {
+            self.around.log.checkpoint(self.group, checkpoint)?;
+        }
         for number in self.dead {
             let path = block_path(&self.dir, number);
             if self.scrub.contains(&number) {

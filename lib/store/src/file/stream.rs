@@ -89,6 +89,8 @@ pub struct FileStream {
     pub(super) damage: Option<StoreError>,
     /// Why chunks cannot be written at the moment.
     pub(super) fault: Option<StoreError>,
+    /// It is being filled out of sight: nothing of it is in the log, and nothing of it counts before [`FileStream::open_up`].
+    pub(super) is_filling: bool,
     /// Shared with a checkpoint that is under way.
     pub(super) upkeep: Arc<Mutex<UpkeepState>>,
     first_time: Cell<(u64, Timestamp)>,
@@ -145,11 +147,31 @@ impl FileStream {
             changed: false,
             damage: None,
             fault: None,
+            is_filling: false,
             upkeep: Arc::default(),
             first_time: Cell::new((0, Timestamp::default())),
             marks: Marks::default(),
             scratch: Vec::new(),
         }
+    }
+
+    /// A stream that is filled out of sight, past the log: durable as a whole with its checkpoint, or not at all.
+    pub fn fill(
+        around: Surroundings,
+        dir: PathBuf,
+        group: GroupId,
+        settings: FileSettings,
+    ) -> Self {
+        let mut stream = Self::create(around, dir, group, settings, Limits::default());
+        stream.is_filling = true;
+        stream
+    }
+
+    /// The end of filling, after a checkpoint that covers everything: the stream is in `dir` now, and what comes goes through the log.
+    pub fn open_up(&mut self, dir: PathBuf) {
+        self.dir = dir;
+        self.writing = None;
+        self.is_filling = false;
     }
 
     /// The group under which the stream writes to the log.
@@ -211,6 +233,10 @@ impl FileStream {
         sequence: u64,
         at: usize,
     ) -> Result<(), StoreError> {
+        self.changed = true;
+        if self.is_filling {
+            return Ok(());
+        }
         self.marks.clear();
         if !victims.is_empty() {
             let mut gone: Vec<u64> = victims.iter().map(|victim| victim.sequence).collect();
@@ -224,12 +250,15 @@ impl FileStream {
             .around
             .log
             .stage(self.group, KIND_APPEND, &[&self.scratch, record])?;
-        self.changed = true;
         Ok(())
     }
 
     /// Stages that these sequences are gone and the last one is at least `last`.
     pub(super) fn stage_marks(&mut self, gone: &mut [u64], last: u64) -> Result<(), StoreError> {
+        self.changed = true;
+        if self.is_filling {
+            return Ok(());
+        }
         self.marks.clear();
         self.marks.set_removed(gone);
         self.marks.last = last;
@@ -239,7 +268,6 @@ impl FileStream {
             .around
             .log
             .stage(self.group, KIND_MARKS, &[&self.scratch])?;
-        self.changed = true;
         Ok(())
     }
 
@@ -688,7 +716,9 @@ impl FileStream {
         if created {
             self.around.cache.drop_file(self.group, number);
             self.dead.push(number);
-            self.around.log.want_checkpoint(self.group);
+            if !self.is_filling {
+                self.around.log.want_checkpoint(self.group);
+            }
         }
     }
 
