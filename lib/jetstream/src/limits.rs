@@ -86,3 +86,5 @@ pub const ARCHIVE_SEQUENCE_MAX: u64 = 1 << 61;
 pub const ARCHIVE_FILES_MAX: usize = 4 * 1024 * 1024;
 /// Largest extended header of a file in an archive of the older form, bytes.
 pub const ARCHIVE_PAX_MAX: u64 = 64 * 1024;
+/// Messages that a snapshot reads in one go.
+pub const SNAPSHOT_STEP_MESSAGES: usize = 1024;

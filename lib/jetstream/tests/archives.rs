@@ -12,8 +12,8 @@ use serde::Deserialize;
 struct InMemory(MemoryStore);
 
 impl Shelf for InMemory {
-    fn store(&mut self) -> &mut dyn StreamStore {
-        &mut self.0
+    fn store(&mut self) -> Result<&mut dyn StreamStore, StoreError> {
+        Ok(&mut self.0)
     }
 
     fn admit(&mut self, _: u64) -> Result<(), ApiError> {

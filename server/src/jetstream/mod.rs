@@ -2,7 +2,7 @@
 //!
 //! **What lives here.** [`JetStream`] wires the machines of `nats-jetstream` to this server: `engine` (threads, timers, the log), [`account`]
 //! (the streams of one account), `door` (what stands in an account's subjects), `listening` (what comes from mirrors' origins and sources), [`api`] (requests), `outlet` (what goes out again),
-//! [`usage`] (limits), `vault` (what is on disk).
+//! [`usage`] (limits), `vault` (what is on disk), `snapshot` (archives out and in).
 //!
 //! May call: `server` (start, reload, stop), `monitor` and `system` (views). It calls `router`, `account` and the stores; nothing above.
 //! Never happens here: a decision about a message or a configuration; those are the machines'.
@@ -17,8 +17,10 @@ mod door;
 mod engine;
 mod listening;
 mod outlet;
+mod restore;
 mod seat;
 mod settings;
+mod snapshot;
 mod streams;
 mod upkeep;
 pub mod usage;
@@ -38,6 +40,7 @@ use account::JsAccount;
 use api::{Queue, QueueLimits, Request};
 use engine::{Engine, InputKind};
 use seat::StreamSeat;
+use snapshot::Transfers;
 use upkeep::Stop;
 use usage::{AccountUsage, ServerUsage, Tiers};
 use vault::Vault;
@@ -62,6 +65,7 @@ pub struct JetStream {
     accounts: RwLock<HashMap<Arc<str>, Enabled>>,
     /// Account and name of streams that did not come back.
     lost: Mutex<Vec<(String, String)>>,
+    transfers: Arc<Transfers>,
     upkeep: Arc<Stop>,
     upkeep_thread: Mutex<Option<JoinHandle<()>>>,
     /// Held while an account gets or loses JetStream.
@@ -114,6 +118,7 @@ impl JetStream {
             queue: queue.clone(),
             accounts: RwLock::default(),
             lost: Mutex::default(),
+            transfers: Arc::default(),
             upkeep: Arc::default(),
             upkeep_thread: Mutex::default(),
             changing: Mutex::default(),
@@ -244,6 +249,7 @@ impl JetStream {
     /// Stops everything; what was acknowledged is on disk. Blocks.
     pub fn stop(&self) {
         self.queue.stop();
+        self.transfers.stop();
         self.upkeep.stop();
         if let Some(thread) = self.upkeep_thread.lock().take()
             && thread.join().is_err()
@@ -257,6 +263,11 @@ impl JetStream {
         }
         self.engine.stop();
         self.vault.close();
+    }
+
+    /// Itself, for those who work on beyond a request.
+    fn me(&self) -> Result<Arc<Self>, ApiError> {
+        self.me.upgrade().ok_or_else(not_enabled)
     }
 
     /// Queues a request of the API.

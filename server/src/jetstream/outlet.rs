@@ -25,6 +25,16 @@ impl AccountOutlet {
         Self { account }
     }
 
+    /// Tells those who listen what happened.
+    pub fn advise(&self, subject: &str, event: &impl serde::Serialize) {
+        let Ok(json) = serde_json::to_vec(event) else {
+            return;
+        };
+        let mut effects = Effects::default();
+        effects.send(Kind::Advisory, subject.as_bytes(), b"", b"", &json);
+        self.release(&effects);
+    }
+
     /// Publishes one message at once.
     pub fn publish(&self, subject: &[u8], headers: &[u8], payload: &[u8]) {
         let mut effects = Effects::default();

@@ -58,6 +58,13 @@ impl JetStream {
 
     /// Gives a stream its lane and its place in the account.
     fn settle_in(&self, account: &Arc<JsAccount>, stream: Stream) -> Arc<StreamEntry> {
+        let entry = self.lane_of(account, stream);
+        open_doors(account, &entry);
+        entry
+    }
+
+    /// Gives a stream its lane; nobody can reach it yet.
+    pub(super) fn lane_of(&self, account: &Arc<JsAccount>, stream: Stream) -> Arc<StreamEntry> {
         let config = stream.config().clone();
         let is_mirror_current = Arc::new(AtomicBool::new(false));
         let lane = Lane::new(
@@ -77,14 +84,10 @@ impl JetStream {
             },
             seed(),
         );
-        let entry = Arc::new(StreamEntry::new(config, lane, is_mirror_current));
-        account.add(entry.clone());
-        entry.place(&account.account, |s| Ingest::subscription(s, &entry));
-        entry.lane.nudge();
-        entry
+        Arc::new(StreamEntry::new(config, lane, is_mirror_current))
     }
 
-    fn parts(
+    pub(super) fn parts(
         &self,
         account: &Arc<JsAccount>,
         config: StreamConfig,
@@ -202,11 +205,13 @@ impl JetStream {
             let parts = self.parts(account, found.config, found.created, found.store);
             match Stream::recover(parts, now) {
                 Ok(stream) => {
-                    let entry = self.settle_in(account, stream);
+                    // Consumers first: where interest decides, a message must not come before them.
+                    let entry = self.lane_of(account, stream);
                     let all_came = self.recover_consumers(account, &entry, found.consumers);
                     if all_came && found.has_all_consumers {
                         entry.lane.with(|seat, _, _| seat.stream.reconcile());
                     }
+                    open_doors(account, &entry);
                 }
                 Err(error) => {
                     tracing::error!("JetStream stream {name} cannot be brought back: {error}");
@@ -219,9 +224,16 @@ impl JetStream {
     }
 }
 
+/// The stream takes messages from here on.
+pub(super) fn open_doors(account: &Arc<JsAccount>, entry: &Arc<StreamEntry>) {
+    account.add(entry.clone());
+    entry.place(&account.account, |s| Ingest::subscription(s, entry));
+    entry.lane.nudge();
+}
+
 impl JetStream {
     /// True when all came back.
-    fn recover_consumers(
+    pub(super) fn recover_consumers(
         &self,
         account: &Arc<JsAccount>,
         entry: &Arc<StreamEntry>,
@@ -258,7 +270,7 @@ impl JetStream {
 }
 
 /// Begins to talk to a stream's upstreams; nothing changes for those that it talks to already.
-fn start_upstreams_of(entry: &Arc<StreamEntry>) {
+pub(super) fn start_upstreams_of(entry: &Arc<StreamEntry>) {
     let config = entry.config();
     if config.mirror.is_none() && config.sources.is_empty() {
         return;
@@ -274,7 +286,7 @@ fn start_upstreams_of(entry: &Arc<StreamEntry>) {
     }
 }
 
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let mut raw = [0; 8];
     // Nothing secret depends on it: it spreads what streams choose.
     let _ = getrandom::fill(&mut raw);

@@ -12,7 +12,7 @@ use nats_api::jetstream::{Compression, ConsumerConfig, StreamConfig};
 use nats_jetstream::stream::TakenApart;
 use nats_store::catalog::{
     Catalog, CatalogError, CatalogSettings, Found as OpeningFound, FoundStream, Incarnation,
-    Laggard, StreamOptions,
+    Laggard, RestoredConsumer, Restoring, StreamOptions,
 };
 use nats_store::disk::RealDisk;
 use nats_store::log::Promise;
@@ -24,7 +24,9 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::engine::CommitLog;
+use super::restore::AdmittedConsumer;
 use super::settings::Settings;
+use super::snapshot::Place;
 use super::usage::storage_of;
 use crate::options::SyncPolicy;
 
@@ -291,6 +293,79 @@ impl Vault {
         Ok(Box::new(store))
     }
 
+    /// A place where a stream's messages are put before anybody knows of it.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn begin_restore(
+        &self,
+        account: &str,
+        config: &StreamConfig,
+    ) -> Result<Restoring, VaultError> {
+        let (name, life) = (&config.name, new_life()?);
+        Ok(self
+            .catalog
+            .begin_restore(account, name, life, options_of(config))?)
+    }
+
+    /// Makes a stream of what was put there, with its consumers, in one step.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn finish_restore(
+        &self,
+        account: &str,
+        config: &StreamConfig,
+        created: Timestamp,
+        filled: Place,
+        consumers: Vec<AdmittedConsumer>,
+    ) -> Result<(Box<dyn StreamStore>, Vec<FoundConsumer>), VaultError> {
+        let restoring = match filled {
+            Place::File(restoring) => restoring,
+            Place::Memory(store) => {
+                let forgetful = consumers.into_iter().map(|c| found(c, Box::new(Forgetful)));
+                return Ok((store, forgetful.collect()));
+            }
+        };
+        let own = Kept {
+            incarnation: restoring.incarnation(),
+            created: created.0,
+        };
+        let (in_files, forgetful): (Vec<_>, Vec<_>) =
+            consumers.into_iter().partition(|c| !c.config.mem_storage);
+        let mut restored = Vec::new();
+        for consumer in &in_files {
+            let kept = Kept {
+                incarnation: new_life()?,
+                created: consumer.created.0,
+            };
+            restored.push(RestoredConsumer {
+                name: consumer.config.name.clone(),
+                incarnation: kept.incarnation,
+                meta: consumer_document(&consumer.config, kept)?,
+                state: consumer.state.clone(),
+            });
+        }
+        let meta = stream_document(config, own)?;
+        let (store, stores) = self.catalog.finish_restore(*restoring, &meta, &restored)?;
+        let mut kept = self.kept.lock();
+        let name = |consumer: &str| (account.to_owned(), config.name.clone(), consumer.to_owned());
+        kept.insert(name(""), own);
+        for (restored, consumer) in restored.iter().zip(&in_files) {
+            let one = Kept {
+                incarnation: restored.incarnation,
+                created: consumer.created.0,
+            };
+            kept.insert(name(&restored.name), one);
+        }
+        let in_files = in_files.into_iter().zip(stores);
+        let mut all: Vec<_> = in_files
+            .map(|(c, store)| found(c, Box::new(store)))
+            .collect();
+        all.extend(forgetful.into_iter().map(|c| found(c, Box::new(Forgetful))));
+        Ok((Box::new(store), all))
+    }
+
     pub fn update_stream(&self, account: &str, config: &StreamConfig) -> Result<(), VaultError> {
         let Some(kept) = self.find(account, &config.name, "") else {
             return Ok(());
@@ -456,6 +531,15 @@ impl Vault {
     fn find(&self, account: &str, stream: &str, consumer: &str) -> Option<Kept> {
         let name = (account.to_owned(), stream.to_owned(), consumer.to_owned());
         self.kept.lock().get(&name).copied()
+    }
+}
+
+fn found(consumer: AdmittedConsumer, kept: Box<dyn ConsumerStore>) -> FoundConsumer {
+    FoundConsumer {
+        config: consumer.config,
+        created: consumer.created,
+        state: Some(consumer.state),
+        kept,
     }
 }
 

@@ -133,7 +133,7 @@ fn checked(state: ConsumerState) -> Result<ConsumerState, &'static str> {
 }
 
 /// First byte of files of the reference server's store.
-const MAGIC: u8 = 22;
+pub const MAGIC: u8 = 22;
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Reads `o.dat`: magic, version (1 or 2), then uvarints of floor and delivered (consumer, stream each), what waits behind its number
@@ -203,16 +203,16 @@ fn read_numbers(numbers: &mut Numbers<'_>, version: u8) -> Option<ConsumerState>
 }
 
 /// Numbers off the front of a file.
-struct Numbers<'a>(&'a [u8]);
+pub struct Numbers<'a>(pub &'a [u8]);
 
 impl Numbers<'_> {
-    fn byte(&mut self) -> Option<u8> {
+    pub fn byte(&mut self) -> Option<u8> {
         let (byte, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*byte)
     }
 
-    fn unsigned(&mut self) -> Option<u64> {
+    pub fn unsigned(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for shift in (0..70_u32).step_by(7) {
             let byte = self.byte()?;
@@ -229,7 +229,7 @@ impl Numbers<'_> {
         None
     }
 
-    fn signed(&mut self) -> Option<i64> {
+    pub fn signed(&mut self) -> Option<i64> {
         let raw = self.unsigned()?;
         let magnitude = i64::try_from(raw >> 1).ok()?;
         Some(if raw & 1 == 0 { magnitude } else { !magnitude })

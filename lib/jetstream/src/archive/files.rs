@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! meta.inf  meta.sum                    the configuration and when it was made; its checksum
+//! msgs/<number>.idx                     up to 2.9, before its block: which of its messages were removed
 //! msgs/<number>.blk                     records, see `records`
 //! msgs/index.db and the like            derived, passed over
 //! obs/<consumer>/meta.inf meta.sum o.dat
@@ -19,7 +20,7 @@ use nats_store::Timestamp;
 use serde::Deserialize;
 
 use super::consumer::read_file;
-use super::records::{self, checksum};
+use super::records::{self, Gone, checksum};
 use super::tar::{self, File};
 use super::{About, ArchiveError, ArchivedConsumer, Visit};
 use crate::config::is_valid_name;
@@ -30,6 +31,7 @@ use crate::limits::{ARCHIVE_CONSUMER_MAX, ARCHIVE_FILES_MAX, ARCHIVE_STATE_MAX, 
 enum Place<'a> {
     Meta,
     MetaSum,
+    Index(u64),
     Block(u64),
     /// Can be made again from the blocks.
     Derived,
@@ -67,6 +69,7 @@ impl<'a> Place<'a> {
                     let (number, kind) = file.split_once('.')?;
                     let number = number.parse().ok().filter(|_| is_number(number))?;
                     match kind {
+                        "idx" => Some(Self::Index(number)),
                         "blk" => Some(Self::Block(number)),
                         "fss" => Some(Self::Derived),
                         _ => None,
@@ -106,6 +109,7 @@ pub fn read(name: &str, source: &mut dyn Read, visit: &mut dyn Visit) -> Result<
         meta: None,
         is_proven: false,
         block: 0,
+        index: None,
         begun: None,
         visit,
     };
@@ -139,6 +143,8 @@ struct Reading<'a> {
     is_proven: bool,
     /// The number of the last block.
     block: u64,
+    /// What is known to be gone of the block that follows.
+    index: Option<(u64, Gone)>,
     begun: Option<Begun>,
     visit: &'a mut dyn Visit,
 }
@@ -172,9 +178,18 @@ impl Reading<'_> {
             }
             Place::Block(number) if number > self.block => {
                 self.block = number;
-                records::read(self.name, number, file.size, source, self.visit)
+                let gone = self.index.take().filter(|(of, _)| *of == number);
+                let gone = gone.map(|(_, gone)| gone).unwrap_or_default();
+                records::read(self.name, number, file.size, &gone, source, self.visit)
             }
-            Place::Meta | Place::MetaSum | Place::Block(_) => Err(unexpected()),
+            Place::Index(number) if number > self.block => {
+                let bytes = whole(file, ARCHIVE_CONSUMER_MAX, source)?;
+                let gone = Gone::read(&bytes)
+                    .map_err(|what| ArchiveError::Damaged(format!("{:?}: {what}", file.name)))?;
+                self.index = Some((number, gone));
+                Ok(())
+            }
+            Place::Meta | Place::MetaSum | Place::Index(_) | Place::Block(_) => Err(unexpected()),
             Place::Derived => pass(file, source),
             Place::Errors => {
                 let text = whole(file, ARCHIVE_STATE_MAX, source)?;

@@ -12,6 +12,7 @@ use highway::{HighwayHash, HighwayHasher, Key};
 use nats_store::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::consumer::{MAGIC, Numbers};
 use super::frames::{exactly, fill};
 use super::{ArchiveError, ArchivedMessage, Visit};
 use crate::limits::{ARCHIVE_SEQUENCE_MAX, RECORD_LEN_MAX};
@@ -38,11 +39,69 @@ pub fn checksum(key: &str, parts: &[&[u8]]) -> u64 {
     hasher.finalize64()
 }
 
+/// Which messages of a block were removed without a trace in it.
+#[derive(Debug, Default)]
+pub struct Gone {
+    /// Everything before this.
+    first: u64,
+    /// And these, ascending.
+    removed: Vec<u64>,
+}
+
+impl Gone {
+    fn contains(&self, sequence: u64) -> bool {
+        sequence < self.first || self.removed.binary_search(&sequence).is_ok()
+    }
+
+    /// Reads an index file: magic, version, uvarints of messages and bytes, first (and a varint time), last (and time), how many are
+    /// removed; eight bytes of checksum; the removed ones as distances from the first.
+    pub fn read(bytes: &[u8]) -> Result<Self, &'static str> {
+        let mut numbers = Numbers(bytes);
+        let version = match numbers.byte().zip(numbers.byte()) {
+            Some((MAGIC, version)) => version,
+            _ => return Err("it has an unknown form"),
+        };
+        let gone = Self::read_numbers(&mut numbers, version).ok_or("it is damaged")?;
+        match version {
+            1 => Ok(gone),
+            _ if gone.removed.is_empty() => Ok(gone),
+            _ => Err("it lists removed messages in a form that no release had"),
+        }
+    }
+
+    fn read_numbers(numbers: &mut Numbers<'_>, version: u8) -> Option<Self> {
+        for _ in 0..2 {
+            numbers.unsigned()?;
+        }
+        let first = numbers.unsigned()? & !ERASED;
+        numbers.signed()?;
+        numbers.unsigned()?;
+        numbers.signed()?;
+        let count = numbers.unsigned()?;
+        for _ in 0..CHECKSUM {
+            numbers.byte()?;
+        }
+        let mut removed = Vec::new();
+        for _ in 0..count {
+            if version != 1 {
+                return Some(Self {
+                    first,
+                    removed: vec![first],
+                });
+            }
+            removed.push(first.checked_add(numbers.unsigned()?)?);
+        }
+        removed.sort_unstable();
+        Some(Self { first, removed })
+    }
+}
+
 /// Shows what is in block `number` of stream `name`, which has `size` bytes.
 pub fn read(
     name: &str,
     number: u64,
     size: u64,
+    gone: &Gone,
     source: &mut dyn Read,
     visit: &mut dyn Visit,
 ) -> Result<(), ArchiveError> {
@@ -63,7 +122,25 @@ pub fn read(
                 "block {number} is compressed"
             )));
         }
-        record(&key, number, &header, &mut source, &mut body, visit)?;
+        let mut filter = Filter { gone, visit };
+        record(&key, number, &header, &mut source, &mut body, &mut filter)?;
+    }
+}
+
+/// Lets through what is not gone.
+struct Filter<'a> {
+    gone: &'a Gone,
+    visit: &'a mut dyn Visit,
+}
+
+impl Filter<'_> {
+    fn message(&mut self, message: &ArchivedMessage<'_>) -> Result<(), ArchiveError> {
+        if self.gone.contains(message.sequence) {
+            return self.visit.removed(message.sequence);
+        }
+        let (headers, payload) = (message.headers.len(), message.payload.len());
+        self.visit.admit(headers as u64, payload as u64)?;
+        self.visit.message(message)
     }
 }
 
@@ -73,7 +150,7 @@ fn record(
     header: &[u8; HEADER],
     source: &mut std::io::Take<&mut dyn Read>,
     body: &mut Vec<u8>,
-    visit: &mut dyn Visit,
+    filter: &mut Filter<'_>,
 ) -> Result<(), ArchiveError> {
     let head = Head::read(header).ok_or_else(|| damaged(number, "a record"))?;
     let len = u64::from(head.len).checked_sub(HEADER as u64);
@@ -97,14 +174,13 @@ fn record(
         return Err(damaged(number, "a sequence"));
     }
     if head.sequence & (ERASED | REMOVED) != 0 {
-        return visit.removed(sequence);
+        return filter.visit.removed(sequence);
     }
     if sequence == 0 {
         // An erased one of old, which does not say what it was.
         return Ok(());
     }
-    visit.admit(record.headers.len() as u64, record.payload.len() as u64)?;
-    visit.message(&ArchivedMessage {
+    filter.message(&ArchivedMessage {
         sequence,
         time: Timestamp(head.time),
         subject: record.subject,

@@ -18,7 +18,10 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// Where the messages go.
 pub trait Shelf {
     /// Empty at first, and nobody else's.
-    fn store(&mut self) -> &mut dyn StreamStore;
+    ///
+    /// # Errors
+    /// The store is given up.
+    fn store(&mut self) -> Result<&mut dyn StreamStore, StoreError>;
 
     /// There is room for so many bytes more, as the store counts.
     ///
@@ -79,7 +82,7 @@ impl<'a> Refill<'a> {
     pub fn finish(mut self) -> Result<(Option<Timestamp>, Vec<ArchivedConsumer>), ArchiveError> {
         let last = self.last;
         self.reach(last)?;
-        let last = self.shelf.store().state().last_sequence;
+        let last = self.shelf.store()?.state().last_sequence;
         for consumer in self.consumers.values_mut() {
             bound(consumer, last);
         }
@@ -87,7 +90,7 @@ impl<'a> Refill<'a> {
     }
 
     fn reach(&mut self, last: u64) -> Result<(), StoreError> {
-        let store = self.shelf.store();
+        let store = self.shelf.store()?;
         match last > store.state().last_sequence {
             true => store.skip(last),
             false => Ok(()),
@@ -188,7 +191,7 @@ impl Visit for Refill<'_> {
                 "message {sequence}: its subject"
             )));
         }
-        let last = self.shelf.store().state().last_sequence;
+        let last = self.shelf.store()?.state().last_sequence;
         if sequence <= last {
             // In the older form messages lie in front of the first one that were removed long ago.
             return match sequence < self.first {
@@ -201,7 +204,7 @@ impl Visit for Refill<'_> {
         let Some(ttl) = self.ttl(message)? else {
             return Ok(self.reach(sequence)?);
         };
-        let size = self.shelf.store().storage().message_size(
+        let size = self.shelf.store()?.storage().message_size(
             message.subject.len(),
             message.headers.len(),
             message.payload.len(),
@@ -215,14 +218,14 @@ impl Visit for Refill<'_> {
             ttl,
         };
         self.shelf
-            .store()
+            .store()?
             .append(sequence, &new, &mut self.removals)?;
         self.removals.clear();
         Ok(self.shelf.stored(size)?)
     }
 
     fn removed(&mut self, sequence: u64) -> Result<(), ArchiveError> {
-        let store = self.shelf.store();
+        let store = self.shelf.store()?;
         if sequence > store.state().last_sequence {
             return Ok(self.reach(sequence)?);
         }

@@ -57,7 +57,7 @@ pub fn next(source: &mut dyn Read) -> Result<Option<File>, ArchiveError> {
 
 /// Passes over what fills the last block of a file.
 pub fn pad(source: &mut dyn Read, size: u64) -> Result<(), ArchiveError> {
-    let over = size % BLOCK as u64;
+    let over = size.checked_rem(BLOCK as u64).unwrap_or_default();
     if over == 0 {
         return Ok(());
     }

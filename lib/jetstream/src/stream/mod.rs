@@ -1,7 +1,7 @@
 //! The stream machine: one stream's configuration, messages, and everything that happens to them.
 //!
 //! **What lives here.** [`Stream`]. It owns its store and decides what is stored, what leaves, who is told. A file per thing that happens:
-//! `publish`, `remove` (delete, purge, expiry), `retention` (interest and work queues), `get` and `direct` (reading), `info`, `update`,
+//! `publish`, `remove` (delete, purge, expiry), `retention` (interest and work queues), `get` and `direct` (reading), `info`, `update`, `snapshot`,
 //! `schedules`, `republish`; `consumers` owns the consumers.
 //!
 //! **Who may call.** The engine, which orders the inputs, and `dev/sim`.
@@ -34,6 +34,7 @@ mod republish;
 mod retention;
 mod rules;
 mod schedules;
+mod snapshot;
 mod tick;
 mod update;
 mod upstreams;
@@ -56,6 +57,7 @@ pub use dedupe::Dedupe;
 pub use environment::{BatchLimits, Environment};
 pub use publish::Outcome;
 pub use quota::{BatchKind, Quota, Unlimited};
+pub use snapshot::{Snapshot, SnapshotConsumer};
 
 use batches::Batches;
 use consumers::Consumers;

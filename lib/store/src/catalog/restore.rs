@@ -47,6 +47,15 @@ pub struct RestoredConsumer {
 }
 
 impl Restoring {
+    /// The identity that the stream will have.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// Where the messages go.
+    ///
+    /// # Errors
+    /// The restore is over.
     pub fn store(&mut self) -> Result<&mut FileStream, StoreError> {
         self.store.as_mut().ok_or_else(over)
     }

@@ -6,6 +6,7 @@
 //! Start reading at [`serve`].
 
 mod account;
+mod archive;
 mod ask;
 mod audit;
 mod consumer;
@@ -39,11 +40,11 @@ use super::{API_LEVEL, JetStream, not_enabled};
 const REQUIRED_LEVEL: &[u8] = b"Nats-Required-Api-Level";
 
 /// A request in the hands of the thread that serves it.
-struct Serving<'a> {
-    jetstream: &'a JetStream,
-    request: &'a Request,
+pub(super) struct Serving<'a> {
+    pub(super) jetstream: &'a JetStream,
+    pub(super) request: &'a Request,
     /// `None` when the account has no JetStream.
-    account: Option<Arc<JsAccount>>,
+    pub(super) account: Option<Arc<JsAccount>>,
 }
 
 /// Answers one request.
@@ -163,7 +164,7 @@ impl Serving<'_> {
     }
 
     /// Sends an answer that depends on nothing that is not durable.
-    fn answer<T: Reply>(&self, answer: Result<T, ApiError>) {
+    pub(super) fn answer<T: Reply>(&self, answer: Result<T, ApiError>) {
         let json = encode(&answer);
         let mut out = Effects::default();
         self.write_answer(&json, answer.is_err(), &mut out);

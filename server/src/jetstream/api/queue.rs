@@ -14,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::account::Account;
 
 /// One request, copied out of its connection.
+#[derive(Clone)]
 pub struct Request {
     pub account: Arc<Account>,
     /// The whole subject as it was asked.

@@ -4,7 +4,7 @@ use nats_api::errors::ApiError;
 use nats_api::jetstream::{
     ClusterInfo, StreamConfigRequest, StreamCreateResponse, StreamDeleteResponse,
     StreamInfoRequest, StreamListRequest, StreamListResponse, StreamNamesResponse,
-    StreamPurgeRequest, StreamRestoreResponse, StreamSnapshotResponse, StreamUpdateResponse,
+    StreamPurgeRequest, StreamUpdateResponse,
 };
 use nats_jetstream::config::stream::{self as config, Creation};
 
@@ -143,17 +143,4 @@ impl Serving<'_> {
         let request = self.body::<StreamPurgeRequest>();
         self.on_stream(name, |seat, cx, out| seat.stream.purge(cx, &request?, out));
     }
-
-    pub(super) fn stream_snapshot(&self, _name: &str) {
-        self.answer::<StreamSnapshotResponse>(Err(absent("stream snapshots")));
-    }
-
-    pub(super) fn stream_restore(&self, _name: &str) {
-        self.answer::<StreamRestoreResponse>(Err(absent("stream restore")));
-    }
-}
-
-/// What is asked for is not in this build.
-fn absent(feature: &str) -> ApiError {
-    ApiError::plain(501, format!("this build does not have {feature} yet"))
 }

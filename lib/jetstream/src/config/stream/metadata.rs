@@ -70,7 +70,8 @@ pub fn is_level_served(level: &[u8]) -> bool {
     std::str::from_utf8(level).is_ok_and(is_supported)
 }
 
-fn remove_dynamic(config: &mut StreamConfig) {
+/// Takes out what belongs into answers only.
+pub fn remove_dynamic(config: &mut StreamConfig) {
     config.metadata.remove(SERVER_VERSION_KEY);
     config.metadata.remove(SERVER_LEVEL_KEY);
 }

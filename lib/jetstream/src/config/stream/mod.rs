@@ -115,6 +115,42 @@ pub fn create(
     Ok(Creation::New(Box::new(config)))
 }
 
+/// Checks a STREAM.RESTORE request's configuration, with which the stream will come back. A sealed one may.
+///
+/// # Errors
+/// The first rule that is broken. What the reference server finds out only after it has taken the archive (more than one replica, subjects
+/// of another stream) is refused here, before it comes.
+pub fn restore(
+    name: &str,
+    mut config: StreamConfig,
+    around: &dyn Surroundings,
+) -> Result<StreamConfig, ApiError> {
+    if config.name.is_empty() {
+        name.clone_into(&mut config.name);
+    }
+    if name != config.name {
+        return Err(ApiError::STREAM_MISMATCH.error());
+    }
+    if name.contains(['\\', '/']) {
+        return Err(ApiError::STREAM_NAME_CONTAINS_PATH_SEPARATORS.error());
+    }
+    metadata::remove_dynamic(&mut config);
+    let config = check(config, around, false)?;
+    around.admits(&config)?;
+    around.fits(&config, None)?;
+    if around.stream(&config.name).is_some() {
+        return Err(ApiError::STREAM_NAME_EXIST_RESTORE_FAILED.error());
+    }
+    if around.is_standalone() && config.num_replicas > 1 {
+        return Err(ApiError::STREAM_REPLICAS_NOT_SUPPORTED.error());
+    }
+    upstreams::check_filters(&config)?;
+    if around.overlaps(&config.subjects, None) {
+        return Err(ApiError::STREAM_SUBJECT_OVERLAP.error());
+    }
+    Ok(config)
+}
+
 /// Checks a configuration by itself and against the streams that it names, and fills in what it leaves out. When `pedantic`, what would
 /// have to be changed is refused instead.
 ///

@@ -112,6 +112,12 @@ impl Consumers {
         }
     }
 
+    /// All of them by name.
+    pub fn each(&self) -> impl Iterator<Item = &Consumer> {
+        let slots = self.by_name.values().filter_map(|id| self.slot(*id));
+        slots.map(|slot| &slot.consumer)
+    }
+
     fn id(&self, name: &str) -> Option<Id> {
         self.by_name.get(name).copied()
     }
