@@ -1,0 +1,227 @@
+//! The program: from the command line to an operation, to a commit, to what is printed, to the exit code.
+//!
+//! Who may call: the `nsc` binary, and generators of references ([`command`]). Nothing here changes claims; that is [`crate::ops`].
+//!
+//! Results go to standard output, and what is said about them as well where there is no other result; errors go to standard error.
+//! Exit codes: 0; 1 for every error; `plan` has 2 for "changes pending".
+
+mod complete;
+mod interactive;
+mod run;
+pub mod tool;
+pub mod tree;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::ops::Outcome;
+use crate::ops::describe::pretty;
+
+/// The command tree, for generators of references and completions.
+pub fn command() -> clap::Command {
+    tree::App::command()
+}
+
+/// Runs `nsc` with these arguments, the program's name first.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    match complete::answer(&args) {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => {}
+        Err(error) => return failed(&error, false),
+    }
+    let matches = match command().try_get_matches_from(&args) {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let app = match tree::App::from_arg_matches(&matches) {
+        Ok(app) => app,
+        Err(error) => return usage(&error),
+    };
+    let json = app.json;
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return failed(
+                &Error::refused(format!("starting the runtime: {error}")),
+                json,
+            );
+        }
+    };
+    let result = runtime.block_on(run::run(app));
+    runtime.shutdown_background();
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => failed(&error, json),
+    }
+}
+
+/// Help and version go to standard output and succeed; mistakes go to standard error with exit code 1, as in the reference.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nobody to tell when the stream is closed.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitCode::SUCCESS,
+        _ => ExitCode::from(1),
+    }
+}
+
+fn failed(error: &Error, json: bool) -> ExitCode {
+    let mut text = String::new();
+    if json {
+        let document = json!({
+            "error": error.to_string(),
+            "hint": error.next_step(),
+            "report": error.report(),
+        });
+        text = format!("{}\n", pretty(&document));
+    } else {
+        if let Some(report) = error.report().filter(|report| !report.is_empty()) {
+            text.push_str(&format!("{}\n", report.render()));
+        }
+        text.push_str(&format!("Error: {error}\n"));
+        if let Some(hint) = error.next_step() {
+            text.push_str(&format!("  hint: {hint}\n"));
+        }
+    }
+    // Nobody to tell when standard error is closed.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+    ExitCode::from(1)
+}
+
+/// Prints to standard output. A reader that went away ends the program quietly.
+///
+/// # Errors
+/// When nothing can be written.
+pub fn print(text: &str) -> Result {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Error::refused(format!("writing the result: {error}"))),
+    }
+}
+
+/// Prints an outcome; yields the exit code.
+fn show(outcome: &Outcome, json: bool) -> Result<u8> {
+    let report = &outcome.report;
+    let code = u8::from(report.has_errors());
+    if json {
+        let document = match (&outcome.json, &outcome.text) {
+            (Some(document), _) => document.clone(),
+            (None, Some(text)) => json!({"text": text, "report": report}),
+            (None, None) => serde_json::to_value(report).unwrap_or(Value::Null),
+        };
+        print(&format!("{}\n", pretty(&document)))?;
+        return Ok(code);
+    }
+    if let Some(text) = &outcome.text {
+        print(text)?;
+    }
+    if report.is_empty() {
+        return Ok(code);
+    }
+    let mut text = format!("{}\n", report.render());
+    match report.summary() {
+        Ok(Some(summary)) => text.push_str(&format!("{summary}\n")),
+        Ok(None) => {}
+        Err(summary) => text.push_str(&format!("Error: {summary}\n")),
+    }
+    if outcome.text.is_some() || code != 0 {
+        // Nobody to tell when standard error is closed.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+        return Ok(code);
+    }
+    print(&text)?;
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(command: &clap::Command, path: &str, visit: &mut impl FnMut(&str, &clap::Command)) {
+        visit(path, command);
+        for child in command.get_subcommands() {
+            if child.get_name() != "help" {
+                walk(child, &format!("{path} {}", child.get_name()), visit);
+            }
+        }
+    }
+
+    #[test]
+    fn the_command_tree_is_free_of_contradictions() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        let mut missing = Vec::new();
+        walk(&command(), "nsc", &mut |path, command| {
+            let after = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let elsewhere = matches!(command.get_name(), "load" | "update");
+            if !command.has_subcommands() && !elsewhere && !after.contains("Example") {
+                missing.push(path.to_owned());
+            }
+        });
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_example_parses() {
+        let mut wrong = Vec::new();
+        walk(&command(), "nsc", &mut |_, command| {
+            let after = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            for line in after
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.starts_with("nsc "))
+            {
+                let words = words(line);
+                if let Err(error) = self::command().try_get_matches_from(&words) {
+                    wrong.push(format!("{line}: {error}"));
+                }
+            }
+        });
+        assert_eq!(wrong, Vec::<String>::new());
+    }
+
+    /// The words of a command as a shell reads them, up to a comment or redirection.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut word: Option<String> = None;
+        let mut quoted = false;
+        let line = line.split("   ").next().unwrap_or(line);
+        for c in line.chars() {
+            match c {
+                '\'' => {
+                    quoted = !quoted;
+                    word.get_or_insert_default();
+                }
+                ' ' if !quoted => words.extend(word.take()),
+                '>' | ';' | '#' if !quoted => break,
+                c => word.get_or_insert_default().push(c),
+            }
+        }
+        words.extend(word);
+        words
+    }
+}

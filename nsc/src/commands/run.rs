@@ -1,0 +1,555 @@
+//! From a command to its operation.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use super::tree::{
+    Add, App, Command, Delete, Describe, Diagram, Edit, Export, Generate, Import, Keys, List,
+    Named, Reissue, Rename, Revocations, Select,
+};
+use super::{complete, interactive, print, show, tool};
+use crate::desired;
+use crate::error::{Error, Result};
+use crate::ops::{
+    Outcome, account, authcallout, describe, expirations, export, generate, import, init, keys,
+    list, mapping, operator, repair, revocations, select, signing_key, user, validate,
+};
+use crate::places::Surroundings;
+use crate::prompt::Terminal;
+use crate::remote::{http, is_http, pull, push};
+use crate::report::{Report, Status};
+use crate::signer::Program;
+use crate::workspace::{self, Signing, Workspace};
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Runs a command; yields the exit code.
+///
+/// # Errors
+/// Everything that has exit code 1.
+pub async fn run(app: App) -> Result<u8> {
+    let around = Surroundings::of_process();
+    let mut workspace = Workspace::open(&app.directories, around, now())?;
+    workspace.signing = Signing {
+        key: app.private_key.clone(),
+        program: app.signer.as_deref().map(Program::parse).transpose()?,
+    };
+    let mut command = app.command;
+    if app.interactive {
+        interactive::ask(&mut command, &mut workspace, &mut Terminal)?;
+    }
+    check_version(&mut workspace, &command)?;
+    let w = &mut workspace;
+    let json = app.json;
+    match command {
+        Command::Describe(what) => describe(w, what, json).await,
+        Command::Generate(what) => generate(w, what, json).await,
+        Command::Plan(request) => plan(w, &request, json).await,
+        Command::Apply(request) => apply(w, &request, json).await,
+        Command::Tool(what) => {
+            let (url, user) = tool::prepare(w, &what)?;
+            tool::run(&what, &url, &user).await?;
+            Ok(0)
+        }
+        Command::Validate(request) => {
+            let (outcome, blocking) = validate::validate(w, &request)?;
+            show(&outcome, json)?;
+            if blocking {
+                return Err(Error::refused("validation found errors"));
+            }
+            Ok(0)
+        }
+        Command::Completion(request) => {
+            print(&complete::script(&request.shell)?)?;
+            Ok(0)
+        }
+        Command::Load(_) => Err(elsewhere(
+            "load",
+            "add the operator with: nsc add operator --url URL",
+        )),
+        Command::Update(_) => Err(elsewhere(
+            "update",
+            "install a new version in the way you installed this one",
+        )),
+        command => {
+            let outcome = change(w, command).await?;
+            finish(w, outcome, json).await
+        }
+    }
+}
+
+/// Commands whose outcome is committed and printed.
+async fn change(w: &mut Workspace, command: Command) -> Result<Outcome> {
+    match command {
+        Command::Add(what) => add(w, what).await,
+        Command::Delete(what) => delete(w, what),
+        Command::Edit(what) => edit(w, what),
+        Command::Env(request) => select::env(w, &request),
+        Command::Expirations(request) => expirations::expirations(w, &request),
+        Command::Export(Export::Keys(request)) => keys::export(w, &request),
+        Command::Fix(request) => repair::fix(w, &request),
+        Command::Import(Import::Account(request)) => repair::import_account(w, &request),
+        Command::Import(Import::Keys(request)) => keys::import(w, &request),
+        Command::Import(Import::User(request)) => repair::import_user(w, &request),
+        Command::Init(request) => {
+            let token = match &request.remote_operator {
+                Some(source) => Some(load_operator(w, source).await?),
+                None => None,
+            };
+            init::init(w, &request, token.as_deref())
+        }
+        Command::Keys(Keys::Migrate) => keys::migrate(w),
+        Command::List(what) => list(w, what),
+        Command::Migrate(request) => {
+            let token = match &request.url {
+                Some(source) => Some(load(w, source).await?),
+                None => None,
+            };
+            repair::migrate(w, &request, token.as_deref())
+        }
+        Command::Pull(request) => {
+            let prepared = pull::prepare(w, &request)?;
+            let pulled = pull::pull(&prepared).await?;
+            Ok(pull::store(w, &request, pulled)?.into())
+        }
+        Command::Push(request) => Ok(push::push(push::prepare(w, &request)?).await?.into()),
+        Command::Reissue(Reissue::Operator(request)) => operator::reissue(w, &request),
+        Command::Rename(Rename::Account(request)) => account::rename(w, &request),
+        Command::Revocations(what) => revoke(w, what),
+        Command::Select(Select::Account { name }) => select::account(w, &name),
+        Command::Select(Select::Operator { name }) => select::operator(w, &name),
+        Command::UpgradeJwt => repair::upgrade(w),
+        other => Err(Error::refused(format!("{other:?} changes nothing"))),
+    }
+}
+
+fn elsewhere(command: &str, hint: &str) -> Error {
+    Error::refused(format!("nsc {command} is not part of this build")).hint(hint)
+}
+
+/// Commits, hands managed accounts to their operator, and prints.
+async fn finish(workspace: &mut Workspace, mut outcome: Outcome, json: bool) -> Result<u8> {
+    workspace.commit()?;
+    hand_over(workspace, &mut outcome.report).await?;
+    show(&outcome, json)
+}
+
+/// Accounts of a managed store go to the operator's account server, which signs them.
+async fn hand_over(workspace: &mut Workspace, report: &mut Report) -> Result {
+    let written = workspace.take_written();
+    if written.is_empty() || !workspace.store().is_ok_and(|store| store.is_managed()) {
+        return Ok(());
+    }
+    let operator = workspace.operator()?;
+    let base = operator.nats.account_server_url.clone();
+    for name in written {
+        let claims = workspace.account(&name)?;
+        if !claims.is_self_signed() && operator.did_sign(&claims) {
+            continue;
+        }
+        if !is_http(&base) {
+            report.warn(format!(
+                "stored self signed account {name:?}: unable to push to {:?} - operator doesn't set an account server url or manual exchange necessary",
+                operator.name
+            ));
+            continue;
+        }
+        let token = workspace
+            .store()?
+            .account_token(&mut workspace.files, &name)?;
+        let mut line = Report::quiet(format!("synchronized account {name:?} with account server"));
+        push::post_account(&base, &claims.subject, &token, &mut line).await?;
+        if line.status() == Status::Ok {
+            let answer = http::get(&http::below(&base, &["accounts", &claims.subject])?).await?;
+            let signed = workspace::decode::<nats_jwt::claims::Account>(
+                &answer.body,
+                "the account server's answer",
+            );
+            match signed {
+                Ok((token, signed)) if signed.subject == claims.subject && signed.name == name => {
+                    workspace.store_account(&name, &signed.subject, &token)?;
+                    line.ok("pulled account jwt from the account server");
+                }
+                Ok(_) => line.error("the account server answered with another account"),
+                Err(error) => line.warn(format!(
+                    "{error}; perform push/pull again or exchange self-signed JWT manually"
+                )),
+            }
+        }
+        report.add(line);
+    }
+    workspace.take_written();
+    workspace.commit()
+}
+
+/// Stores of version 1 have to be upgraded before they are changed.
+fn check_version(workspace: &mut Workspace, command: &Command) -> Result {
+    let exempt = matches!(
+        command,
+        Command::UpgradeJwt
+            | Command::Env(_)
+            | Command::Completion(_)
+            | Command::Add(Add::Operator(_))
+            | Command::Init(_)
+            | Command::Describe(_)
+            | Command::List(_)
+            | Command::Select(_)
+    );
+    if exempt || workspace.config.operator.is_empty() {
+        return Ok(());
+    }
+    if workspace
+        .operator()
+        .is_ok_and(|operator| operator.nats.version == 1)
+    {
+        return Err(Error::refused(format!(
+            "the store {:?} holds tokens of version 1",
+            workspace.config.operator
+        ))
+        .hint(
+            "with the operator's key: nsc upgrade-jwt; else: nsc add operator --force --url URL",
+        ));
+    }
+    Ok(())
+}
+
+async fn load(workspace: &Workspace, source: &str) -> Result<Vec<u8>> {
+    if is_http(source) {
+        return http::fetch(source).await;
+    }
+    let path = workspace.places.expanded(source);
+    std::fs::read(&path).map_err(|e| Error::file("reading", &path, e))
+}
+
+/// An operator's token from a file, a URL, or the name of a known operator.
+async fn load_operator(workspace: &Workspace, source: &str) -> Result<Vec<u8>> {
+    if is_http(source) || workspace.places.expanded(source).is_file() {
+        return load(workspace, source).await;
+    }
+    let known = workspace
+        .around()
+        .known_operators()
+        .find(|(name, _)| name.eq_ignore_ascii_case(source));
+    let url = match known {
+        Some((_, url)) => url.to_owned(),
+        None if source.eq_ignore_ascii_case("synadia") => {
+            "https://api.synadia.io/jwt/v1/operator".to_owned()
+        }
+        None => {
+            return Err(Error::missing(format!("operator {source:?} was not found"))
+                .hint("name a file, a URL, or an operator that NSC_<NAME>_OPERATOR makes known"));
+        }
+    };
+    http::fetch(&url).await
+}
+
+async fn add(w: &mut Workspace, what: Add) -> Result<Outcome> {
+    match what {
+        Add::Account(request) => account::add(w, &request),
+        Add::Export(request) => export::add(w, &request),
+        Add::Import(request) => {
+            let token = match &request.token {
+                Some(source) => Some(load(w, source).await?),
+                None => None,
+            };
+            import::add(w, &request, token.as_deref())
+        }
+        Add::Mapping(request) => mapping::add(w, &request),
+        Add::Operator(request) => {
+            let token = match &request.url {
+                Some(source) => Some(load_operator(w, source).await?),
+                None => None,
+            };
+            operator::add(w, &request, token.as_deref())
+        }
+        Add::SigningKey(request) => signing_key::add(w, &request),
+        Add::User(request) => user::add(w, &request),
+    }
+}
+
+fn delete(w: &mut Workspace, what: Delete) -> Result<Outcome> {
+    match what {
+        Delete::Account(request) => account::delete(w, &request),
+        Delete::Export(request) => export::delete(w, &request),
+        Delete::Import(request) => import::delete(w, &request),
+        Delete::Mapping(request) => mapping::delete(w, &request),
+        Delete::SigningKey(request) => signing_key::delete(w, &request),
+        Delete::User(request) => user::delete(w, &request),
+    }
+}
+
+fn edit(w: &mut Workspace, what: Edit) -> Result<Outcome> {
+    match what {
+        Edit::Account(request) => account::edit(w, &request),
+        Edit::Authcallout(request) => authcallout::edit(w, &request),
+        Edit::Export(request) => export::edit(w, &request),
+        Edit::Operator(request) => operator::edit(w, &request),
+        Edit::SigningKey(request) => signing_key::edit(w, &request),
+        Edit::User(request) => user::edit(w, &request),
+    }
+}
+
+fn revoke(w: &mut Workspace, what: Revocations) -> Result<Outcome> {
+    match what {
+        Revocations::AddUser(request) => revocations::add_user(w, &request),
+        Revocations::DeleteUser(request) => revocations::delete_user(w, &request),
+        Revocations::ListUsers(request) => revocations::list_users(w, &request),
+        Revocations::AddActivation(request) => revocations::add_activation(w, &request),
+        Revocations::DeleteActivation(request) => revocations::delete_activation(w, &request),
+        Revocations::ListActivations(request) => revocations::list_activations(w, &request),
+    }
+}
+
+fn list(w: &mut Workspace, what: List) -> Result<Outcome> {
+    let bold = std::io::stdout().is_terminal();
+    match what {
+        List::Accounts => Ok(list::shown("Accounts", &list::accounts(w)?, bold)),
+        List::Operators => Ok(list::shown("Operators", &list::operators(w)?, bold)),
+        List::Users(request) => Ok(list::shown(
+            "Users",
+            &list::users(w, request.account.as_deref())?,
+            false,
+        )),
+        List::Keys(request) => keys::list(w, &request),
+    }
+}
+
+async fn describe(w: &mut Workspace, what: Describe, json: bool) -> Result<u8> {
+    let (token, form, scope) = match what {
+        Describe::Operator(Named {
+            positional,
+            name,
+            form,
+        }) => {
+            if let Some(name) = positional.or(name) {
+                w.use_operator(&name)?;
+            }
+            (w.store()?.operator_token(&mut w.files)?, form, None)
+        }
+        Describe::Account(named) => {
+            let name = w.account_name(named.name())?;
+            (
+                w.store()?.account_token(&mut w.files, &name)?,
+                named.form,
+                None,
+            )
+        }
+        Describe::User(request) => {
+            let account = w.account_name(request.account.as_deref())?;
+            let user = w.user_name(&account, request.named.name())?;
+            let claims = w.user(&account, &user)?;
+            let scope = w
+                .account(&account)?
+                .nats
+                .signing_keys
+                .scope(&claims.issuer)
+                .cloned();
+            (
+                w.store()?.user_token(&mut w.files, &account, &user)?,
+                request.named.form,
+                scope,
+            )
+        }
+        Describe::Jwt(request) => {
+            let content = zeroize::Zeroizing::new(load(w, &request.file).await?);
+            let token = nats_jwt::creds::parse_jwt(&content)
+                .map_err(|e| Error::refused(format!("{}: {e}", request.file)))?;
+            (token.reveal().to_owned(), request.form, None)
+        }
+    };
+    let claims = nats_jwt::claims::decode(&token).map_err(|e| Error::refused(e.to_string()))?;
+    let names = describe::names(w);
+    let outcome = describe::describe(&token, &claims, &form, &names, scope.as_ref())?;
+    deliver(
+        w,
+        outcome,
+        form.output_file.as_deref().unwrap_or("--"),
+        false,
+        json,
+    )
+    .await
+}
+
+async fn generate(w: &mut Workspace, what: Generate, json: bool) -> Result<u8> {
+    match what {
+        Generate::Activation(request) => {
+            let (token, mut report) = import::activate(w, &request)?;
+            if request.push {
+                let base = w.operator()?.nats.account_server_url;
+                if !is_http(&base) {
+                    return Err(Error::refused(
+                        "activation push is only supported for http base account server",
+                    ));
+                }
+                let answer = http::post(&http::below(&base, &["activations"])?, &token).await?;
+                match answer.code {
+                    200 => report.ok("pushed the activation token"),
+                    code => report.error(format!(
+                        "the account server says {code}: {}",
+                        answer.text().trim()
+                    )),
+                }
+            }
+            let text =
+                nats_jwt::creds::decorate_jwt(nats_jwt::claims::ClaimType::Activation, &token);
+            let json_form = json!({"token": token, "report": &report});
+            let outcome = Outcome::text(format!("{}\n", text.reveal()))
+                .with_json(json_form)
+                .with_report(report);
+            deliver(w, outcome, &request.output_file, true, json).await
+        }
+        Generate::Config(request) => {
+            let text = generate::config::config(w, &request)?;
+            let path = w.places.expanded(&request.config_file);
+            if request.config_file != "--" && !request.force && path.exists() {
+                return Err(Error::exists(format!("{} already exists", path.display()))
+                    .hint("--force replaces it"));
+            }
+            deliver(w, Outcome::text(text), &request.config_file, true, json).await
+        }
+        Generate::Context(request) => {
+            let outcome = generate::profile::context(w, &request)?;
+            finish(w, outcome, json).await
+        }
+        Generate::Creds(request) => {
+            let outcome = generate::creds(w, &request)?;
+            deliver(w, outcome, &request.output_file, true, json).await
+        }
+        Generate::Diagram(Diagram::Component(request)) => {
+            let text = generate::diagram::component(w, &request)?;
+            deliver(w, Outcome::text(text), &request.output_file, false, json).await
+        }
+        Generate::Diagram(Diagram::Object(request)) => {
+            let text = generate::diagram::object(w, &request)?;
+            deliver(w, Outcome::text(text), &request.output_file, false, json).await
+        }
+        Generate::Nkey(request) => {
+            let outcome = generate::nkey(w, &request)?;
+            finish(w, outcome, json).await
+        }
+        Generate::Profile(request) => {
+            let profile = generate::profile::profile(w, &request.url)?;
+            let text = serde_json::to_string_pretty(&profile).unwrap_or_default();
+            let document = serde_json::to_value(&profile).unwrap_or_default();
+            let outcome = Outcome::text(format!("{text}\n")).with_json(document);
+            deliver(w, outcome, &request.output_file, true, json).await
+        }
+    }
+}
+
+/// Writes the text of an outcome to a file, or prints it for `--`.
+async fn deliver(
+    workspace: &mut Workspace,
+    mut outcome: Outcome,
+    file: &str,
+    told: bool,
+    json: bool,
+) -> Result<u8> {
+    if file != "--"
+        && let Some(text) = outcome.text.take()
+    {
+        let path = workspace.places.expanded(file);
+        // Not below the workspace's own commit: the user says where, and what is there is replaced.
+        workspace.files.read(&path)?;
+        workspace.files.write(&path, text.as_bytes());
+        if told {
+            outcome.report.ok(format!("wrote {}", what_is(&path)));
+        } else {
+            outcome.report.ok(format!("wrote `{}`", path.display()));
+        }
+    }
+    finish(workspace, outcome, json).await
+}
+
+fn what_is(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
+/// What has to change, in the store and (with `--live`) on the servers; and which accounts have to be pushed.
+async fn pending(
+    w: &mut Workspace,
+    request: &desired::Request,
+) -> Result<(Vec<desired::Change>, Vec<String>)> {
+    let document = desired::read(w, request)?;
+    let mut changes = desired::apply(w, &document, request.prune)?;
+    let mut names = Vec::new();
+    if request.live || request.push {
+        let pull_all = pull::Pull {
+            all: true,
+            system: request.system.clone(),
+            tls: request.tls.clone(),
+            ..pull::Pull::default()
+        };
+        let prepared = pull::prepare(w, &pull_all)?;
+        let pulled = pull::pull(&prepared).await?;
+        let (drift, push) = desired::live::drift(w, &pulled)?;
+        changes.extend(drift);
+        names = push;
+    }
+    Ok((changes, names))
+}
+
+async fn plan(w: &mut Workspace, request: &desired::Request, json: bool) -> Result<u8> {
+    if request.push {
+        return Err(Error::refused("plan changes nothing")
+            .hint("compare with the servers: --live; change them: nsc apply --push"));
+    }
+    let (changes, _) = pending(w, request).await?;
+    w.files.discard();
+    say(&changes, "pending", json)?;
+    Ok(if changes.is_empty() { 0 } else { 2 })
+}
+
+async fn apply(w: &mut Workspace, request: &desired::Request, json: bool) -> Result<u8> {
+    let (changes, names) = pending(w, request).await?;
+    w.commit()?;
+    say(&changes, "applied", json)?;
+    let mut report = Report::list();
+    hand_over(w, &mut report).await?;
+    for name in names {
+        if !request.push {
+            break;
+        }
+        let one = push::Push {
+            account: Some(name),
+            timeout: request.timeout,
+            system: request.system.clone(),
+            tls: request.tls.clone(),
+            ..push::Push::default()
+        };
+        report.extend(push::push(push::prepare(w, &one)?).await?);
+    }
+    if report.is_empty() {
+        return Ok(0);
+    }
+    show(&report.into(), json)
+}
+
+fn say(changes: &[desired::Change], state: &str, json: bool) -> Result {
+    if json {
+        let document = json!({"state": state, "changes": changes});
+        return print(&format!("{}\n", describe::pretty(&document)));
+    }
+    let count = |verb| changes.iter().filter(|change| change.verb == verb).count();
+    let mut text: String = changes.iter().map(desired::Change::render).collect();
+    text.push_str(&if changes.is_empty() {
+        "Everything is as desired\n".to_owned()
+    } else {
+        format!(
+            "{} to add, {} to change, {} to remove: {state}\n",
+            count(desired::Verb::Add),
+            count(desired::Verb::Change),
+            count(desired::Verb::Remove)
+        )
+    });
+    print(&text)
+}

@@ -1,0 +1,205 @@
+//! `tool`: messages as a user of the store, to try out what it may do.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+use nats_client::Client;
+
+use crate::error::{Error, Result};
+use crate::remote::nats::{self, Tls, User};
+use crate::workspace::Workspace;
+
+/// Who connects where.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Connect {
+    /// Where the servers are, when it is not where the operator says
+    #[arg(long, value_name = "URL")]
+    pub nats: Option<String>,
+    /// Name or public key of the account, when it is not the chosen one
+    #[arg(short, long)]
+    pub account: Option<String>,
+    /// Name of the user, when there is more than one
+    #[arg(short, long)]
+    pub user: Option<String>,
+    #[command(flatten)]
+    pub tls: Tls,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Tool {
+    /// Publish a message
+    #[command(after_help = "Example:\n  nsc tool pub -u till orders.new 'two coffees'")]
+    Pub(Send),
+    /// Show the messages of a subject
+    #[command(after_help = "Example:\n  nsc tool sub -u till 'orders.>'")]
+    Sub(Receive),
+    /// Send a request and show the answer
+    #[command(after_help = "Example:\n  nsc tool req -u till prices.eur ''")]
+    Req(Send),
+    /// Answer requests with what they hold
+    #[command(after_help = "Example:\n  nsc tool reply -u service 'prices.*'")]
+    Reply(Receive),
+    /// Measure how long it takes to the server and back
+    #[command(after_help = "Example:\n  nsc tool rtt -u till")]
+    Rtt(Connect),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Send {
+    /// The subject
+    pub subject: String,
+    /// What is sent
+    #[arg(default_value = "")]
+    pub payload: String,
+    #[command(flatten)]
+    pub connect: Connect,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Receive {
+    /// The subject
+    pub subject: String,
+    /// Share the messages with others of this queue
+    #[arg(short, long)]
+    pub queue: Option<String>,
+    /// End after so many messages
+    #[arg(long, value_name = "COUNT")]
+    pub max_messages: Option<u64>,
+    #[command(flatten)]
+    pub connect: Connect,
+}
+
+impl Tool {
+    /// Who connects, and where.
+    fn target(&self) -> &Connect {
+        match self {
+            Self::Pub(send) | Self::Req(send) => &send.connect,
+            Self::Sub(receive) | Self::Reply(receive) => &receive.connect,
+            Self::Rtt(connect) => connect,
+        }
+    }
+}
+
+/// Looks up user and server.
+///
+/// # Errors
+/// When the user's key is not here.
+pub fn prepare(workspace: &mut Workspace, tool: &Tool) -> Result<(String, User)> {
+    let target = tool.target();
+    let url = nats::service_url(workspace, target.nats.as_deref())?;
+    let account = workspace.account_name(target.account.as_deref())?;
+    let user = workspace.user_name(&account, target.user.as_deref())?;
+    Ok((url, nats::stored_user(workspace, &account, &user)?))
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::remote(error.to_string())
+}
+
+/// Does it.
+///
+/// # Errors
+/// When the server is not to be had, or does not allow it.
+pub async fn run(tool: &Tool, url: &str, user: &User) -> Result {
+    let client = nats::connect(url, "nsc_tool", user, &tool.target().tls).await?;
+    let mut events = client.events();
+    let work = async {
+        match tool {
+            Tool::Pub(send) => publish(&client, send).await,
+            Tool::Req(send) => request(&client, send).await,
+            Tool::Sub(receive) => listen(&client, receive, false).await,
+            Tool::Reply(receive) => listen(&client, receive, true).await,
+            Tool::Rtt(_) => {
+                let rtt = client.rtt().await.map_err(failed)?;
+                super::print(&format!("round trip time to [{url}] = {rtt:?}\n"))
+            }
+        }
+    };
+    let refused = async {
+        while let Some(event) = events.next().await {
+            if let nats_client::Event::ServerError(error) = event {
+                return failed(error);
+            }
+        }
+        std::future::pending().await
+    };
+    let result = tokio::select! {
+        result = work => result,
+        error = refused => Err(error),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    };
+    client.close().await;
+    result
+}
+
+async fn publish(client: &Client, send: &Send) -> Result {
+    client
+        .publish(&send.subject, send.payload.as_bytes())
+        .await
+        .map_err(failed)?;
+    client.flush().await.map_err(failed)?;
+    // A refusal comes before the answer to the flush, and ends the program first.
+    tokio::task::yield_now().await;
+    super::print(&format!(
+        "Published [{}] : {:?}\n",
+        send.subject, send.payload
+    ))
+}
+
+async fn request(client: &Client, send: &Send) -> Result {
+    super::print(&format!(
+        "published request: [{}] : '{}'\n",
+        send.subject, send.payload
+    ))?;
+    let wait = Duration::from_secs(5);
+    let answer = client
+        .request(&send.subject, None, send.payload.as_bytes(), wait)
+        .await
+        .map_err(failed)?;
+    super::print(&format!(
+        "received reply: [{}] : '{}'\n",
+        answer.subject(),
+        answer.text()
+    ))
+}
+
+async fn listen(client: &Client, receive: &Receive, answer: bool) -> Result {
+    let subject = &receive.subject;
+    let subscription = match &receive.queue {
+        Some(queue) => client.queue_subscribe(subject, queue).await,
+        None => client.subscribe(subject).await,
+    };
+    let mut subscription = subscription.map_err(failed)?;
+    client.flush().await.map_err(failed)?;
+    let most = receive.max_messages.unwrap_or(u64::MAX);
+    super::print(&match receive.max_messages {
+        Some(most) => format!("listening on [{subject}] for {most} messages\n"),
+        None => format!("listening on [{subject}]\n"),
+    })?;
+    let mut count: u64 = 0;
+    while count < most {
+        let Some(message) = subscription.next().await else {
+            break;
+        };
+        count = count.saturating_add(1);
+        super::print(&format!(
+            "[#{count}] received on [{}]: '{}'\n",
+            message.subject(),
+            message.text()
+        ))?;
+        if answer {
+            if message.reply().is_none() {
+                super::print(&format!(
+                    "[#{count}] ignoring request on [{}]: no reply subject\n",
+                    message.subject()
+                ))?;
+                continue;
+            }
+            client
+                .respond(&message, message.payload())
+                .await
+                .map_err(failed)?;
+        }
+    }
+    client.flush().await.map_err(failed)
+}

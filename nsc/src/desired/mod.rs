@@ -1,0 +1,62 @@
+//! Desired state: what there shall be stands in a file; `plan` says what is missing, `apply` makes it so.
+//!
+//! Both run the same code on the workspace, and `plan` forgets the result instead of committing it. Nothing is written for what is as
+//! desired, so applying a file twice changes nothing the second time. What the servers have is compared by what tokens say, not by
+//! when they were signed.
+
+mod account;
+mod apply;
+pub mod document;
+pub mod live;
+
+pub use apply::{Change, Verb, apply};
+
+use crate::error::{Error, Result};
+use crate::limits::DESIRED_BYTES_MAX;
+use crate::remote::nats;
+use crate::workspace::Workspace;
+
+/// `plan`, `apply`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Request {
+    /// The file, in YAML
+    #[arg(short, long, value_name = "FILE")]
+    pub file: String,
+    /// Delete accounts, users and signing keys with roles that the file does not mention
+    #[arg(long)]
+    pub prune: bool,
+    /// Compare with what the servers have as well
+    #[arg(long)]
+    pub live: bool,
+    /// Hand to the servers what differs there (apply)
+    #[arg(long)]
+    pub push: bool,
+    /// How long to wait for servers, in seconds
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=60), value_name = "SECONDS")]
+    pub timeout: u64,
+    #[command(flatten)]
+    pub system: nats::SystemUser,
+    #[command(flatten)]
+    pub tls: nats::Tls,
+}
+
+/// Reads the file of a request.
+///
+/// # Errors
+/// When it is no such document.
+pub fn read(workspace: &Workspace, request: &Request) -> Result<document::Document> {
+    let path = workspace.places.expanded(&request.file);
+    let failed = |e| Error::file("reading", &path, e);
+    let length = std::fs::metadata(&path).map_err(failed)?.len();
+    if length > DESIRED_BYTES_MAX {
+        return Err(Error::refused(format!(
+            "{} is larger than {DESIRED_BYTES_MAX} bytes",
+            path.display()
+        )));
+    }
+    let content = std::fs::read_to_string(&path).map_err(failed)?;
+    document::parse(&content).map_err(|error| {
+        Error::refused(format!("{}: {error}", path.display()))
+            .hint("nothing was changed; see docs/desired-state.md for the fields")
+    })
+}

@@ -1,0 +1,470 @@
+//! Reading files, and writing several of them as one.
+//!
+//! An operation reads and writes through [`Files`]: what it writes stays in memory, where its own later reads find it, until
+//! [`Files::commit`]. That writes everything beside its place first and syncs it, so that a full disk or a missing permission is
+//! found before anything changed, and then renames in the order of the writes. An error in between is undone. What a
+//! crash in between leaves is a prefix of the writes: operations therefore write keys before the tokens that name them, and
+//! tokens before those that depend on them. A file that somebody else changed after it was read here is not overwritten.
+//!
+//! All files are readable by their owner only, all directories accessible by their owner only.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Reason, Result};
+use crate::limits::FILE_BYTES_MAX;
+
+/// Content of a file: possibly a secret, wiped when dropped.
+pub type Content = Zeroizing<Vec<u8>>;
+
+/// Files as this process sees them, with its own changes.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// What was on disk when it was first looked at.
+    seen: BTreeMap<PathBuf, Option<Content>>,
+    pending: Vec<Change>,
+    made: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Write(PathBuf, Content),
+    Remove(PathBuf),
+}
+
+impl Change {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Write(path, _) | Self::Remove(path) => path,
+        }
+    }
+}
+
+/// What a commit would do, for showing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Planned {
+    Write(PathBuf),
+    Remove(PathBuf),
+}
+
+impl Files {
+    /// The content of a file; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is larger than [`FILE_BYTES_MAX`].
+    pub fn read(&mut self, path: &Path) -> Result<Option<Content>> {
+        if let Some(change) = self
+            .pending
+            .iter()
+            .rev()
+            .find(|change| change.path() == path)
+        {
+            return Ok(match change {
+                Change::Write(_, content) => Some(content.clone()),
+                Change::Remove(_) => None,
+            });
+        }
+        if let Some(content) = self.seen.get(path) {
+            return Ok(content.clone());
+        }
+        let content = from_disk(path)?;
+        self.seen.insert(path.to_owned(), content.clone());
+        Ok(content)
+    }
+
+    /// Whether there is a file.
+    pub fn exists(&self, path: &Path) -> bool {
+        match self
+            .pending
+            .iter()
+            .rev()
+            .find(|change| change.path() == path)
+        {
+            Some(Change::Write(..)) => true,
+            Some(Change::Remove(_)) => false,
+            None => path.is_file(),
+        }
+    }
+
+    /// Writes a file when committed.
+    pub fn write(&mut self, path: &Path, content: &[u8]) {
+        let content = Zeroizing::new(content.to_vec());
+        self.pending.push(Change::Write(path.to_owned(), content));
+    }
+
+    /// Removes a file when committed; no matter whether it is there. Directories that become empty go as well.
+    pub fn remove(&mut self, path: &Path) {
+        self.pending.push(Change::Remove(path.to_owned()));
+    }
+
+    /// Names in a directory, sorted; none when it does not exist. Of what is pending, files directly in it and directories on
+    /// the way to files.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn list(&self, directory: &Path) -> Result<Vec<String>> {
+        let mut names = std::collections::BTreeSet::new();
+        match std::fs::read_dir(directory) {
+            Ok(entries) => {
+                for entry in entries {
+                    let entry = entry.map_err(|e| Error::file("reading", directory, e))?;
+                    // Nothing of ours has a name that is no text.
+                    if let Ok(name) = entry.file_name().into_string() {
+                        names.insert(name);
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::file("reading", directory, error)),
+        }
+        for change in &self.pending {
+            let Ok(rest) = change.path().strip_prefix(directory) else {
+                continue;
+            };
+            let mut parts = rest.components();
+            let first = parts.next().and_then(|part| part.as_os_str().to_str());
+            let (Some(first), deeper) = (first, parts.next().is_some()) else {
+                continue;
+            };
+            match change {
+                Change::Write(..) => {
+                    names.insert(first.to_owned());
+                }
+                Change::Remove(_) if !deeper => {
+                    names.remove(first);
+                }
+                Change::Remove(_) => {}
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// What a commit would do.
+    pub fn planned(&self) -> Vec<Planned> {
+        let last = |at: usize, path: &Path| {
+            !self
+                .pending
+                .iter()
+                .skip(at.saturating_add(1))
+                .any(|later| later.path() == path)
+        };
+        self.pending
+            .iter()
+            .enumerate()
+            .filter(|(at, change)| last(*at, change.path()))
+            .map(|(_, change)| match change {
+                Change::Write(path, _) => Planned::Write(path.clone()),
+                Change::Remove(path) => Planned::Remove(path.clone()),
+            })
+            .collect()
+    }
+
+    /// Forgets what was not committed.
+    pub fn discard(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Makes the pending changes true.
+    ///
+    /// # Errors
+    /// When something cannot be written, or was changed by others since it was read here. Then everything is as it was before.
+    pub fn commit(&mut self) -> Result {
+        let changes = self.last_words()?;
+        let mut staged = Vec::new();
+        for change in &changes {
+            if let Change::Write(path, content) = change {
+                match self.stage(path, content) {
+                    Ok(beside) => staged.push(beside),
+                    Err(error) => {
+                        drop_staged(&staged);
+                        self.drop_made();
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        let mut done = Vec::new();
+        let mut beside = staged.iter();
+        for change in &changes {
+            let result = match change {
+                Change::Write(path, _) => match beside.next() {
+                    Some(from) => std::fs::rename(from, path).and_then(|()| sync_parent(path)),
+                    None => Ok(()),
+                },
+                Change::Remove(path) => remove(path),
+            };
+            if let Err(error) = result {
+                let failed = Error::file("writing", change.path(), error);
+                self.undo(&done);
+                drop_staged(&staged);
+                self.drop_made();
+                return Err(failed);
+            }
+            done.push(change.path().to_owned());
+        }
+        self.made.clear();
+        self.pending.clear();
+        for change in changes {
+            match change {
+                Change::Write(path, content) => self.seen.insert(path, Some(content)),
+                Change::Remove(path) => self.seen.insert(path, None),
+            };
+        }
+        Ok(())
+    }
+
+    /// The last change of each file, in the order of the first; those that change nothing are left out. Checks that the files
+    /// are as they were seen.
+    fn last_words(&mut self) -> Result<Vec<Change>> {
+        let mut changes: Vec<Change> = Vec::new();
+        for change in std::mem::take(&mut self.pending) {
+            match changes
+                .iter_mut()
+                .find(|other| other.path() == change.path())
+            {
+                Some(other) => *other = change,
+                None => changes.push(change),
+            }
+        }
+        self.pending.clone_from(&changes);
+        let mut needed = Vec::new();
+        for change in changes {
+            let path = change.path();
+            let now = from_disk(path)?;
+            let seen = self
+                .seen
+                .entry(path.to_owned())
+                .or_insert_with(|| now.clone());
+            if *seen != now {
+                return Err(Error::from(Reason::Conflict(path.to_owned()))
+                    .hint("look at what changed, and run the command again"));
+            }
+            match &change {
+                Change::Write(_, content) if now.as_ref() == Some(content) => {}
+                Change::Remove(_) if now.is_none() => {}
+                _ => needed.push(change),
+            }
+        }
+        // What depends on others is removed last: tokens are written before anything goes.
+        needed.sort_by_key(|change| matches!(change, Change::Remove(_)));
+        Ok(needed)
+    }
+
+    /// Writes the content beside its place and syncs it.
+    fn stage(&mut self, path: &Path, content: &[u8]) -> Result<PathBuf> {
+        if let Some(parent) = path.parent() {
+            self.make_directory(parent)?;
+        }
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}.tmp", std::process::id()));
+        let beside = PathBuf::from(beside);
+        let written = private(&beside).and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()
+        });
+        match written {
+            Ok(()) => Ok(beside),
+            Err(error) => {
+                // The error that matters is the one we have.
+                let _ = std::fs::remove_file(&beside);
+                Err(Error::file("writing", path, error))
+            }
+        }
+    }
+
+    fn make_directory(&mut self, path: &Path) -> Result {
+        if path.as_os_str().is_empty() || path.is_dir() {
+            return Ok(());
+        }
+        if let Some(parent) = path.parent() {
+            self.make_directory(parent)?;
+        }
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        match builder.create(path) {
+            Ok(()) => {
+                self.made.push(path.to_owned());
+                sync_parent(path).map_err(|e| Error::file("creating", path, e))
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(Error::file("creating", path, error)),
+        }
+    }
+
+    /// Puts back what was seen before.
+    fn undo(&self, done: &[PathBuf]) {
+        for path in done.iter().rev() {
+            // Whatever fails here, the error that led here is told.
+            let _ = match self.seen.get(path) {
+                Some(Some(content)) => nats_jwt::creds::write_private(path, content),
+                _ => std::fs::remove_file(path),
+            };
+        }
+    }
+
+    /// Removes the directories that were made for nothing.
+    fn drop_made(&mut self) {
+        for path in self.made.drain(..).rev() {
+            let _ = std::fs::remove_dir(path);
+        }
+    }
+}
+
+fn drop_staged(staged: &[PathBuf]) {
+    for path in staged {
+        // Gone where it was renamed already.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+fn private(path: &Path) -> io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Removes a file, and its directory if that is empty then.
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    sync_parent(path)?;
+    if let Some(parent) = path.parent() {
+        // Not empty, most of the time.
+        let _ = std::fs::remove_dir(parent);
+    }
+    Ok(())
+}
+
+/// Makes a new name durable.
+fn sync_parent(path: &Path) -> io::Result<()> {
+    match path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        Some(parent) if cfg!(unix) => std::fs::File::open(parent)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+fn from_disk(path: &Path) -> Result<Option<Content>> {
+    let failed = |error| Error::file("reading", path, error);
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut content = Zeroizing::new(Vec::new());
+    file.take(FILE_BYTES_MAX.saturating_add(1))
+        .read_to_end(&mut content)
+        .map_err(failed)?;
+    if u64::try_from(content.len()).is_ok_and(|len| len > FILE_BYTES_MAX) {
+        return Err(Error::refused(format!(
+            "{} is larger than {FILE_BYTES_MAX} bytes",
+            path.display()
+        )));
+    }
+    Ok(Some(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(files: &mut Files, path: &Path) -> Option<String> {
+        let content = files.read(path).expect("readable")?;
+        Some(String::from_utf8(content.to_vec()).expect("text"))
+    }
+
+    #[test]
+    fn nothing_is_on_disk_before_the_commit_and_all_after_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (a, b) = (dir.path().join("x/a"), dir.path().join("y/z/b"));
+        let mut files = Files::default();
+        files.write(&a, b"1");
+        files.write(&b, b"2");
+        files.write(&a, b"3");
+        assert_eq!(text(&mut files, &a).as_deref(), Some("3"));
+        assert_eq!(files.list(dir.path()).expect("a list"), ["x", "y"]);
+        assert!(!a.exists() && files.exists(&a));
+        files.commit().expect("a commit");
+        assert_eq!(std::fs::read_to_string(&a).expect("a"), "3");
+        assert_eq!(std::fs::read_to_string(&b).expect("b"), "2");
+        files.remove(&a);
+        files.commit().expect("a commit");
+        assert!(!a.exists() && !dir.path().join("x").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_and_directories_are_their_owners_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("d/secret");
+        let mut files = Files::default();
+        files.write(&path, b"s");
+        files.commit().expect("a commit");
+        let mode =
+            |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(&dir.path().join("d")), 0o700);
+    }
+
+    #[test]
+    fn what_others_changed_in_the_meantime_is_not_overwritten() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a");
+        std::fs::write(&path, "1").expect("written");
+        let mut files = Files::default();
+        assert_eq!(text(&mut files, &path).as_deref(), Some("1"));
+        std::fs::write(&path, "theirs").expect("written");
+        files.write(&path, b"ours");
+        files.commit().expect_err("a conflict");
+        assert_eq!(std::fs::read_to_string(&path).expect("a"), "theirs");
+    }
+
+    #[test]
+    fn a_failure_leaves_everything_as_it_was() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (a, b) = (dir.path().join("a"), dir.path().join("new/b"));
+        std::fs::write(&a, "old").expect("written");
+        let obstacle = dir.path().join("file");
+        std::fs::write(&obstacle, "").expect("written");
+        let mut files = Files::default();
+        files.write(&a, b"new");
+        files.write(&b, b"new");
+        // No directory can be made where a file stands.
+        files.write(&obstacle.join("c"), b"new");
+        files.commit().expect_err("no such directory");
+        assert_eq!(std::fs::read_to_string(&a).expect("a"), "old");
+        let names: Vec<_> = std::fs::read_dir(dir.path())
+            .expect("listed")
+            .flatten()
+            .collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+
+    #[test]
+    fn a_rename_that_fails_is_undone_for_those_before() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        std::fs::write(&a, "old").expect("written");
+        let mut files = Files::default();
+        files.read(&a).expect("read");
+        files.read(&b).expect("read");
+        files.write(&a, b"new");
+        files.write(&b, b"new");
+        // A directory with something in it cannot be replaced by a file, and cannot be read as one.
+        std::fs::create_dir_all(b.join("full")).expect("made");
+        files.commit().expect_err("a directory is in the way");
+        assert_eq!(std::fs::read_to_string(&a).expect("a"), "old");
+    }
+}

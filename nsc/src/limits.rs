@@ -1,0 +1,22 @@
+//! Bounds of what is read and named.
+
+/// Largest file of a store that is read, in bytes: the largest token is 1 MiB.
+pub const FILE_BYTES_MAX: u64 = 2 << 20;
+/// Largest file of desired state that is read, in bytes.
+pub const DESIRED_BYTES_MAX: u64 = 8 << 20;
+/// Longest name of an operator, account or user, in bytes: with `.creds.PID.tmp` behind it a file's name.
+pub const NAME_BYTES_MAX: usize = 200;
+/// Most files that one import or `fix` looks at.
+pub const FOUND_FILES_MAX: usize = 100_000;
+/// How deep directories are searched.
+pub const SEARCH_DEPTH_MAX: usize = 16;
+/// Longest answer of an account server, in bytes.
+pub const HTTP_BYTES_MAX: usize = 4 << 20;
+/// How long an account server may take, in seconds.
+pub const HTTP_SECONDS_MAX: u64 = 15;
+/// Most messages of accounts that one `pull` takes.
+pub const PULLED_ACCOUNTS_MAX: usize = 1_000_000;
+/// Longest answer of an external signer, in bytes.
+pub const SIGNER_BYTES_MAX: usize = 64 << 10;
+/// How long the temporary user of `push` and `pull` is good, in seconds.
+pub const PUSH_USER_SECONDS: i64 = 120;

@@ -1,0 +1,136 @@
+//! Mappings of subjects: add, delete.
+
+use nats_jwt::claims::{AccountClaims, WeightedMapping};
+
+use super::Outcome;
+use super::request::check_claims;
+use crate::error::{Error, Result};
+use crate::refuse;
+use crate::report::Report;
+use crate::workspace::Workspace;
+
+/// `add mapping`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Add {
+    /// The subject that is mapped
+    #[arg(short, long, value_name = "SUBJECT")]
+    pub from: String,
+    /// Where it goes
+    #[arg(short, long, value_name = "SUBJECT")]
+    pub to: String,
+    /// How many of a hundred messages go there
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=100), value_name = "PERCENT")]
+    pub weight: u8,
+    /// Only in this cluster
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// Name or public key of the account, when it is not the chosen one
+    #[arg(short, long)]
+    pub account: Option<String>,
+}
+
+/// Makes or changes a mapping.
+///
+/// # Errors
+/// When it makes no sense beside the others.
+pub fn add(workspace: &mut Workspace, request: &Add) -> Result<Outcome> {
+    let account_name = workspace.account_name(request.account.as_deref())?;
+    let mut account = workspace.edit_account(&account_name)?;
+    if request.from.is_empty() {
+        refuse!("from subject is required");
+    }
+    if request.to.is_empty() {
+        refuse!("to subject is required");
+    }
+    let new = WeightedMapping {
+        subject: request.to.clone(),
+        weight: request.weight,
+        cluster: request.cluster.clone().unwrap_or_default(),
+    };
+    let all = account
+        .nats
+        .mappings
+        .entry(request.from.clone())
+        .or_default();
+    match all
+        .iter_mut()
+        .find(|there| there.subject == new.subject && there.cluster == new.cluster)
+    {
+        Some(there) => *there = new,
+        None => all.push(new),
+    }
+    store(workspace, &account)?;
+    let mut report = Report::list();
+    report.ok(format!(
+        "added mapping {} -> {}, weight {}%",
+        request.from, request.to, request.weight
+    ));
+    Ok(report.into())
+}
+
+fn store(workspace: &mut Workspace, account: &AccountClaims) -> Result {
+    check_claims(account, workspace.now())?;
+    let signer = workspace.signer_of_account(account)?;
+    workspace.put_account(account, &signer)?;
+    Ok(())
+}
+
+/// `delete mapping`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Delete {
+    /// The subject that is mapped
+    #[arg(short, long, value_name = "SUBJECT")]
+    pub from: String,
+    /// Only this destination
+    #[arg(short, long, value_name = "SUBJECT")]
+    pub to: Option<String>,
+    /// Only in this cluster
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// Name or public key of the account, when it is not the chosen one
+    #[arg(short, long)]
+    pub account: Option<String>,
+}
+
+/// Deletes a mapping, or one of its destinations.
+///
+/// # Errors
+/// When there is none such.
+pub fn delete(workspace: &mut Workspace, request: &Delete) -> Result<Outcome> {
+    let account_name = workspace.account_name(request.account.as_deref())?;
+    let mut account = workspace.edit_account(&account_name)?;
+    let from = &request.from;
+    let Some(all) = account.nats.mappings.get_mut(from) else {
+        let known: Vec<_> = account.nats.mappings.keys().cloned().collect();
+        return Err(Error::missing(format!(
+            "account {account_name:?} has no mapping from {from:?}"
+        ))
+        .hint(format!("mappings are from: {}", known.join(", "))));
+    };
+    let before = all.len();
+    all.retain(|there| {
+        let to = request.to.as_ref().is_none_or(|to| there.subject == *to);
+        // A destination alone means the one without a cluster.
+        let cluster = match (&request.cluster, &request.to) {
+            (Some(cluster), _) => there.cluster == *cluster,
+            (None, Some(_)) => there.cluster.is_empty(),
+            (None, None) => true,
+        };
+        !(to && cluster)
+    });
+    if all.len() == before {
+        refuse!("no such destination of mapping {from:?}");
+    }
+    if all.is_empty() {
+        account.nats.mappings.remove(from);
+    }
+    store(workspace, &account)?;
+    let mut report = Report::counted();
+    report.ok(match (&request.to, &request.cluster) {
+        (None, Some(cluster)) => format!("deleted all mapping in cluster {cluster} for {from}"),
+        (None, None) => format!("deleted all mapping for {from}"),
+        (Some(to), Some(cluster)) => format!("deleted mapping {from} -> {to} in cluster {cluster}"),
+        (Some(to), None) => format!("deleted mapping {from} -> {to}"),
+    });
+    Ok(report.into())
+}
