@@ -463,11 +463,11 @@ impl Workspace {
             }
         };
         let Some(key) = key else {
-            let shown = if nats_jwt::nkey::seed_kind(given).is_ok() {
-                "the seed"
-            } else {
-                given
-            };
+            // Also a mistyped seed is a secret.
+            let is_secret = given.starts_with('S')
+                && given.len() > 40
+                && given.bytes().all(|b| b.is_ascii_alphanumeric());
+            let shown = if is_secret { "the seed" } else { given };
             return Err(Error::no_key(format!("no signing key is found for {shown:?} of --private-key"))
                 .hint("pass a role, a public key whose seed is in the keystore, a seed, or the path of a file with one"));
         };
@@ -534,7 +534,16 @@ impl Workspace {
                     .hint("add one: nsc edit operator --sk generate"),
             );
         }
-        self.signer(&keys)
+        // A role among the account's own keys is meant for its users.
+        let role = self
+            .signing
+            .key
+            .take_if(|key| account.nats.signing_keys.role(key).is_some());
+        let signer = self.signer(&keys);
+        if role.is_some() {
+            self.signing.key = role;
+        }
+        signer
     }
 
     /// Who signs what an account says about its users and importers. `-K` may also name a role.
