@@ -5,6 +5,7 @@
 use std::sync::{Arc, Weak};
 
 use nats_api::errors::ApiError;
+use nats_api::system::ClientInfo;
 use nats_proto::subject::{token_at, token_count};
 
 use super::JetStream;
@@ -169,13 +170,24 @@ impl Service for Api {
                     reply: msg.reply.unwrap_or_default().to_vec(),
                     headers: msg.header().to_vec(),
                     body: msg.body().to_vec(),
-                    client: from.receiver.and_then(|r| r.client_info(true)),
+                    client: Some(asking(from, &jetstream)),
                 };
                 jetstream.ask(cx, request, way == Some(Way::Info));
                 true
             }
         }
     }
+}
+
+/// Who asks: a client, or one of our streams that mirrors or sources.
+fn asking(from: &Origin<'_>, jetstream: &JetStream) -> ClientInfo {
+    let client = from.receiver.and_then(|r| r.client_info(true));
+    client.unwrap_or_else(|| ClientInfo {
+        acc: from.account.name.to_string(),
+        server: jetstream.settings.server_name.clone(),
+        kind: "JetStream".to_owned(),
+        ..ClientInfo::default()
+    })
 }
 
 impl Api {

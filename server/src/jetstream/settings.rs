@@ -25,6 +25,7 @@ const DISK_UNKNOWN: u64 = 1 << 40;
 const DEFAULT_MAX_CONSUMERS: i64 = 1_000;
 /// Open batches of a server.
 const BATCHES_MAX: usize = 1_000;
+const FAST_BATCHES_MAX: usize = 50_000;
 
 /// Immutable for the life of a [`super::JetStream`].
 #[derive(Debug, Clone)]
@@ -74,6 +75,8 @@ impl Settings {
         let count = |limit: Option<u64>, default: usize| {
             limit.map_or(default, |n| usize::try_from(n).unwrap_or(usize::MAX))
         };
+        let total = js.limits.batch.max_inflight_total;
+        let total = total.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
         let requests = count(js.request_queue_limit, REQUEST_QUEUE_LIMIT);
         let window = js.limits.duplicate_window.unwrap_or_default();
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
@@ -108,12 +111,8 @@ impl Settings {
             buffered_bytes: count(js.max_buffered_size, BUFFERED_BYTES),
             duplicate_window_max: i64::try_from(window.as_nanos()).unwrap_or(i64::MAX),
             batches: batch_limits(options),
-            atomic_batches_max: js
-                .limits
-                .batch
-                .max_inflight_total
-                .map_or(BATCHES_MAX, |n| usize::try_from(n).unwrap_or(0)),
-            fast_batches_max: BATCHES_MAX,
+            atomic_batches_max: count(total, BATCHES_MAX),
+            fast_batches_max: count(total, FAST_BATCHES_MAX),
             consumers: ServerLimits {
                 max_ack_pending: js.limits.max_ack_pending.unwrap_or(0),
                 max_request_batch: js.limits.max_request_batch.unwrap_or(0),
@@ -138,19 +137,20 @@ pub fn default_max_consumers(limits: &JetStreamLimits) -> i64 {
 
 fn batch_limits(options: &Options) -> BatchLimits {
     let (given, defaults) = (&options.jetstream.limits.batch, BatchLimits::default());
+    // One limit for both kinds; what is not set has a default for each.
+    let per_stream = |default: usize| {
+        let given = given.max_inflight_per_stream.filter(|n| *n > 0);
+        given.map_or(default, |n| usize::try_from(n).unwrap_or(0))
+    };
     BatchLimits {
-        atomic_per_stream: given
-            .max_inflight_per_stream
-            .map_or(defaults.atomic_per_stream, |n| {
-                usize::try_from(n).unwrap_or(0)
-            }),
+        atomic_per_stream: per_stream(defaults.atomic_per_stream),
+        fast_per_stream: per_stream(defaults.fast_per_stream),
         size: given
             .max_msgs
             .map_or(defaults.size, |n| u64::try_from(n).unwrap_or(0)),
         timeout: given.timeout.map_or(defaults.timeout, |t| {
             u64::try_from(t.as_nanos()).unwrap_or(u64::MAX)
         }),
-        ..defaults
     }
 }
 
