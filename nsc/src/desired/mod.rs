@@ -9,7 +9,7 @@ mod apply;
 pub mod document;
 pub mod live;
 
-pub use apply::{Change, Verb, apply};
+pub use apply::{Change, Verb, apply, differences};
 
 use crate::error::{Error, Result};
 use crate::limits::DESIRED_BYTES_MAX;

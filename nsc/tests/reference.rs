@@ -1,0 +1,258 @@
+//! A store that the reference `nsc` (2.x) made, in `data/reference-store`, read and edited by ours; and the program itself, where it is
+//! at hand (`NATS_NSC_BIN`), on a store of ours. The keys in there protect nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nats_jwt::claims::AnyClaims;
+use nats_nsc::ops::generate::profile;
+use nats_nsc::ops::{account, keys, signing_key, user, validate};
+use nats_nsc::places::{Directories, Surroundings};
+use nats_nsc::workspace::Workspace;
+use tempfile::TempDir;
+
+/// When it is: after the fixture was made.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second().max(1_795_900_000)
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory");
+    for entry in std::fs::read_dir(from).expect("a directory").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+/// A copy of the store, to be edited.
+fn home() -> TempDir {
+    let home = tempfile::tempdir().expect("a directory");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference-store");
+    copy(&data, &home.path().join(".local/share/nats/nsc"));
+    home
+}
+
+fn open(home: &Path) -> Workspace {
+    let around = Surroundings::below(home);
+    Workspace::open(&Directories::default(), around, now()).expect("a workspace")
+}
+
+#[test]
+fn a_store_of_the_reference_is_read_whole() {
+    let home = home();
+    let mut w = open(home.path());
+    assert_eq!(w.accounts().expect("accounts"), ["ORDERS", "SHOP", "SYS"]);
+    assert_eq!(w.users("ORDERS").expect("users"), ["plain", "scoped"]);
+    let request = validate::Validate {
+        all_accounts: true,
+        ..validate::Validate::default()
+    };
+    let (outcome, blocking) = validate::validate(&mut w, &request).expect("checked");
+    assert!(!blocking, "{}", outcome.text.unwrap_or_default());
+    // Every key that is referenced is found where the reference put it.
+    let all = keys::referenced(&mut w).expect("keys");
+    let missing: Vec<_> = all
+        .iter()
+        .filter(|key| key.key_path.is_none() || key.invalid)
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    // So are the credentials.
+    for (account, user) in [("ORDERS", "plain"), ("SYS", "sys")] {
+        let profile =
+            profile::profile(&mut w, &format!("nsc://REF/{account}/{user}")).expect("a profile");
+        let creds =
+            nats_jwt::creds::Creds::read(Path::new(&profile.user_creds.expect("credentials")))
+                .expect("readable");
+        assert_eq!(
+            creds.key.public_key().to_string(),
+            w.user(account, user).expect("a user").subject
+        );
+    }
+}
+
+#[test]
+fn signing_a_token_of_the_reference_again_loses_nothing() {
+    let home = home();
+    let mut w = open(home.path());
+    for name in w.accounts().expect("accounts") {
+        let before = w.edit_account(&name).expect("all of it is understood");
+        let signer = w.signer_of_account(&before).expect("a signer");
+        w.put_account(&before, &signer).expect("signed");
+        let after = w.account(&name).expect("readable");
+        let differences =
+            nats_nsc::desired::differences(&AnyClaims::Account(before), &AnyClaims::Account(after));
+        assert_eq!(differences, []);
+    }
+}
+
+#[test]
+fn a_store_of_the_reference_is_edited() {
+    let home = home();
+    let mut w = open(home.path());
+    let request = account::Edit {
+        name: Some("ORDERS".into()),
+        limits: account::Limits {
+            conns: Some(7),
+            ..account::Limits::default()
+        },
+        ..account::Edit::default()
+    };
+    account::edit(&mut w, &request).expect("edited");
+    let mut role = signing_key::Edit {
+        sk: Some("till".into()),
+        account: Some("ORDERS".into()),
+        ..signing_key::Edit::default()
+    };
+    role.limits.bearer = Some(true);
+    signing_key::edit(&mut w, &role).expect("edited");
+    w.signing.key = Some("till".into());
+    let request = user::Add {
+        name: Some("another".into()),
+        account: Some("ORDERS".into()),
+        ..user::Add::default()
+    };
+    user::add(&mut w, &request).expect("added");
+    w.commit().expect("a commit");
+    let mut again = open(home.path());
+    let claims = again.account("ORDERS").expect("an account");
+    assert_eq!(claims.nats.limits.conn, 7);
+    assert!(
+        claims
+            .nats
+            .signing_keys
+            .role("till")
+            .expect("a role")
+            .template
+            .bearer_token
+    );
+    assert_eq!(
+        again.users("ORDERS").expect("users"),
+        ["another", "plain", "scoped"]
+    );
+}
+
+/// The other program on the same directories.
+struct Reference<'a> {
+    program: PathBuf,
+    home: &'a Path,
+}
+
+impl Reference<'_> {
+    #[track_caller]
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = Command::new(&self.program)
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.home)
+            .current_dir(self.home)
+            .output()
+            .expect("it runs");
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        said
+    }
+}
+
+#[test]
+#[ignore = "wants the reference's nsc: NATS_NSC_BIN"]
+fn both_programs_edit_one_store_in_turn() {
+    let program = std::env::var_os("NATS_NSC_BIN").expect("NATS_NSC_BIN");
+    let home = tempfile::tempdir().expect("a directory");
+    let reference = Reference {
+        program: program.into(),
+        home: home.path(),
+    };
+    let ours = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_nsc"))
+            .args(arguments)
+            .env_clear()
+            .env("HOME", home.path())
+            .current_dir(home.path())
+            .output()
+            .expect("it runs");
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        said
+    };
+    ours(&["add", "operator", "O", "--sys"]);
+    reference.ok(&["add", "account", "A"]);
+    ours(&["add", "user", "u", "-a", "A"]);
+    reference.ok(&["edit", "user", "-a", "A", "-n", "u", "--tag", "x"]);
+    ours(&[
+        "add",
+        "signing-key",
+        "-a",
+        "A",
+        "role",
+        "--allow-pub",
+        "p.{{name()}}",
+    ]);
+    reference.ok(&["add", "user", "-a", "A", "w", "-K", "role"]);
+    ours(&[
+        "edit",
+        "account",
+        "A",
+        "--js-disk-storage",
+        "1G",
+        "--sk",
+        "generate",
+    ]);
+    reference.ok(&[
+        "add",
+        "export",
+        "-a",
+        "A",
+        "--service",
+        "--subject",
+        "q.*",
+        "--private",
+    ]);
+    ours(&["add", "account", "B"]);
+    ours(&[
+        "add",
+        "import",
+        "-a",
+        "B",
+        "--service",
+        "--src-account",
+        "A",
+        "--remote-subject",
+        "q.x",
+    ]);
+    reference.ok(&["edit", "account", "B", "--conns", "3"]);
+    ours(&["add", "user", "service", "-a", "B"]);
+    ours(&[
+        "edit",
+        "authcallout",
+        "-a",
+        "B",
+        "--auth-user",
+        "service",
+        "--curve",
+        "generate",
+        "--allowed-account",
+        "*",
+    ]);
+    for _ in 0..2 {
+        reference.ok(&["validate", "-A"]);
+        ours(&["validate", "-A"]);
+    }
+    reference.ok(&["describe", "account", "A"]);
+    reference.ok(&["generate", "creds", "-a", "A", "-n", "w"]);
+    assert_eq!(
+        ours(&["describe", "account", "B", "--json"]).trim(),
+        reference.ok(&["describe", "account", "B", "--json"]).trim()
+    );
+}
