@@ -131,3 +131,28 @@ pub fn survive_a_restart(peer: &Peer) {
     let _second = Launch::new("").port(port).start();
     task.finish();
 }
+
+const JETSTREAM: &str = "jetstream { store_dir: '$DIR/data' }";
+
+/// Works with streams, key-value buckets and object stores.
+#[track_caller]
+pub fn store_things(peer: &Peer) {
+    for task in ["streams", "buckets", "objects"] {
+        eprintln!("store things: {task}");
+        peer.run(task, &Server::start(JETSTREAM), "{}");
+    }
+}
+
+/// Goes on with a stream after the server was killed and started again on the same port and in the same folder.
+#[track_caller]
+pub fn find_stored_things_after_a_kill(peer: &Peer) {
+    let port = Server::start("").client_port();
+    let mut server = Launch::new(JETSTREAM)
+        .port(port)
+        .allow_log("JetStream|[Cc]onsumer|[Ss]tream")
+        .start();
+    let mut task = peer.start("stored_restart", &server, "{}");
+    task.wait_until_ready();
+    server.restart();
+    task.finish();
+}

@@ -23,3 +23,17 @@ fn survives_a_restart_of_the_server() {
         scenario::survive_a_restart(&peer);
     }
 }
+
+#[test]
+fn stores_things() {
+    if let Some(peer) = Peer::python("nats-py: streams, buckets and objects") {
+        scenario::store_things(&peer);
+    }
+}
+
+#[test]
+fn finds_stored_things_after_a_kill() {
+    if let Some(peer) = Peer::python("nats-py: streams after a kill") {
+        scenario::find_stored_things_after_a_kill(&peer);
+    }
+}

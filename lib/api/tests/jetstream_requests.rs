@@ -113,6 +113,9 @@ fn a_pull_body_is_nothing_a_number_or_an_object() {
             "{body}"
         );
     }
+    // Some clients write out what they do not set.
+    let spelled = PullRequest::decode(br#"{"Batch":3,"expires":null,"max_bytes":null}"#);
+    assert_eq!(spelled.unwrap().batch, 3);
     assert!(PullRequest::decode(b"{").is_err());
     assert!(PullRequest::decode(br#"{"batch":"x"}"#).is_err());
 }

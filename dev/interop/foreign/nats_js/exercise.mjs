@@ -153,9 +153,22 @@ async function reconnect() {
   await client.close();
 }
 
+// Needs packages of its own, which the other tasks do without.
+const stored = (task) => async () => (await import("./stored.mjs"))[task](open);
+
 const limit = setTimeout(() => {
   console.error("the task takes too long");
   process.exit(2);
 }, 40_000);
-await { login, refused, messaging, reconnect }[process.argv[2]]();
+const tasks = {
+  login,
+  refused,
+  messaging,
+  reconnect,
+  streams: stored("streams"),
+  buckets: stored("buckets"),
+  objects: stored("objects"),
+  stored_restart: stored("restart"),
+};
+await tasks[process.argv[2]]();
 clearTimeout(limit);

@@ -15,6 +15,8 @@ import sys
 import nats
 from nats.errors import NoRespondersError, TimeoutError
 
+import stored
+
 
 def options():
     login = json.loads(os.environ.get("NATS_LOGIN", "{}"))
@@ -199,6 +201,10 @@ TASKS = {
     "refused": refused,
     "messaging": messaging,
     "reconnect": reconnect,
+    "streams": lambda: stored.streams(connect),
+    "buckets": lambda: stored.buckets(connect),
+    "objects": lambda: stored.objects(connect),
+    "stored_restart": lambda: stored.restart(connect),
 }
 
 if __name__ == "__main__":

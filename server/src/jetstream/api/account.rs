@@ -16,7 +16,6 @@ use super::Serving;
 impl Serving<'_> {
     pub(super) fn account_info(&self) -> Result<AccountInfo, ApiError> {
         let account = self.account()?;
-        self.no_body()?;
         Ok(account_info(self.jetstream, account))
     }
 }
