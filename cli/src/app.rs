@@ -11,6 +11,7 @@ use crate::commands;
 use crate::complete;
 use crate::error::{CliError, Result};
 use crate::globals::{GlobalArgs, Globals};
+use crate::plugins;
 use crate::reference;
 
 /// The NATS command line
@@ -68,11 +69,16 @@ fn run(args: Vec<OsString>) -> Result {
     {
         return crate::out!("{}", text?);
     }
+    let plugins = plugins::folder().map_or_else(|_| Vec::new(), |folder| plugins::load(&folder));
+    let mut tree = plugins::shown_in(command(), &plugins);
     if args.len() <= 1 {
         // As the reference tool: somebody who types nothing but the name wants to know what there is.
-        return crate::outln!("{}", command().render_help());
+        return crate::outln!("{}", tree.render_help());
     }
-    let matches = match command().try_get_matches_from(&args) {
+    if let Some(program) = plugins::chosen(&args, &plugins, &tree)? {
+        return plugins::run(program);
+    }
+    let matches = match tree.try_get_matches_from(&args) {
         Ok(matches) => matches,
         Err(error) => return usage(error, &args),
     };

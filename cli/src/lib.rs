@@ -32,6 +32,7 @@ pub mod jetstream;
 pub mod messaging;
 pub mod micro;
 pub mod parse;
+pub mod plugins;
 pub mod progress;
 pub mod prompt;
 pub mod reference;

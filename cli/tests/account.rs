@@ -83,7 +83,7 @@ fn account_info_tells_who_one_is_and_what_one_may_do() {
     assert_eq!(info.code, 0, "{info:?}");
     for text in [
         ": shy\n",
-        ": APP\n",
+        ": APP (APP)\n",
         ": never\n",
         "Publish:\n",
         "Deny: a\n",

@@ -50,6 +50,21 @@ fn servers_are_listed_pinged_and_shown() {
 }
 
 #[test]
+fn one_account_is_shown() {
+    let Some(server) = Server::with_config(CONFIG) else {
+        return;
+    };
+    let shown = admin(&server, &["account", "info", "APP"]);
+    let heading = "Account information for account APP";
+    assert!(shown.stdout.starts_with(heading), "{shown:?}");
+    assert!(shown.stdout.contains("System Account: false"), "{shown:?}");
+    let info = json(&admin(&server, &["account", "info", "SYS", "--json"]));
+    assert_eq!(info["is_system"], true);
+    let absent = admin(&server, &["account", "info", "NOBODY"]);
+    assert_eq!(absent.code, 1, "{absent:?}");
+}
+
+#[test]
 fn without_the_system_account_the_error_says_which_user_is_needed() {
     let Some(server) = Server::with_config(CONFIG) else {
         return;

@@ -36,6 +36,7 @@ mod events;
 mod kv;
 mod latency;
 mod object;
+mod plugins;
 mod publish;
 mod reply;
 pub mod request;
@@ -60,6 +61,7 @@ registry! {
         Kv(kv),
         Latency(latency),
         Object(object),
+        Plugins(plugins),
         Publish(publish),
         Reply(reply),
         Request(request),

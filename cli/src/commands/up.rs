@@ -63,6 +63,7 @@ pub async fn run(_globals: &Globals, args: Args) -> Result {
     log::install(&options.logging).map_err(|e| {
         CliError::new(e.to_string()).next_step("name a file that can be written with --log")
     })?;
+    nats_server::server::allow_all_descriptors();
     let streams = options.jetstream.enabled.then(|| options.store_dir.clone());
     let streams = streams.flatten();
     let (host, port) = (options.listen.host.clone(), options.listen.port);
@@ -96,7 +97,10 @@ pub async fn run(_globals: &Globals, args: Args) -> Result {
     let mut out = std::io::stdout();
     out.write_all(text.as_bytes())?;
     out.flush()?;
-    signals::interrupted().await;
+    tokio::select! {
+        () = signals::interrupted() => {}
+        () = server.gives_up() => {}
+    }
     eprintln!("\nStopping ...");
     server.shutdown().await;
     selection.end(&store)

@@ -12,9 +12,9 @@ pub use duration::{Span, duration, span};
 pub use header::header;
 pub use words::shell_words;
 
-/// Splits `key=value`.
+/// Splits `key=value`; `key:value` does as well, as in the reference tool.
 pub fn pair(text: &str) -> Result<(String, String), ParseError> {
-    match text.split_once('=') {
+    match text.split_once(['=', ':']) {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err(ParseError::Pair(text.to_owned())),
     }

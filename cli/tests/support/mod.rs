@@ -143,15 +143,21 @@ impl Running {
     /// Waits for the end; the rest of the lines and the exit code.
     pub fn finish(mut self) -> (Vec<String>, i32) {
         let deadline = Instant::now() + PATIENCE;
+        let mut lines = Vec::new();
         loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                let lines = self.lines.iter().collect();
-                return (lines, status.code().unwrap_or(-1));
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => lines.push(line),
+                // Both ends of its output are closed: it has ended, or is about to.
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    let _ = self.process.kill();
+                    panic!("the program did not end; it said {lines:#?}");
+                }
             }
-            assert!(Instant::now() < deadline, "the program did not end");
-            // The standard library cannot wait for a process with a deadline.
-            std::thread::sleep(Duration::from_millis(10));
         }
+        let status = self.process.wait().unwrap();
+        (lines, status.code().unwrap_or(-1))
     }
 
     /// Ctrl-C.

@@ -1,6 +1,7 @@
 //! The handle that applications hold.
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -439,6 +440,11 @@ impl Client {
     /// Address of the server that we are connected to, without credentials; `None` while disconnected.
     pub fn connected_url(&self) -> Option<Arc<str>> {
         self.shared().url()
+    }
+
+    /// The address of the server, or of the proxy before it. While disconnected it is that of the last connection.
+    pub fn connected_address(&self) -> Option<SocketAddr> {
+        self.shared().address()
     }
 
     /// What the TLS handshake with the server agreed on, and the certificates that the server sent; `None` when the

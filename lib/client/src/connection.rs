@@ -90,6 +90,7 @@ impl<'a> Connection<'a> {
             .map(|server| server.url.to_string())
             .unwrap_or_default();
         shared.set_tls(established.tls);
+        shared.set_address(established.address);
         Self {
             shared,
             pool,

@@ -2,6 +2,7 @@
 //!
 //! Steps: TCP, (TLS first), INFO, (TLS), CONNECT and PING, PONG. One deadline covers them all.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
@@ -25,6 +26,8 @@ pub(crate) struct Established {
     /// Bytes that came behind the PONG.
     pub read: BytesMut,
     pub info: ServerInfo,
+    /// Where the server is; that of the proxy when there is one.
+    pub address: Option<SocketAddr>,
     /// What the handshake agreed on; `None` in clear text.
     pub tls: Option<Arc<TlsSession>>,
 }
@@ -69,6 +72,7 @@ impl Attempt<'_> {
             .map_err(|e| self.io(e))?;
         // Messages are batched here; the kernel must not wait for more.
         tcp.set_nodelay(true).map_err(|e| self.io(e))?;
+        let address = tcp.peer_addr().ok();
         let mut stream = Stream::Plain(tcp);
         let mut read = BytesMut::with_capacity(limits::READ_BYTES_MIN);
         if self.options.tls.first {
@@ -98,6 +102,7 @@ impl Attempt<'_> {
             stream,
             read,
             info,
+            address,
             tls,
         })
     }

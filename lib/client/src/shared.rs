@@ -1,5 +1,6 @@
 //! What the handles of a client and its connection task share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub closing: Notify,
     info: Mutex<Arc<ServerInfo>>,
     url: Mutex<Option<Arc<str>>>,
+    address: Mutex<Option<SocketAddr>>,
     tls: Mutex<Option<Arc<TlsSession>>>,
     forced_reconnect: AtomicBool,
 }
@@ -58,6 +60,7 @@ impl Shared {
             closing: Notify::new(),
             info: Mutex::default(),
             url: Mutex::default(),
+            address: Mutex::default(),
             tls: Mutex::default(),
             forced_reconnect: AtomicBool::new(false),
             options,
@@ -70,6 +73,14 @@ impl Shared {
 
     pub(crate) fn set_info(&self, info: ServerInfo) {
         *self.info.lock() = Arc::new(info);
+    }
+
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        *self.address.lock()
+    }
+
+    pub(crate) fn set_address(&self, address: Option<SocketAddr>) {
+        *self.address.lock() = address;
     }
 
     pub(crate) fn tls(&self) -> Option<Arc<TlsSession>> {

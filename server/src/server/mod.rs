@@ -28,7 +28,7 @@ mod view;
 pub use accounts::Accounts;
 pub use identity::{ServerIdentity, VERSION, build_label};
 pub use observer::Observer;
-pub use process::{ReadOptions, RunError, run};
+pub use process::{ReadOptions, RunError, allow_all_descriptors, run};
 pub use registry::Registry;
 pub use side::{Reloader, Side, SideError};
 pub use start::{Builder, ReloadError, Server, StartError};

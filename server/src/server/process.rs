@@ -79,7 +79,7 @@ pub async fn run(options: Options, read_again: ReadOptions, log: Log) -> Result<
 
 /// Takes as many file descriptors as the system allows this process: shells and service managers hand out 1,024 unless asked, and
 /// each connection needs one. The reference does the same.
-fn allow_all_descriptors() {
+pub fn allow_all_descriptors() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current == limit.maximum {

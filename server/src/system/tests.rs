@@ -1,8 +1,8 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nats_api::system::*;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use serde_json::Value;
 
 use super::*;
@@ -35,7 +35,7 @@ impl Control for FakeControl {
 
 /// Keeps what was published; everything is wanted.
 #[derive(Default)]
-struct FakeOutlet(Mutex<Vec<Published>>);
+struct FakeOutlet(Mutex<Vec<Published>>, Condvar);
 
 /// Account, subject, header block and body.
 type Published = (String, String, Vec<u8>, Value);
@@ -50,6 +50,7 @@ impl Outlet for FakeOutlet {
         self.0
             .lock()
             .push((account.into(), subject.into(), header.to_vec(), body));
+        self.1.notify_all();
     }
 }
 
@@ -64,18 +65,14 @@ impl FakeOutlet {
 
     /// Waits until something was published on `subject`.
     fn wait_for(&self, subject: &str) -> Value {
-        let until = Instant::now() + Duration::from_secs(10);
+        let mut published = self.0.lock();
         loop {
-            if let Some(found) = self.0.lock().iter().find(|(_, s, _, _)| s == subject) {
+            if let Some(found) = published.iter().find(|(_, s, _, _)| s == subject) {
                 return found.3.clone();
             }
-            assert!(
-                Instant::now() < until,
-                "nothing on {subject}: {:?}",
-                self.subjects()
-            );
-            // The pause between two looks at the condition.
-            std::thread::sleep(Duration::from_millis(2));
+            let waited = self.1.wait_for(&mut published, Duration::from_secs(10));
+            let subjects: Vec<_> = published.iter().map(|(_, s, _, _)| s).collect();
+            assert!(!waited.timed_out(), "nothing on {subject}: {subjects:?}");
         }
     }
 }

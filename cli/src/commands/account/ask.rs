@@ -9,14 +9,18 @@ use serde::de::DeserializeOwned;
 use crate::error::{CliError, Exit, Result};
 use crate::globals::Globals;
 
-/// What each server says to `$SYS.REQ.ACCOUNT.PING.<verb>`.
+/// What each server says to `$SYS.REQ.ACCOUNT.PING.<verb>`; of connections it is asked by the name that means all of them in the
+/// system account.
 pub async fn servers<T: DeserializeOwned>(
     globals: &Globals,
     client: &Client,
     verb: &str,
     body: &impl Serialize,
 ) -> Result<Vec<(ServerInfo, T)>> {
-    let subject = subjects::account_ping(verb);
+    let subject = match verb {
+        "CONNZ" => subjects::server_ping(verb),
+        _ => subjects::account_ping(verb),
+    };
     if globals.trace() {
         log_line!(">>> {subject}: {}", serde_json::to_string(body)?);
     }

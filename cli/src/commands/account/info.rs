@@ -204,7 +204,13 @@ fn describe_user(columns: &mut Columns, user: &UserInfo, is_system: bool) {
         }
     };
     columns.row("User", named(&user.user_name, &user.user));
-    columns.row("Account", named(&user.account_name, &user.account));
+    columns.row(
+        "Account",
+        match user.account_name.as_str() {
+            "" => user.account.clone(),
+            name => format!("{name} ({})", user.account),
+        },
+    );
     columns.row("System Account", is_system);
     match Duration::from(user.expires) {
         Duration::ZERO => columns.row("Expires", "never"),
@@ -223,6 +229,9 @@ fn describe_connection(columns: &mut Columns, client: &Client, rtt: Duration) {
     columns.row_unless_empty("Connected Cluster", &server.cluster);
     let url = client.connected_url();
     columns.row_unless_empty("Connected URL", url.as_deref().unwrap_or_default());
+    if let Some(address) = client.connected_address() {
+        columns.row("Connected Address", address.to_string());
+    }
     columns.row("Connected Server ID", &server.server_id);
     columns.row("Connected Server Version", &server.version);
     if server.server_name != server.server_id {

@@ -8,7 +8,7 @@ use crate::signals::interrupted;
 use nats_api::jetstream::AckPolicy;
 use nats_client::jetstream::{JetStreamMessage, MessagesOptions};
 
-/// Show the messages of a consumer as they come
+/// Show the messages of a push consumer as they come, and the next one of a pull consumer
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  nats consumer sub ORDERS MONITOR")]
 pub struct Args {
@@ -65,15 +65,15 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
             }
         }
     }
+    // As in the reference tool: of a pull consumer one message, as by 'consumer next'.
     let consumer = api.pull_consumer(stream, name).await?;
     let mut messages = consumer.messages(MessagesOptions::default()).await?;
-    loop {
-        tokio::select! {
-            () = interrupted() => return Ok(()),
-            message = messages.next() => match message {
-                Some(message) => handle(message?).await?,
-                None => return Ok(()),
-            },
-        }
+    tokio::select! {
+        () = interrupted() => {}
+        message = messages.next() => if let Some(message) = message {
+            handle(message?).await?;
+        },
     }
+    api.client().flush().await?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! `nats kv update`.
 
 use super::bucket;
-use super::value::KeyOf;
+use super::value::{KeyOf, value_or_stdin};
 use crate::error::Result;
 use crate::globals::Globals;
 
@@ -12,7 +12,7 @@ pub struct Args {
     #[command(flatten)]
     at: KeyOf,
 
-    /// The value
+    /// The value; read from standard input when it is empty
     value: String,
 
     /// The last revision
@@ -21,9 +21,9 @@ pub struct Args {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
+    let value = value_or_stdin(Some(&args.value))?;
     let bucket = bucket(globals, &args.at.bucket).await?;
-    bucket
-        .update(&args.at.key, &args.value, args.revision)
-        .await?;
+    bucket.update(&args.at.key, &value, args.revision).await?;
+    // What was piped in is not printed again.
     outln!("{}", args.value)
 }

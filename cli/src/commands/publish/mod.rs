@@ -84,6 +84,8 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         args.message.force_stdin,
         args.message.send_on,
     );
+    args.store
+        .check(bodies.is_stdin() && args.message.send_on == SendOn::Newline)?;
     let client = globals.connect().await?;
     if bodies.is_stdin() && !args.quiet {
         log_line!("Reading payload from STDIN");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nats_api::time::Timestamp;
 use nats_client::jetstream::{AtomicBatch, MessageTtl, PubAck, PublishOptions, Schedule};
 
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::jetstream::Api;
 use crate::messaging::Outgoing;
 use crate::output::format;
@@ -18,17 +18,12 @@ pub struct StoreArgs {
     #[arg(short = 'J', long, conflicts_with = "reply")]
     jetstream: bool,
 
-    /// Store all messages or none
+    /// Store all messages or none; they come from standard input, with --send-on newline
     #[arg(long, conflicts_with_all = ["reply", "schedule_dest"])]
     atomic: bool,
 
     /// Publish the message on this subject when its time has come
-    #[arg(
-        long,
-        value_name = "SUBJECT",
-        requires = "when",
-        conflicts_with = "reply"
-    )]
+    #[arg(long, value_name = "SUBJECT", conflicts_with = "reply")]
     schedule_dest: Option<String>,
 
     #[command(flatten)]
@@ -44,10 +39,10 @@ pub struct StoreArgs {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-#[group(id = "when", multiple = false, requires = "schedule_dest")]
+#[group(id = "when", requires = "schedule_dest")]
 struct When {
     /// Publish it after so long
-    #[arg(long, value_name = "DURATION", value_parser = longer_than_nothing)]
+    #[arg(long, value_name = "DURATION", value_parser = parse::age, allow_negative_numbers = true)]
     schedule_after: Option<Duration>,
 
     /// Publish it at this time, as RFC 3339
@@ -59,7 +54,7 @@ struct When {
     schedule_cron: Option<String>,
 
     /// Publish it every so often
-    #[arg(long, value_name = "DURATION", value_parser = longer_than_nothing)]
+    #[arg(long, value_name = "DURATION", value_parser = parse::age, allow_negative_numbers = true)]
     schedule_every: Option<Duration>,
 }
 
@@ -72,6 +67,29 @@ impl StoreArgs {
     /// Whether the messages are one batch.
     pub fn atomic(&self) -> bool {
         self.atomic
+    }
+
+    /// Says what does not go together, in the words of the reference tool.
+    pub fn check(&self, lines_from_stdin: bool) -> Result {
+        let when = &self.when;
+        let (at, after) = (when.schedule_at.is_some(), when.schedule_after.is_some());
+        let (every, cron) = (when.schedule_every.is_some(), when.schedule_cron.is_some());
+        let mistake = if self.atomic && !lines_from_stdin {
+            "atomic batch publishing requires JetStream and STDIN with --send-on=newline"
+        } else if when.schedule_after.is_some_and(|time| time.is_zero()) {
+            "--schedule-after must be greater than 0"
+        } else if when.schedule_every.is_some_and(|time| time.is_zero()) {
+            "--schedule-every must be greater than 0"
+        } else if at && after {
+            "--schedule-at and --schedule-after are mutually exclusive"
+        } else if every && (at || after) {
+            "--schedule-every may not be used with --schedule-at or --schedule-after"
+        } else if cron && (at || after || every) {
+            "--schedule-at, --schedule-every and --schedule-after may not be used with --schedule-cron"
+        } else {
+            return Ok(());
+        };
+        Err(CliError::new(mistake))
     }
 
     /// The schedule, counted from now.
@@ -116,14 +134,6 @@ impl StoreArgs {
             subject, payload, ..
         } = message;
         Ok(api.publish_with(subject, payload, &options).await?)
-    }
-}
-
-fn longer_than_nothing(text: &str) -> std::result::Result<Duration, String> {
-    match parse::duration(text) {
-        Ok(Duration::ZERO) => Err("must be longer than 0".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -232,10 +242,26 @@ mod tests {
     fn a_schedule_has_one_time_and_a_destination() {
         assert!(!line(&[]).unwrap().wanted());
         assert!(line(&["--schedule-every", "1m"]).is_none());
-        assert!(line(&["--schedule-dest", "d"]).is_none());
-        assert!(line(&["--schedule-dest", "d", "--schedule-every", "0s"]).is_none());
-        let both = ["--schedule-every", "1m", "--schedule-after", "1m"];
-        assert!(line(&[&["--schedule-dest", "d"], &both[..]].concat()).is_none());
+        // A destination alone is a plain message for a stream, as by the reference tool.
+        assert!(line(&["--schedule-dest", "d"]).unwrap().wanted());
+        for (flags, why) in [
+            ("--schedule-every 0s", "must be greater than 0"),
+            ("--schedule-after=-1m", "must be greater than 0"),
+            ("--schedule-every 1m --schedule-after 1m", "may not be used"),
+            (
+                "--schedule-cron @daily --schedule-every 1m",
+                "may not be used",
+            ),
+        ] {
+            let flags: Vec<&str> = ["--schedule-dest", "d"]
+                .into_iter()
+                .chain(flags.split(' '))
+                .collect();
+            let error = line(&flags).unwrap().check(false).unwrap_err();
+            assert!(error.to_string().contains(why), "{flags:?}: {error}");
+        }
+        assert!(line(&["--atomic"]).unwrap().check(false).is_err());
+        assert!(line(&["--atomic"]).unwrap().check(true).is_ok());
         assert!(line(&["--jetstream", "--reply", "r"]).is_none());
         let flags = [
             "--schedule-dest",

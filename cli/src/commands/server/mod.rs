@@ -4,6 +4,7 @@
 //! Called by the root registry only. What servers answer is never trusted: a wrong document is an error that names the
 //! subject. Subcommands that need JetStream are absent until it exists; they are no empty shells.
 
+mod account;
 mod ask;
 mod check;
 mod config;
@@ -40,6 +41,7 @@ pub struct Args {
 registry! {
     /// What can be done with servers.
     Servers {
+        Account(account),
         Check(check),
         Config(config),
         Graph(graph),

@@ -168,10 +168,9 @@ pub async fn run(globals: &Globals, args: &Args, display: &Display) -> Result {
     let name = stored.name(&api, subject).await?;
     let mut options = stored.from.options(subject);
     options.headers_only = args.headers_only || args.subjects_only;
-    if !args.is_quiet() {
-        let what = subject.map_or_else(|| format!("stream {name}"), |s| format!("subject {s}"));
-        log_line!("Subscribing to {what} {}", stored.from.text());
-    }
+    // On standard error, also when only bodies or dumps are wanted, as by the reference tool.
+    let what = subject.map_or_else(|| format!("stream {name}"), |s| format!("subject {s}"));
+    log_line!("Subscribing to {what} {}", stored.from.text());
     let mut messages = api.ordered_consumer(&name, options).await?;
     let shown = show(args, &mut messages, display).await;
     // Also after an error: the server need not keep the consumer.

@@ -17,14 +17,30 @@ struct TestLog {
     durable: AtomicU64,
     commits: AtomicU64,
     fails: AtomicBool,
-    gate: Mutex<bool>,
-    opened: Condvar,
+    gate: Mutex<Gate>,
+    moved: Condvar,
+}
+
+/// Commits wait before it until it is open.
+#[derive(Default)]
+struct Gate {
+    open: bool,
+    waiting: usize,
 }
 
 impl TestLog {
     fn open(&self) {
-        *self.gate.lock() = true;
-        self.opened.notify_all();
+        self.gate.lock().open = true;
+        self.moved.notify_all();
+    }
+
+    /// Waits until a commit stands before the gate.
+    fn wait_for_a_commit(&self) {
+        let mut gate = self.gate.lock();
+        while gate.waiting == 0 {
+            let timeout = self.moved.wait_for(&mut gate, Duration::from_secs(10));
+            assert!(!timeout.timed_out(), "nobody commits");
+        }
     }
 }
 
@@ -35,10 +51,13 @@ impl CommitLog for TestLog {
 
     fn commit(&self) -> Result<Position, StoreError> {
         let upto = self.staged.load(Ordering::Acquire);
-        let mut open = self.gate.lock();
-        while !*open {
-            self.opened.wait(&mut open);
+        let mut gate = self.gate.lock();
+        gate.waiting += 1;
+        self.moved.notify_all();
+        while !gate.open {
+            self.moved.wait(&mut gate);
         }
+        gate.waiting -= 1;
         self.commits.fetch_add(1, Ordering::AcqRel);
         if self.fails.load(Ordering::Acquire) {
             return Err(StoreError::Frozen("broken".into()));
@@ -186,8 +205,7 @@ fn answers_wait_for_the_log_and_leave_in_order() {
     for _ in 0..1000 {
         world.post();
     }
-    // That nothing happens cannot be awaited.
-    std::thread::sleep(Duration::from_millis(20));
+    world.log.wait_for_a_commit();
     assert!(world.sent.seen.lock().is_empty(), "nothing is durable yet");
     world.log.open();
     let expected: Vec<String> = (1..=1000).map(|n| format!("r {n}")).collect();

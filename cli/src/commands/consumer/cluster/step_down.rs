@@ -37,7 +37,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         return Err(CliError::new(format!("{what} has no current leader")));
     }
     log_line!(
-        "Requesting leader step down of {:?} for {what} in a {} peer cluster group",
+        "Requesting leader step down of {:?} in a {} peer RAFT group",
         cluster.leader,
         cluster.replicas.len() + 1
     );

@@ -65,7 +65,9 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let mut failed = false;
     for (server, page) in pages {
         let name = file_name(&args.profile, &time, &server.name);
-        match save(&args.dir.join(name), &page) {
+        // As the user would name it: without a dot for where he is.
+        let path = args.dir.join(name);
+        match save(path.strip_prefix(".").unwrap_or(&path), &page) {
             Ok(path) => outln!(
                 "Server {:?} profile written: {}",
                 server.name,
