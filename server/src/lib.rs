@@ -28,6 +28,7 @@ pub mod interest;
 pub mod jetstream;
 pub mod limits;
 pub mod log;
+mod memory;
 pub mod monitor;
 pub mod ocsp;
 pub mod options;

@@ -12,6 +12,9 @@ use super::account::StreamEntry;
 /// How often there is a look.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// Messages that nobody reads for this long do not stay in memory.
+const CACHE_AGE: Duration = Duration::from_secs(5);
+
 /// Stops the upkeep.
 #[derive(Default)]
 pub struct Stop {
@@ -38,6 +41,7 @@ impl Stop {
 /// Runs until it is stopped or JetStream is gone.
 pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
     let mut synced = Instant::now();
+    let mut aged = Instant::now();
     while !stop.wait() {
         let Some(jetstream) = jetstream.upgrade() else {
             return;
@@ -49,10 +53,20 @@ pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
         }
         jetstream.vault.maintain(sync);
         jetstream.checkpoint_laggards();
+        if aged.elapsed() >= CACHE_AGE {
+            aged = Instant::now();
+            jetstream.give_back_memory();
+        }
     }
 }
 
 impl JetStream {
+    fn give_back_memory(&self) {
+        if self.vault.age_cache() > 0 {
+            crate::memory::give_back_heap();
+        }
+    }
+
     /// Lets go of old log: those who keep it write what it holds for them.
     fn checkpoint_laggards(&self) {
         for laggard in self.vault.laggards() {

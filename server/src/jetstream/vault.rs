@@ -516,6 +516,11 @@ impl Vault {
         }
     }
 
+    /// Lets go of messages in memory that nobody read since the last call; how many bytes that were.
+    pub fn age_cache(&self) -> usize {
+        self.catalog.age_cache()
+    }
+
     /// Why nothing can be made durable at the moment.
     pub fn fault(&self) -> Option<StoreError> {
         self.catalog.log().fault()

@@ -15,7 +15,6 @@ mod lifecycle;
 mod observer;
 mod ocsp;
 mod operators;
-mod pages;
 mod process;
 mod registry;
 mod resolvers;

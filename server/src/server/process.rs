@@ -47,7 +47,7 @@ pub async fn run(options: Options, read_again: ReadOptions, log: Log) -> Result<
             .await?,
     );
     files.write(&server)?;
-    super::pages::give_back_code();
+    crate::memory::give_back_code();
     let mut lame_duck: Option<JoinHandle<()>> = None;
     loop {
         let told = tokio::select! {

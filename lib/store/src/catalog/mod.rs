@@ -173,6 +173,11 @@ struct Stream {
 }
 
 impl Catalog {
+    /// Gives memory back that nobody used since the last call; how many bytes. What is needed again is read again.
+    pub fn age_cache(&self) -> usize {
+        self.around.cache.age()
+    }
+
     /// The log: to commit, to wait, and to keep it short ([`Log::trim`]).
     pub fn log(&self) -> &Arc<Log> {
         &self.around.log

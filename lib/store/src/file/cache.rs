@@ -34,7 +34,10 @@ struct Chunks {
 #[derive(Debug)]
 struct Slot {
     chunk: Chunk,
+    /// It was read since its last round in the queue.
     used: bool,
+    /// It came, or was read, since the last [`Cache::age`].
+    recent: bool,
 }
 
 #[derive(Debug)]
@@ -66,19 +69,42 @@ impl Cache {
         let mut chunks = self.chunks.lock();
         let slot = chunks.found.get_mut(&key)?;
         slot.used = true;
+        slot.recent = true;
         Some(slot.chunk.clone())
     }
 
     pub fn keep(&self, key: ChunkKey, chunk: Chunk) {
         let mut chunks = self.chunks.lock();
         let size = chunk.len();
-        let slot = Slot { chunk, used: false };
+        let slot = Slot {
+            chunk,
+            used: false,
+            recent: true,
+        };
         match chunks.found.insert(key, slot) {
             Some(old) => chunks.bytes = chunks.bytes.saturating_sub(old.chunk.len()),
             None => chunks.order.push_back(key),
         }
         chunks.bytes = chunks.bytes.saturating_add(size);
         chunks.shrink();
+    }
+
+    /// Lets go of what nobody read since the last call; how many bytes that were.
+    pub fn age(&self) -> usize {
+        let mut chunks = self.chunks.lock();
+        let before = chunks.bytes;
+        let mut left = 0_usize;
+        chunks.found.retain(|_, slot| {
+            let stays = std::mem::replace(&mut slot.recent, false);
+            if stays {
+                left = left.saturating_add(slot.chunk.len());
+            }
+            stays
+        });
+        chunks.bytes = left;
+        let Chunks { found, order, .. } = &mut *chunks;
+        order.retain(|key| found.contains_key(key));
+        before.saturating_sub(left)
     }
 
     /// The chunk is not what it was.
@@ -146,5 +172,30 @@ impl Chunks {
                 None => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn what_nobody_reads_goes_and_what_is_read_stays() {
+        let cache = Cache::new(1 << 20, 1);
+        let key = |place| (GroupId(1), 1, place);
+        for place in 0..3 {
+            let chunk = Chunk::new(Bytes::from(vec![7; 100]), Default::default());
+            cache.keep(key(place), chunk);
+        }
+        assert_eq!(cache.age(), 0, "they have just come");
+        assert!(cache.chunk(key(1)).is_some());
+        let size = cache.chunk(key(1)).map_or(0, |chunk| chunk.len());
+        assert_eq!(cache.age(), 2 * size);
+        assert!(cache.chunk(key(0)).is_none() && cache.chunk(key(1)).is_some());
+        cache.age();
+        assert_eq!(cache.age(), size);
+        assert_eq!(cache.chunks.lock().order.len(), 0);
     }
 }
