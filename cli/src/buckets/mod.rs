@@ -9,7 +9,9 @@ mod flags;
 mod show;
 
 pub use flags::{BucketFlags, StorageFlag};
-pub use show::{Upstream, configuration, operation_name, printable, shortened, upstream};
+pub use show::{
+    Upstream, configuration, operation_name, print_names, printable, shortened, upstream,
+};
 
 use crate::error::{CliError, Result};
 use crate::jetstream::Api;

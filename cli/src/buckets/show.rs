@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use nats_api::jetstream::{StreamInfo, StreamSourceInfo};
 use nats_client::jetstream::kv::Operation;
 
+use crate::error::Result;
 use crate::jetstream::{last_seen, storage_name, user_metadata};
-use crate::output::{Columns, format};
+use crate::output::{self, Columns, format};
 
 /// What was done to a key. In the message it is called `DEL`.
 pub fn operation_name(operation: Operation) -> &'static str {
@@ -44,6 +45,15 @@ pub fn shortened(value: &[u8]) -> String {
     let ends = |part: &[char]| part.iter().collect::<String>();
     let (head, tail) = (&letters[..END], &letters[letters.len() - END..]);
     format!("{}...{}", ends(head), ends(tail))
+}
+
+/// Names of buckets, sorted, a line each or as JSON.
+pub fn print_names(mut names: Vec<String>, json: bool) -> Result {
+    names.sort();
+    if json {
+        return output::json(&names);
+    }
+    names.iter().try_for_each(|name| outln!("{name}"))
 }
 
 /// The rows that tell about the stream below a bucket.

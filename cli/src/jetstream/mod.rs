@@ -10,6 +10,7 @@ pub mod archive;
 mod cluster;
 mod consumer_view;
 mod document;
+mod edit;
 mod election;
 pub mod message;
 pub mod pick;
@@ -27,6 +28,7 @@ pub use api::Api;
 pub use cluster::{Leaders, missing, servers_cell, show as show_cluster};
 pub use consumer_view::{ConsumerView, ack_policy_name};
 pub use document::Document;
+pub use edit::EditArgs;
 pub use election::Election;
 pub use stream_view::{StreamView, last_seen, storage_name};
 

@@ -1,13 +1,10 @@
 //! `nats consumer edit`.
 
-use std::path::PathBuf;
-
 use super::flags::ConsumerFlags;
 use super::select::Which;
-use crate::editor;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::jetstream::{ConsumerView, Document, pick};
+use crate::jetstream::{ConsumerView, Document, EditArgs, pick};
 use crate::output;
 use crate::prompt::Terminal;
 
@@ -26,25 +23,8 @@ pub struct Args {
     #[command(flatten)]
     which: Which,
 
-    /// Take the fields of this file: a configuration, or what 'consumer info --json' prints
-    #[arg(long, value_name = "FILE", conflicts_with = "interactive")]
-    config: Option<PathBuf>,
-
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-
-    /// Edit the configuration in $EDITOR
-    #[arg(short, long)]
-    interactive: bool,
-
-    /// Show what would change, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-
-    /// Print JSON
-    #[arg(short, long)]
-    json: bool,
+    #[command(flatten)]
+    edit: EditArgs,
 
     #[command(flatten)]
     flags: ConsumerFlags,
@@ -68,27 +48,17 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
             CliError::new("consumers with backoff policies do not support editing Ack Wait");
         return Err(error.next_step("remove the policy with --backoff none, or leave out --wait"));
     }
-    let differences = before.differences(&after);
-    if differences.is_empty() {
-        if !args.dry_run && !args.json {
-            outln!("No difference in configuration")?;
-        }
+    if !args.edit.shows(&before, &after)? {
         return Ok(());
     }
-    if !args.json || args.dry_run {
-        out!("Differences (-old +new):\n{differences}")?;
-    }
-    if args.dry_run {
-        return Err(CliError::exit(1));
-    }
     let question = format!("Really edit Consumer {stream} > {name}");
-    if !pick::confirmed(&mut Terminal, args.force, &question)? {
+    if !pick::confirmed(&mut Terminal, args.edit.force, &question)? {
         return Ok(());
     }
     let answer = api.put_consumer(stream, name, &after, "update").await;
     let info =
         answer.map_err(|e| e.context(format!("could not edit Consumer {stream} > {name}")))?;
-    if args.json {
+    if args.edit.json {
         return output::json(&info);
     }
     out!("{}", ConsumerView::Full.render(&info, globals.scheme()))
@@ -96,15 +66,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
 
 impl Args {
     fn changed(&self, before: &Document) -> Result<Document> {
-        let mut after = before.clone();
-        if self.interactive {
-            let text = editor::edit(&before.to_json()?, ".json", "the consumer")?;
-            after = Document::default();
-            after.merge(Document::from_json(&text)?);
-        }
-        if let Some(path) = &self.config {
-            after.merge(Document::from_file(path)?.without_reserved_metadata());
-        }
+        let mut after = self.edit.changed(before, "the consumer")?;
         // A consumer cannot be renamed.
         for field in ["name", "durable_name"] {
             match before.get(field) {

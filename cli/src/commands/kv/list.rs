@@ -4,7 +4,7 @@ use clap_complete::engine::ArgValueCompleter;
 use nats_client::jetstream::kv::{Bucket, KvStatus};
 
 use super::bucket;
-use crate::buckets::printable;
+use crate::buckets::{print_names, printable};
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::jetstream::Api;
@@ -97,15 +97,7 @@ async fn keys(globals: &Globals, args: &Args, bucket: &Bucket) -> Result {
 async fn buckets(globals: &Globals, args: &Args) -> Result {
     let api = Api::connect(globals).await?;
     if args.names || args.json {
-        let mut names = api.kv_names().await?;
-        names.sort();
-        if args.json {
-            return output::json(&names);
-        }
-        for name in names {
-            outln!("{name}")?;
-        }
-        return Ok(());
+        return print_names(api.kv_names().await?, args.json);
     }
     let mut found = api.kv_buckets().await?;
     if found.is_empty() {

@@ -4,6 +4,7 @@ use clap_complete::engine::ArgValueCompleter;
 use nats_client::jetstream::object::ObjectStoreStatus;
 
 use super::store;
+use crate::buckets::print_names;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::jetstream::{Api, ago};
@@ -67,15 +68,7 @@ async fn objects(globals: &Globals, args: &Args, name: &str) -> Result {
 async fn stores(globals: &Globals, args: &Args) -> Result {
     let api = Api::connect(globals).await?;
     if args.names || args.json {
-        let mut names = api.object_store_names().await?;
-        names.sort();
-        if args.json {
-            return output::json(&names);
-        }
-        for name in names {
-            outln!("{name}")?;
-        }
-        return Ok(());
+        return print_names(api.object_store_names().await?, args.json);
     }
     let mut found = api.object_stores().await?;
     if found.is_empty() {

@@ -85,7 +85,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         args.message.send_on,
     );
     args.store
-        .check(bodies.is_stdin() && args.message.send_on == SendOn::Newline)?;
+        .check(bodies.is_stdin() && args.message.send_on != SendOn::Newline)?;
     let client = globals.connect().await?;
     if bodies.is_stdin() && !args.quiet {
         log_line!("Reading payload from STDIN");

@@ -18,7 +18,7 @@ pub struct StoreArgs {
     #[arg(short = 'J', long, conflicts_with = "reply")]
     jetstream: bool,
 
-    /// Store all messages or none; they come from standard input, with --send-on newline
+    /// Store all messages or none: those of --count, or the lines of standard input with --send-on newline
     #[arg(long, conflicts_with_all = ["reply", "schedule_dest"])]
     atomic: bool,
 
@@ -70,11 +70,11 @@ impl StoreArgs {
     }
 
     /// Says what does not go together, in the words of the reference tool.
-    pub fn check(&self, lines_from_stdin: bool) -> Result {
+    pub fn check(&self, is_one_body_from_stdin: bool) -> Result {
         let when = &self.when;
         let (at, after) = (when.schedule_at.is_some(), when.schedule_after.is_some());
         let (every, cron) = (when.schedule_every.is_some(), when.schedule_cron.is_some());
-        let mistake = if self.atomic && !lines_from_stdin {
+        let mistake = if self.atomic && is_one_body_from_stdin {
             "atomic batch publishing requires JetStream and STDIN with --send-on=newline"
         } else if when.schedule_after.is_some_and(|time| time.is_zero()) {
             "--schedule-after must be greater than 0"
@@ -260,8 +260,8 @@ mod tests {
             let error = line(&flags).unwrap().check(false).unwrap_err();
             assert!(error.to_string().contains(why), "{flags:?}: {error}");
         }
-        assert!(line(&["--atomic"]).unwrap().check(false).is_err());
-        assert!(line(&["--atomic"]).unwrap().check(true).is_ok());
+        assert!(line(&["--atomic"]).unwrap().check(true).is_err());
+        assert!(line(&["--atomic"]).unwrap().check(false).is_ok());
         assert!(line(&["--jetstream", "--reply", "r"]).is_none());
         let flags = [
             "--schedule-dest",

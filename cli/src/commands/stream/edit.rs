@@ -1,15 +1,12 @@
 //! `nats stream edit`.
 
-use std::path::PathBuf;
-
 use nats_api::jetstream::StreamUpdateResponse;
 
 use super::flags::StreamFlags;
 use super::select::Which;
-use crate::editor;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::jetstream::{Document, StreamView, pick};
+use crate::jetstream::{Document, EditArgs, StreamView, pick};
 use crate::output;
 use crate::prompt::Terminal;
 
@@ -29,25 +26,8 @@ pub struct Args {
     #[command(flatten)]
     which: Which,
 
-    /// Take the fields of this file: a configuration, or what 'stream info --json' prints
-    #[arg(long, value_name = "FILE", conflicts_with = "interactive")]
-    config: Option<PathBuf>,
-
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-
-    /// Edit the configuration in $EDITOR
-    #[arg(short, long)]
-    interactive: bool,
-
-    /// Show what would change, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-
-    /// Print JSON
-    #[arg(short, long)]
-    json: bool,
+    #[command(flatten)]
+    edit: EditArgs,
 
     /// Be no mirror any longer
     #[arg(long, conflicts_with = "mirror")]
@@ -70,23 +50,13 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let name = info.config.name.as_str();
     let before = api.stream_document(name).await?.without_reserved_metadata();
     let after = args.changed(&before)?;
-    let differences = before.differences(&after);
-    if differences.is_empty() {
-        if !args.dry_run && !args.json {
-            outln!("No difference in configuration")?;
-        }
+    if !args.edit.shows(&before, &after)? {
         return Ok(());
-    }
-    if !args.json || args.dry_run {
-        out!("Differences (-old +new):\n{differences}")?;
-    }
-    if args.dry_run {
-        return Err(CliError::exit(1));
     }
     pick::warned(&mut Terminal, name)?;
     if !pick::confirmed(
         &mut Terminal,
-        args.force,
+        args.edit.force,
         &format!("Really edit Stream {name}"),
     )? {
         return Ok(());
@@ -95,7 +65,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         .request_json(api.api().stream_update(name), &after)
         .await
         .map_err(|e| CliError::from(e).context(format!("could not edit Stream {name}")))?;
-    if args.json {
+    if args.edit.json {
         return output::json(&answer.info);
     }
     outln!("Stream {name} was updated\n")?;
@@ -107,15 +77,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
 
 impl Args {
     fn changed(&self, before: &Document) -> Result<Document> {
-        let mut after = before.clone();
-        if self.interactive {
-            let text = editor::edit(&before.to_json()?, ".json", "the stream")?;
-            after = Document::default();
-            after.merge(Document::from_json(&text)?);
-        }
-        if let Some(path) = &self.config {
-            after.merge(Document::from_file(path)?.without_reserved_metadata());
-        }
+        let mut after = self.edit.changed(before, "the stream")?;
         // A stream cannot be renamed.
         after.set("name", before.text("name"))?;
         self.flags.apply(&mut after)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nats_api::system::events::AccountConnections;
 use nats_api::system::subjects::account_connections_event;
 
-use super::{ENTRIES_MAX, live, rows, shown_of, traffic};
+use super::{ENTRIES_MAX, Rows, live, shown_of, traffic};
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::output::color::Scheme;
@@ -32,15 +32,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Sort::Conns, value_name = "KEY")]
     sort: Sort,
 
-    /// Show so many accounts; as many as the screen has room for when not given
-    #[arg(
-        short,
-        long,
-        value_name = "COUNT",
-        default_value_t = 0,
-        hide_default_value = true
-    )]
-    number: usize,
+    #[command(flatten)]
+    rows: Rows,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -68,7 +61,7 @@ struct Total {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    rows(args.number)?;
+    args.rows.room()?;
     let client = globals.connect_system().await?;
     let counts = RefCell::new(Counts::default());
     let draw = || {
@@ -76,7 +69,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         if totals.is_empty() {
             return Ok(None);
         }
-        let rows = rows(args.number)?;
+        let rows = args.rows.room()?;
         Ok(Some(table(totals, args.sort, rows, globals.scheme())))
     };
     let subjects = [account_connections_event("*")];

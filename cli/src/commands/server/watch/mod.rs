@@ -9,6 +9,7 @@ mod api;
 mod jetstream;
 mod servers;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use nats_api::system::ServerStatsEvent;
@@ -98,18 +99,35 @@ async fn live(
     }
 }
 
-/// How many rows to show: those that were asked for, or what the screen has room for.
-fn rows(wanted: usize) -> Result<usize> {
-    if !crate::output::stdout_is_terminal() {
-        return Ok(if wanted == 0 {
-            ROWS_WITHOUT_TERMINAL
-        } else {
-            wanted
-        });
+/// The rows of a live table.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct Rows {
+    /// Show so many; as many as the screen has room for when not given
+    #[arg(
+        short,
+        long,
+        value_name = "COUNT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    number: usize,
+}
+
+impl Rows {
+    /// How many to show: those that were asked for, or what the screen has room for.
+    fn room(self) -> Result<usize> {
+        let wanted = self.number;
+        if !crate::output::stdout_is_terminal() {
+            return Ok(if wanted == 0 {
+                ROWS_WITHOUT_TERMINAL
+            } else {
+                wanted
+            });
+        }
+        let (_, lines) = screen::size("a live table", 40, TABLE_LINES as u16 + 1)?;
+        let room = lines.saturating_sub(TABLE_LINES);
+        Ok(if wanted == 0 { room } else { wanted.min(room) })
     }
-    let (_, lines) = screen::size("a live table", 40, TABLE_LINES as u16 + 1)?;
-    let room = lines.saturating_sub(TABLE_LINES);
-    Ok(if wanted == 0 { room } else { wanted.min(room) })
 }
 
 /// `7`, or `5 / 7` when not all are shown.
@@ -121,9 +139,21 @@ fn shown_of(shown: usize, all: usize) -> String {
     }
 }
 
-/// The heartbeats of all servers: the subject they come on, and what makes the servers answer at once.
-fn heartbeats() -> (Vec<String>, Option<&'static str>) {
-    (vec![statsz_event("*")], Some(SERVER_PING))
+/// Draws the table that `table` makes of the newest heartbeats of all servers, until Ctrl-C.
+async fn live_heartbeats(
+    globals: &Globals,
+    rows: &Rows,
+    table: impl Fn(&Heartbeats, usize) -> Table,
+) -> Result {
+    // A terminal that is too small is told before anything is asked.
+    rows.room()?;
+    let client = globals.connect_system().await?;
+    let known = RefCell::new(Heartbeats::default());
+    let take = |message: &Message| known.borrow_mut().take(message);
+    let draw = || Ok(Some(table(&known.borrow(), rows.room()?)));
+    // The ping makes the servers answer at once.
+    let subjects = [statsz_event("*")];
+    live(&client, &subjects, Some(SERVER_PING), take, draw).await
 }
 
 /// The newest heartbeat of each server, by id.

@@ -1,11 +1,10 @@
 //! `nats server watch servers`.
 
-use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use nats_api::system::ServerStatsEvent;
 
-use super::{Heartbeats, heartbeats, live, rows, shown_of, traffic};
+use super::{Heartbeats, Rows, live_heartbeats, shown_of, traffic};
 use crate::commands::size;
 use crate::error::Result;
 use crate::globals::Globals;
@@ -24,15 +23,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Sort::Conns, value_name = "KEY")]
     sort: Sort,
 
-    /// Show so many servers; as many as the screen has room for when not given
-    #[arg(
-        short,
-        long,
-        value_name = "COUNT",
-        default_value_t = 0,
-        hide_default_value = true
-    )]
-    number: usize,
+    #[command(flatten)]
+    rows: Rows,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -52,26 +44,10 @@ enum Sort {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    rows(args.number)?;
-    let client = globals.connect_system().await?;
-    let (subjects, ask) = heartbeats();
-    let known = RefCell::new(Heartbeats::default());
-    let draw = || {
-        let known = known.borrow();
-        Ok(Some(table(
-            &known,
-            args.sort,
-            rows(args.number)?,
-            globals.scheme(),
-        )))
-    };
-    live(
-        &client,
-        &subjects,
-        ask,
-        |message| known.borrow_mut().take(message),
-        draw,
-    )
+    let scheme = globals.scheme();
+    live_heartbeats(globals, &args.rows, |known, rows| {
+        table(known, args.sort, rows, scheme)
+    })
     .await
 }
 

@@ -9,7 +9,7 @@ use nats_api::system::client::ClientInfo;
 use nats_client::Message;
 use regex::Regex;
 
-use super::super::{ENTRIES_MAX, live, rows};
+use super::super::{ENTRIES_MAX, Rows, live};
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::output::color::Scheme;
@@ -80,7 +80,7 @@ struct Count {
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    rows(args.top)?;
+    Rows { number: args.top }.room()?;
     let client = globals.connect_system().await?;
     let counts = RefCell::new(HashMap::<Kind, Count>::new());
     let take = |message: &Message| args.count(&mut counts.borrow_mut(), message, Instant::now());
