@@ -122,14 +122,17 @@ impl Link {
     /// The connection, or the server says `-ERR`.
     pub fn settle(&mut self) -> Result<()> {
         self.send(b"PING\r\n")?;
+        let mut refused = None;
         loop {
-            match self.next_operation()? {
-                Operation::Pong => return Ok(()),
-                Operation::Message(message) => self.kept.push_back(message),
-                Operation::Other(line) if line.starts_with("-ERR") => {
-                    return Err(Error::new(ErrorKind::PermissionDenied, line));
+            match self.next_operation() {
+                Ok(Operation::Pong) => return refused.map_or(Ok(()), Err),
+                Ok(Operation::Message(message)) => self.kept.push_back(message),
+                Ok(Operation::Other(line)) if line.starts_with("-ERR") => {
+                    refused.get_or_insert(Error::new(ErrorKind::PermissionDenied, line));
                 }
-                Operation::Other(_) => {}
+                Ok(Operation::Other(_)) => {}
+                // What the server said before it hung up tells more.
+                Err(e) => return Err(refused.unwrap_or(e)),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! JetStream in one account: its streams by name, and what stands in the account's subjects for them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -8,12 +8,12 @@ use arc_swap::ArcSwap;
 use nats_api::errors::ApiError;
 use nats_api::jetstream::{ConsumerConfig, StreamConfig};
 use nats_jetstream::config::stream::{MaxBytes, Surroundings};
-use nats_proto::subject::{collides, matches};
 use nats_store::Storage;
 use parking_lot::{Mutex, RwLock};
 
 use super::engine::{Input, InputKind, Lane};
 use super::outlet::AccountOutlet;
+use super::patterns::Patterns;
 use super::seat::StreamSeat;
 use super::usage::{AccountUsage, storage_of};
 use crate::account::Account;
@@ -25,10 +25,10 @@ pub struct StreamEntry {
     pub lane: Arc<Lane<StreamSeat>>,
     /// As it is now; the machine has the same.
     config: ArcSwap<StreamConfig>,
-    /// Names of its consumers, for those who must know whether there is one before anything is queued.
-    consumers: RwLock<HashSet<Box<str>>>,
-    /// Where its push consumers deliver, by their names.
-    deliver_to: RwLock<Vec<(Box<str>, Box<str>)>>,
+    /// Names of its consumers, for those who must know whether there is one before anything is queued, and where those that push deliver.
+    consumers: RwLock<HashMap<Box<str>, Option<Box<str>>>>,
+    /// Where push consumers of all streams of the account deliver.
+    deliver_to: Arc<RwLock<Patterns>>,
     /// Its subscriptions in the account.
     placed: Mutex<Vec<Arc<Sub>>>,
     /// It mirrors and is close enough behind to answer for the stream that it mirrors; its machine says so.
@@ -40,13 +40,14 @@ impl StreamEntry {
         config: Arc<StreamConfig>,
         lane: Arc<Lane<StreamSeat>>,
         is_mirror_current: Arc<AtomicBool>,
+        deliver_to: Arc<RwLock<Patterns>>,
     ) -> Self {
         Self {
             name: config.name.as_str().into(),
             lane,
             config: ArcSwap::new(config),
             consumers: RwLock::default(),
-            deliver_to: RwLock::default(),
+            deliver_to,
             placed: Mutex::default(),
             is_mirror_current,
         }
@@ -56,12 +57,12 @@ impl StreamEntry {
         self.config.load_full()
     }
 
-    pub fn set_config(&self, config: Arc<StreamConfig>) {
+    fn set_config(&self, config: Arc<StreamConfig>) {
         self.config.store(config);
     }
 
     pub fn has_consumer(&self, name: &str) -> bool {
-        self.consumers.read().contains(name)
+        self.consumers.read().contains_key(name)
     }
 
     pub fn consumers(&self) -> usize {
@@ -70,31 +71,33 @@ impl StreamEntry {
 
     /// A consumer is there, or has another configuration.
     pub fn add_consumer(&self, config: &ConsumerConfig) {
-        let name: Box<str> = config.name.as_str().into();
-        {
-            let mut deliver_to = self.deliver_to.write();
-            deliver_to.retain(|(known, _)| *known != name);
-            if config.is_push() {
-                let subject = config.deliver_subject.as_str().into();
-                deliver_to.push((name.clone(), subject));
-            }
+        let name = config.name.as_str();
+        let subject = config.is_push().then(|| config.deliver_subject.as_str());
+        let mut consumers = self.consumers.write();
+        let old = consumers.insert(name.into(), subject.map(Into::into));
+        if let Some(Some(old)) = &old {
+            self.deliver_to.write().remove(old, &self.name);
         }
-        self.consumers.write().insert(name);
+        if let Some(subject) = subject {
+            self.deliver_to.write().insert(subject, &self.name);
+        }
     }
 
     pub fn remove_consumer(&self, name: &str) {
-        self.deliver_to
-            .write()
-            .retain(|(known, _)| **known != *name);
-        self.consumers.write().remove(name);
+        if let Some(Some(subject)) = self.consumers.write().remove(name) {
+            self.deliver_to.write().remove(&subject, &self.name);
+        }
     }
 
-    /// A push consumer delivers to a subject that `pattern` matches.
-    fn delivers_to(&self, pattern: &[u8]) -> bool {
-        let deliver_to = self.deliver_to.read();
-        deliver_to
-            .iter()
-            .any(|(_, subject)| matches(subject.as_bytes(), pattern))
+    /// The stream is gone, and its consumers with it.
+    fn forget_consumers(&self) {
+        let mut consumers = self.consumers.write();
+        let mut deliver_to = self.deliver_to.write();
+        for (_, subject) in consumers.drain() {
+            if let Some(subject) = subject {
+                deliver_to.remove(&subject, &self.name);
+            }
+        }
     }
 
     /// Puts the stream's subjects into the account, made by `sub`, and takes out what stood there for it before.
@@ -126,6 +129,10 @@ pub struct JsAccount {
     pub usage: Arc<AccountUsage>,
     pub outlet: Arc<AccountOutlet>,
     streams: RwLock<BTreeMap<Box<str>, Arc<StreamEntry>>>,
+    /// What the streams take, by stream.
+    subjects: RwLock<Patterns>,
+    /// Where push consumers deliver, by stream.
+    pub deliver_to: Arc<RwLock<Patterns>>,
     /// Mirrors that answer direct gets for their origin.
     mirrors: RwLock<Vec<Arc<StreamEntry>>>,
     /// Held while a stream is made, changed or deleted: checks against the others hold until the change is done.
@@ -145,6 +152,8 @@ impl JsAccount {
             account,
             usage,
             streams: RwLock::default(),
+            subjects: RwLock::default(),
+            deliver_to: Arc::default(),
             mirrors: RwLock::default(),
             changes: Mutex::new(()),
             is_closed: AtomicBool::new(false),
@@ -176,17 +185,14 @@ impl JsAccount {
 
     /// Streams that can take a subject that `filter` matches, by name; all when it is empty.
     pub fn matching(&self, filter: &str) -> Vec<Arc<StreamEntry>> {
-        let mut all = self.all();
-        if !filter.is_empty() {
-            all.retain(|entry| {
-                let config = entry.config();
-                config
-                    .subjects
-                    .iter()
-                    .any(|s| collides(s.as_bytes(), filter.as_bytes()))
-            });
+        if filter.is_empty() {
+            return self.all();
         }
-        all
+        let subjects = self.subjects.read();
+        let names: BTreeSet<&str> = subjects.colliding(filter.as_bytes()).collect();
+        let streams = self.streams.read();
+        let found = names.into_iter().filter_map(|name| streams.get(name));
+        found.cloned().collect()
     }
 
     /// A mirror that can answer direct gets in the place of this stream.
@@ -210,13 +216,38 @@ impl JsAccount {
         }
     }
 
+    /// A stream has another configuration.
+    pub fn change(&self, entry: &Arc<StreamEntry>, config: Arc<StreamConfig>) {
+        let old = entry.config();
+        {
+            let mut subjects = self.subjects.write();
+            for subject in &old.subjects {
+                subjects.remove(subject, &entry.name);
+            }
+            for subject in &config.subjects {
+                subjects.insert(subject, &entry.name);
+            }
+        }
+        entry.set_config(config);
+        self.note_mirror(entry);
+    }
+
     pub fn add(&self, entry: Arc<StreamEntry>) {
         self.note_mirror(&entry);
+        for subject in &entry.config().subjects {
+            self.subjects.write().insert(subject, &entry.name);
+        }
         self.streams.write().insert(entry.name.clone(), entry);
     }
 
     pub fn take(&self, name: &str) -> Option<Arc<StreamEntry>> {
         self.mirrors.write().retain(|known| &*known.name != name);
+        if let Some(entry) = self.find(name) {
+            for subject in &entry.config().subjects {
+                self.subjects.write().remove(subject, name);
+            }
+            entry.forget_consumers();
+        }
         self.streams.write().remove(name)
     }
 
@@ -247,10 +278,13 @@ impl Watcher for JsAccount {
             headers: b"",
             payload: b"",
         };
-        for stream in self.streams.read().values() {
-            if stream.delivers_to(&sub.subject) {
-                stream.lane.post(InputKind::Interest, &input);
-            }
+        let concerned: BTreeSet<Box<str>> = {
+            let deliver_to = self.deliver_to.read();
+            let owners = deliver_to.colliding(&sub.subject);
+            owners.map(Into::into).collect()
+        };
+        for stream in concerned.iter().filter_map(|name| self.find(name)) {
+            stream.lane.post(InputKind::Interest, &input);
         }
     }
 }
@@ -261,14 +295,10 @@ impl Surroundings for JsAccount {
     }
 
     fn overlaps(&self, subjects: &[String], except: Option<&str>) -> bool {
-        let streams = self.streams.read();
-        let others = streams.values().filter(|s| Some(&*s.name) != except);
-        others.map(|s| s.config()).any(|config| {
-            config.subjects.iter().any(|theirs| {
-                subjects
-                    .iter()
-                    .any(|ours| collides(theirs.as_bytes(), ours.as_bytes()))
-            })
+        let taken = self.subjects.read();
+        subjects.iter().any(|ours| {
+            let mut owners = taken.colliding(ours.as_bytes());
+            owners.any(|owner| Some(owner) != except)
         })
     }
 

@@ -17,6 +17,7 @@ mod door;
 mod engine;
 mod listening;
 mod outlet;
+mod patterns;
 mod restore;
 mod seat;
 mod settings;

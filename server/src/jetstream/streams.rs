@@ -84,7 +84,12 @@ impl JetStream {
             },
             seed(),
         );
-        Arc::new(StreamEntry::new(config, lane, is_mirror_current))
+        Arc::new(StreamEntry::new(
+            config,
+            lane,
+            is_mirror_current,
+            account.deliver_to.clone(),
+        ))
     }
 
     pub(super) fn parts(
@@ -134,8 +139,7 @@ impl JetStream {
         account.usage.reserve(&old, -1);
         account.usage.reserve(&config, 1);
         let moved = old.subjects != config.subjects;
-        entry.set_config(config);
-        account.note_mirror(entry);
+        account.change(entry, config);
         if moved {
             entry.place(&account.account, |s| Ingest::subscription(s, entry));
         }

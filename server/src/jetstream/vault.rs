@@ -3,7 +3,7 @@
 //! Between the rooms above, which know names and configurations, and the catalog of `nats-store`, which knows identities and bytes. Streams in
 //! memory are not kept: they end with the process, as in the reference.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +81,7 @@ struct Kept {
 /// The server's store of streams.
 pub struct Vault {
     catalog: Arc<Catalog>,
-    kept: Mutex<HashMap<Name, Kept>>,
+    kept: Mutex<BTreeMap<Name, Kept>>,
     found: Mutex<HashMap<String, Vec<Found>>>,
     /// With a sync interval: how long what was acknowledged may be unsynced.
     pub sync_every: Option<Duration>,
@@ -385,9 +385,16 @@ impl Vault {
         let files = self
             .catalog
             .delete_stream(account, stream, kept.incarnation)?;
-        self.kept
-            .lock()
-            .retain(|(a, s, _), _| a != account || s != stream);
+        let mut kept = self.kept.lock();
+        let first = (account.to_owned(), stream.to_owned(), String::new());
+        while let Some((name, _)) = kept.range(first.clone()..).next()
+            && name.0 == account
+            && name.1 == stream
+        {
+            let name = name.clone();
+            kept.remove(&name);
+        }
+        drop(kept);
         let named = std::thread::Builder::new().name("jetstream-delete".to_owned());
         let removing = named.spawn(move || {
             if let Err(e) = files() {

@@ -153,13 +153,11 @@ impl Serving<'_> {
     pub(super) fn consumer_list(&self, stream: &str) {
         let request = self.list_offset();
         self.on_stream(stream, |seat, cx, out| {
-            let all = seat.stream.consumer_infos(cx, out).into_iter();
-            let shown = all.filter(|(is_direct, _)| !is_direct);
-            let infos: Vec<ConsumerInfo> = shown.map(|(_, info)| info).collect();
-            let (total, offset, consumers) = page(infos, request?.offset, LIST_PAGE);
+            let offset = usize::try_from(request?.offset).unwrap_or(0);
+            let (total, consumers) = seat.stream.consumer_page(cx, offset, LIST_PAGE, out);
             Ok(ConsumerListResponse {
-                total,
-                offset,
+                total: total as i64,
+                offset: offset.min(total) as i64,
                 limit: LIST_PAGE as i64,
                 consumers,
                 ..ConsumerListResponse::default()

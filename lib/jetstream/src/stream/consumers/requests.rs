@@ -170,6 +170,31 @@ impl Stream {
         ids.into_iter().filter_map(info).collect()
     }
 
+    /// One page of those that are shown, in the order of their names: how many there are, and the infos from `offset` on.
+    pub fn consumer_page(
+        &mut self,
+        cx: &mut Context<'_>,
+        offset: usize,
+        most: usize,
+        out: &mut Effects,
+    ) -> (usize, Vec<ConsumerInfo>) {
+        let shown = |(_, id): &(&Box<str>, &Id)| {
+            let slot = self.consumers.slot(**id);
+            slot.is_some_and(|slot| !slot.consumer.config().direct)
+        };
+        let ids: Vec<Id> = self
+            .consumers
+            .by_name
+            .iter()
+            .filter(shown)
+            .map(|(_, id)| *id)
+            .collect();
+        let page = ids.iter().skip(offset).take(most);
+        let infos = page.filter_map(|id| self.turn(*id, cx, out, Consumer::info));
+        let infos = infos.collect();
+        (ids.len(), infos)
+    }
+
     /// CONSUMER.PAUSE: a time that has passed resumes. The caller keeps the changed configuration durable.
     ///
     /// # Errors
