@@ -178,17 +178,12 @@ impl Stream {
         most: usize,
         out: &mut Effects,
     ) -> (usize, Vec<ConsumerInfo>) {
-        let shown = |(_, id): &(&Box<str>, &Id)| {
-            let slot = self.consumers.slot(**id);
+        let shown = |id: &Id| {
+            let slot = self.consumers.slot(*id);
             slot.is_some_and(|slot| !slot.consumer.config().direct)
         };
-        let ids: Vec<Id> = self
-            .consumers
-            .by_name
-            .iter()
-            .filter(shown)
-            .map(|(_, id)| *id)
-            .collect();
+        let all = self.consumers.by_name.values().copied();
+        let ids: Vec<Id> = all.filter(shown).collect();
         let page = ids.iter().skip(offset).take(most);
         let infos = page.filter_map(|id| self.turn(*id, cx, out, Consumer::info));
         let infos = infos.collect();
