@@ -72,7 +72,7 @@ impl StreamEntry {
     /// A consumer is there, or has another configuration.
     pub fn add_consumer(&self, config: &ConsumerConfig) {
         let name = config.name.as_str();
-        let subject = config.is_push().then(|| config.deliver_subject.as_str());
+        let subject = config.is_push().then_some(&*config.deliver_subject);
         let mut consumers = self.consumers.write();
         let old = consumers.insert(name.into(), subject.map(Into::into));
         if let Some(Some(old)) = &old {

@@ -12,7 +12,13 @@ use nats_proto::subject::{collides, has_wildcard};
 /// Patterns with owners. An owner may have the same pattern more than once.
 #[derive(Debug, Default)]
 pub struct Patterns {
-    by_beginning: BTreeMap<Box<[u8]>, Vec<(Box<str>, Box<str>)>>,
+    by_beginning: BTreeMap<Box<[u8]>, Vec<Filed>>,
+}
+
+#[derive(Debug)]
+struct Filed {
+    pattern: Box<str>,
+    owner: Box<str>,
 }
 
 impl Patterns {
@@ -20,7 +26,10 @@ impl Patterns {
         self.by_beginning
             .entry(beginning(pattern.as_bytes()).into())
             .or_default()
-            .push((pattern.into(), owner.into()));
+            .push(Filed {
+                pattern: pattern.into(),
+                owner: owner.into(),
+            });
     }
 
     /// Takes out what was put in once; nothing happens when it is not there.
@@ -31,7 +40,7 @@ impl Patterns {
         };
         let found = filed
             .iter()
-            .position(|(p, o)| **p == *pattern && **o == *owner);
+            .position(|known| *known.pattern == *pattern && *known.owner == *owner);
         if let Some(at) = found {
             filed.swap_remove(at);
         }
@@ -58,8 +67,8 @@ impl Patterns {
         behind
             .chain(before)
             .flat_map(|(_, filed)| filed)
-            .filter(move |(found, _)| collides(found.as_bytes(), pattern))
-            .map(|(_, owner)| &**owner)
+            .filter(move |known| collides(known.pattern.as_bytes(), pattern))
+            .map(|known| &*known.owner)
     }
 }
 
