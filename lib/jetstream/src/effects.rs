@@ -38,6 +38,10 @@ pub enum Kind {
     PubAck,
     /// An answer to a requester or an acknowledger.
     Answer,
+    /// An answer of the API. When what it says could not be made durable, the requester hears that instead.
+    ApiAnswer,
+    /// An answer of the API that only shows how things are. It is right even when the log fails: that is when it is asked for.
+    View,
     /// What a stream asks of the stream that it mirrors or sources from.
     Request,
     /// A stream's message on its way to a consumer's client.
@@ -194,6 +198,16 @@ impl Effects {
 
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Takes out the answers among what was collected behind the first `from`: what they say is not kept.
+    pub fn void_answers(&mut self, from: usize) {
+        let mut index = 0;
+        self.entries.retain(|entry| {
+            let stays = index < from || entry.kind != Kind::Answer;
+            index += 1;
+            stays
+        });
     }
 
     pub fn is_empty(&self) -> bool {

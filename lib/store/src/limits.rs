@@ -47,3 +47,7 @@ pub const PENDING_SCAN_MAX: u64 = 16 * 1024;
 pub const CONSUMER_CHANGES_MAX: usize = 256 * 1024;
 /// The document with an asset's configuration, at most.
 pub const META_FILE_MAX: u64 = 32 * 1024 * 1024;
+/// Removed messages that an operation lists one by one.
+pub const REMOVALS_LISTED_MAX: usize = 65_536;
+/// Entries of the log that survive together, bytes: an atomic batch.
+pub const GROUP_MAX: usize = 192 * 1024 * 1024;

@@ -1,6 +1,10 @@
 //! What a store knows about itself, and what it hands back when messages go.
 
+use crate::limits::REMOVALS_LISTED_MAX;
 use crate::message::Timestamp;
+
+/// Room that an emptied list keeps.
+const REMOVALS_KEPT: usize = 4096;
 
 /// The figures of a stream's state. Cheap to read: kept up to date with every operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,10 +60,13 @@ pub struct Removed<'a> {
 }
 
 /// Collects what an operation removed; reused by its owner so that removing costs no allocation in the long run.
+///
+/// What is beyond [`REMOVALS_LISTED_MAX`](crate::limits::REMOVALS_LISTED_MAX) is counted and not listed: whoever wants to know looks at what is left.
 #[derive(Debug, Default)]
 pub struct Removals {
     entries: Vec<Entry>,
     subjects: Vec<u8>,
+    omitted: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +80,10 @@ struct Entry {
 
 impl Removals {
     pub fn push(&mut self, removed: Removed<'_>) {
+        if self.entries.len() >= REMOVALS_LISTED_MAX {
+            self.omitted = self.omitted.saturating_add(1);
+            return;
+        }
         self.subjects.extend_from_slice(removed.subject);
         self.entries.push(Entry {
             sequence: removed.sequence,
@@ -101,18 +112,34 @@ impl Removals {
         })
     }
 
+    /// So many more were removed.
+    pub fn omit(&mut self, count: u64) {
+        self.omitted = self.omitted.saturating_add(count);
+    }
+
+    /// Removed and not listed.
+    pub fn omitted(&self) -> u64 {
+        self.omitted
+    }
+
+    /// All that were removed.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        let omitted = usize::try_from(self.omitted).unwrap_or(usize::MAX);
+        self.entries.len().saturating_add(omitted)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// Forgets everything, keeps the room.
     pub fn clear(&mut self) {
         self.entries.clear();
         self.subjects.clear();
+        self.omitted = 0;
+        // What a large purge needed is not kept.
+        self.entries.shrink_to(REMOVALS_KEPT);
+        self.subjects.shrink_to(REMOVALS_KEPT);
     }
 }
 

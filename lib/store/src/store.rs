@@ -114,6 +114,22 @@ pub trait StreamStore: Send {
     /// with `below` beyond the last sequence, both move there, so that the next message gets `below`.
     fn purge(&mut self, purge: &Purge, removed: &mut Removals) -> Result<u64, StoreError>;
 
+    /// What is done until [`StreamStore::end_group`] survives a crash together or not at all.
+    ///
+    /// # Errors
+    /// Nothing can be written at the moment.
+    fn begin_group(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// See [`StreamStore::begin_group`].
+    ///
+    /// # Errors
+    /// The store is frozen: what was done since is in memory only.
+    fn end_group(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Removes what has expired by `now`, by `max_age` or by its own TTL, at most `most` messages at a time (call again while it removes `most`).
     fn expire(
         &mut self,

@@ -15,6 +15,7 @@ pub mod account;
 pub mod api;
 mod door;
 mod engine;
+mod faults;
 mod listening;
 mod outlet;
 mod patterns;

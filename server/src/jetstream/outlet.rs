@@ -79,12 +79,34 @@ impl Outlet for AccountOutlet {
         let error = ApiError::STREAM_STORE_FAILED.error_with(&[("err", &text)]);
         let refusal = serde_json::json!({ "error": error, "stream": "", "seq": 0 }).to_string();
         let mut cx = Cycle::take(false);
-        for effect in effects.iter().filter(|e| e.kind == Kind::PubAck) {
-            let message = Message::new(effect.subject, None, 0, refusal.as_bytes());
+        for effect in effects.iter() {
+            let failed;
+            let payload = match effect.kind {
+                Kind::PubAck => refusal.as_bytes(),
+                Kind::View => effect.payload,
+                Kind::ApiAnswer => {
+                    failed = failed_answer(effect.payload, &error);
+                    &failed
+                }
+                _ => continue,
+            };
+            let message = Message::new(effect.subject, None, 0, payload);
             publish_from_inside(&mut cx, &self.account, &message);
         }
         finish(cx);
     }
+}
+
+/// An answer of the API of the same type that says why there is none.
+fn failed_answer(answer: &[u8], error: &ApiError) -> Vec<u8> {
+    let text = std::str::from_utf8(answer).unwrap_or_default();
+    let kind = text
+        .strip_prefix("{\"type\":\"")
+        .and_then(|rest| rest.split_once('"'))
+        .map_or("", |(kind, _)| kind);
+    serde_json::json!({ "type": kind, "error": error })
+        .to_string()
+        .into_bytes()
 }
 
 /// Tells who asked an upstream that nobody is there.

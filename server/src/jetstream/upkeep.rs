@@ -1,13 +1,14 @@
 //! What is done now and then: checkpoints, so that old log can go; syncs, where an interval was asked for; a log that failed is tried again.
 
-use std::sync::Arc;
-use std::sync::Weak;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::JetStream;
 use super::account::StreamEntry;
+use super::faults::{Faults, Name};
 
 /// How often there is a look.
 const EVERY: Duration = Duration::from_secs(1);
@@ -42,6 +43,7 @@ impl Stop {
 pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
     let mut synced = Instant::now();
     let mut aged = Instant::now();
+    let mut faults = Faults::default();
     while !stop.wait() {
         let Some(jetstream) = jetstream.upgrade() else {
             return;
@@ -52,7 +54,8 @@ pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
             synced = Instant::now();
         }
         jetstream.vault.maintain(sync);
-        jetstream.checkpoint_laggards();
+        let asked = jetstream.checkpoint_laggards();
+        faults.look(&jetstream, asked);
         if aged.elapsed() >= CACHE_AGE {
             aged = Instant::now();
             jetstream.give_back_memory();
@@ -68,8 +71,14 @@ impl JetStream {
     }
 
     /// Lets go of old log: those who keep it write what it holds for them.
-    fn checkpoint_laggards(&self) {
-        for laggard in self.vault.laggards() {
+    /// The streams that were asked.
+    fn checkpoint_laggards(&self) -> BTreeSet<Name> {
+        let laggards = self.vault.laggards();
+        let asked = laggards
+            .iter()
+            .map(|laggard| (laggard.account.clone(), laggard.stream.clone()))
+            .collect();
+        for laggard in laggards {
             let entry = self
                 .account(&laggard.account)
                 .and_then(|account| account.find(&laggard.stream));
@@ -79,6 +88,7 @@ impl JetStream {
                 Some(consumer) => checkpoint_consumer(&entry, consumer),
             }
         }
+        asked
     }
 
     /// Before the end: everything is in its own files, so that the next start has little to read.

@@ -518,6 +518,12 @@ impl Vault {
         if sync && let Err(e) = log.sync() {
             tracing::error!("JetStream: {e}");
         }
+        if log.held_bytes() > 0
+            && log.fault().is_none()
+            && let Err(e) = log.keep_reserve()
+        {
+            tracing::warn!("JetStream: no reserve for a full disk: {e}");
+        }
         if let Err(e) = log.trim() {
             tracing::warn!("JetStream: old log stays for now: {e}");
         }

@@ -127,6 +127,15 @@ events! {
         domain: String,
     }
 
+    /// Something is wrong with a stream's storage, or no longer. An advisory of ours; the reference has none for it.
+    StreamFault "io.nats.jetstream.advisory.v1.stream_fault" {
+        stream: String,
+        /// Empty when all is well again.
+        fault: String,
+        #[serde(skip_serializing_if = "is_default")]
+        domain: String,
+    }
+
     /// A consumer was made or deleted.
     ConsumerActionAdvisory "io.nats.jetstream.advisory.v1.consumer_action" {
         stream: String,
@@ -403,6 +412,7 @@ stream_subjects! {
     SnapshotComplete "STREAM.SNAPSHOT_COMPLETE";
     RestoreCreate "STREAM.RESTORE_CREATE";
     RestoreComplete "STREAM.RESTORE_COMPLETE";
+    StreamFault "STREAM.FAULT";
     StreamLeaderElected "STREAM.LEADER_ELECTED";
     StreamQuorumLost "STREAM.QUORUM_LOST";
     BatchAbandoned "STREAM.BATCH_ABANDONED";

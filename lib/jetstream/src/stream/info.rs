@@ -25,8 +25,12 @@ impl Stream {
         } else {
             sources = self.upstream_infos(now);
         }
+        let mut config = metadata::with_dynamic(config, &self.environment.version);
+        if let Some(fault) = self.fault() {
+            metadata::add_fault(&mut config, &fault);
+        }
         StreamInfo {
-            config: metadata::with_dynamic(config, &self.environment.version),
+            config,
             created: api_time(self.created),
             state: self.api_state(),
             domain: self.environment.domain.to_string(),

@@ -120,8 +120,7 @@ impl Stream {
         Ok(stream)
     }
 
-    /// A stream whose messages are there: reads what has to be known about them, lets go of an atomic batch that a crash tore, and
-    /// enforces the limits.
+    /// A stream whose messages are there: reads what has to be known about them, and enforces the limits.
     ///
     /// # Errors
     /// As [`Stream::create`].
@@ -203,8 +202,8 @@ impl Stream {
         self.store.checkpoint()
     }
 
-    /// Why the stream takes no messages, or what of it is damaged.
+    /// Why the stream takes no messages, what of it is damaged, or why a consumer's progress is not kept.
     pub fn fault(&self) -> Option<StoreError> {
-        self.store.fault()
+        self.store.fault().or_else(|| self.consumers.fault())
     }
 }

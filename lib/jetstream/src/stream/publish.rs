@@ -165,6 +165,22 @@ impl Stream {
         accepted: &Accepted<'_>,
         out: &mut Effects,
     ) -> Result<u64, StoreError> {
+        if accepted.rollup.is_none() && accepted.schedule_purge.is_none() {
+            return self.keep_alone(cx, subject, accepted, out);
+        }
+        // The message and what it replaces: a crash finds both or neither.
+        self.store.begin_group()?;
+        let kept = self.keep_alone(cx, subject, accepted, out);
+        self.store.end_group().and(kept)
+    }
+
+    fn keep_alone(
+        &mut self,
+        cx: &mut Context<'_>,
+        subject: &[u8],
+        accepted: &Accepted<'_>,
+        out: &mut Effects,
+    ) -> Result<u64, StoreError> {
         let before = self.store.state();
         let sequence = before.last_sequence.saturating_add(1);
         if accepted.is_wanted {

@@ -2,17 +2,13 @@
 
 use nats_api::jetstream::headers::MSG_ID;
 use nats_proto::header::block;
-use nats_store::{Erase, Filter, Message, StoreError, StreamStore, Timestamp};
+use nats_store::{Filter, Message, StoreError, StreamStore, Timestamp};
 
 use super::Stream;
 use crate::publish::PublishHeaders;
-use crate::publish::headers::{decimal, given};
 
 impl Stream {
     pub(super) fn rebuild(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        if self.config.allow_atomic {
-            self.drop_torn_batch()?;
-        }
         self.knows_ids = false;
         if self.config.allow_msg_schedules {
             self.rebuild_schedules(now)?;
@@ -32,32 +28,6 @@ impl Stream {
             self.rebuild_dedupe(now)?;
             self.knows_ids = true;
         }
-        Ok(())
-    }
-
-    /// An atomic batch is stored as a whole and acknowledged as a whole. When the very last message that the log knows is part of one and
-    /// not its end, a crash came in between: nobody was told that any of it is stored, so none of it is.
-    fn drop_torn_batch(&mut self) -> Result<(), StoreError> {
-        let mut sequence = self.store.state().last_sequence;
-        let mut torn: Option<(Vec<u8>, u64)> = None;
-        while let Some(message) = self.store.load(sequence)? {
-            let found = PublishHeaders::scan(message.headers());
-            let place = given(found.batch_id).zip(given(found.batch_sequence).and_then(decimal));
-            let Some((id, place)) = place else {
-                break;
-            };
-            let belongs = match &torn {
-                None => found.batch_commit.is_none(),
-                Some((known, next)) => id == known && next.checked_sub(1) == Some(place),
-            };
-            if !belongs || place == 0 {
-                break;
-            }
-            torn = Some((id.to_vec(), place));
-            self.store.remove(sequence, Erase::No, &mut self.removals)?;
-            sequence = sequence.saturating_sub(1);
-        }
-        self.removals.clear();
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::CatalogError;
 use super::names::Incarnation;
-use crate::codec::{Reader, crc, put_bytes};
+use crate::codec::{Reader, crc, put_bytes, put_varint};
 use crate::disk::{Disk, read_all, replace};
 use crate::error::StoreError;
 
@@ -23,6 +23,8 @@ pub struct Start {
     pub clean: bool,
     /// The machine was started anew since: without a clean end, what was not synced is gone.
     pub rebooted: bool,
+    /// Where the log ended when it was closed in order.
+    pub log_end: Option<u64>,
     boot: String,
 }
 
@@ -45,7 +47,7 @@ pub fn begin(
     let start = if disk.exists(&path).map_err(|e| io(&e))? {
         let file = disk.open(&path).map_err(|e| io(&e))?;
         let bytes = read_all(&*file, SIZE_MAX).map_err(|e| io(&e))?;
-        let (identity, clean, before) =
+        let (identity, clean, before, log_end) =
             decode(&bytes).ok_or_else(|| CatalogError::Damaged(path.clone()))?;
         Start {
             identity,
@@ -53,6 +55,7 @@ pub fn begin(
             clean,
             // Without a name for this run nobody knows.
             rebooted: boot.is_empty() || before != boot,
+            log_end: log_end.filter(|_| clean),
             boot: boot.to_owned(),
         }
     } else {
@@ -61,22 +64,35 @@ pub fn begin(
             fresh: true,
             clean: true,
             rebooted: false,
+            log_end: None,
             boot: boot.to_owned(),
         }
     };
-    write(disk, dir, &start, false)?;
+    write(disk, dir, &start, None)?;
     Ok(start)
 }
 
-pub fn mark_clean(disk: &dyn Disk, dir: &Path, start: &Start) -> Result<(), CatalogError> {
-    write(disk, dir, start, true)
+/// Everything is on the disk, and the log ends at this position.
+pub fn mark_clean(
+    disk: &dyn Disk,
+    dir: &Path,
+    start: &Start,
+    log_end: u64,
+) -> Result<(), CatalogError> {
+    write(disk, dir, start, Some(log_end))
 }
 
-fn write(disk: &dyn Disk, dir: &Path, start: &Start, clean: bool) -> Result<(), CatalogError> {
+fn write(
+    disk: &dyn Disk,
+    dir: &Path,
+    start: &Start,
+    log_end: Option<u64>,
+) -> Result<(), CatalogError> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&start.identity.0);
-    bytes.push(u8::from(clean));
+    bytes.push(u8::from(log_end.is_some()));
     put_bytes(&mut bytes, start.boot.as_bytes());
+    put_varint(&mut bytes, log_end.unwrap_or_default());
     let sum = crc(&bytes);
     bytes.extend_from_slice(&sum.to_le_bytes());
     bytes.extend_from_within(..);
@@ -85,7 +101,7 @@ fn write(disk: &dyn Disk, dir: &Path, start: &Start, clean: bool) -> Result<(), 
     Ok(())
 }
 
-fn decode(bytes: &[u8]) -> Option<(Incarnation, bool, String)> {
+fn decode(bytes: &[u8]) -> Option<(Incarnation, bool, String, Option<u64>)> {
     let (one, other) = bytes.split_at(bytes.len() / 2);
     [one, other].into_iter().find_map(|copy| {
         let (body, sum) = copy.split_last_chunk::<4>()?;
@@ -99,6 +115,8 @@ fn decode(bytes: &[u8]) -> Option<(Incarnation, bool, String)> {
         let identity = Incarnation(reader.array()?);
         let clean = reader.u8()? == 1;
         let boot = String::from_utf8(reader.bytes()?.to_vec()).ok()?;
-        Some((identity, clean, boot))
+        // The first version had no end.
+        let log_end = reader.varint();
+        Some((identity, clean, boot, log_end))
     })
 }

@@ -218,6 +218,6 @@ impl Catalog {
             log.sync()?;
         }
         log.trim()?;
-        identity::mark_clean(self.disk(), &self.dir, &self.start)
+        identity::mark_clean(self.disk(), &self.dir, &self.start, log.durable().0)
     }
 }

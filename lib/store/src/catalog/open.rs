@@ -23,7 +23,7 @@ use crate::disk::{Disk, create_dirs, read_all, replace};
 use crate::error::StoreError;
 use crate::file::{Cache, FileSettings, FileStream, Recovering, StreamDamage, Surroundings};
 use crate::limits::META_FILE_MAX;
-use crate::log::{Entry, GroupId, Log, LogFindings, LogSettings, Missing};
+use crate::log::{Entry, GroupId, Log, LogDamage, LogFindings, LogSettings, Missing};
 use crate::state::Limits;
 
 const LOCK_FILE: &str = "lock";
@@ -122,7 +122,15 @@ impl Catalog {
             create_dirs(&*disk, &path).map_err(|e| io("creating", &path, &e))?;
         }
         let start = identity::begin(&*disk, dir, new, boot)?;
-        let (log, findings) = open_log(&disk, dir, &settings)?;
+        let (log, mut findings) = open_log(&disk, dir, &settings)?;
+        if start.log_end.is_some_and(|end| log.durable().0 < end) {
+            // Torn tails are for those who were killed; this log was closed.
+            findings.damage.push(LogDamage {
+                file: dir.join(LOG_DIR),
+                offset: log.durable().0,
+                what: "the log ends before the position at which it was closed",
+            });
+        }
         let catalog = Self {
             around: Surroundings {
                 disk,

@@ -270,6 +270,29 @@ fn a_clean_end_is_known_and_so_is_a_reboot_without_one() {
 }
 
 #[test]
+fn a_log_that_lost_its_end_after_a_clean_end_is_damaged() {
+    let disk = SimDisk::new();
+    let (catalog, _) = open(&disk);
+    let mut orders = create(&catalog, "ORDERS", 1);
+    for sequence in 1..=5 {
+        append(&catalog, &mut orders, sequence);
+    }
+    catalog.close().unwrap();
+    let after = disk.crash(Survives::All);
+    let segment = Path::new("/data/log/0000000001.log");
+    let whole = after.contents(segment).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    // A crash leaves such an end, and it would be a torn tail then.
+    after.damage(segment, |bytes| bytes.truncate(end - 40));
+    let (_, found) = open(&after);
+    let said: Vec<_> = found.log.damage.iter().map(|damage| damage.what).collect();
+    assert_eq!(
+        said,
+        ["the log ends before the position at which it was closed"]
+    );
+}
+
+#[test]
 fn everything_is_sealed_and_a_new_key_takes_over() {
     let key = |words: &[u8]| Key::from_secret(Cipher::ChaCha20Poly1305, words);
     let with = |now: Option<Key>, before: Option<Key>| CatalogSettings {

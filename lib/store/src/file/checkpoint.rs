@@ -148,13 +148,11 @@ impl FileStream {
     /// caller's to run, on any thread; the stream goes on meanwhile. `None`: nothing changed, or one is under way.
     pub(super) fn begin_checkpoint(&mut self) -> Result<Option<Upkeep>, StoreError> {
         {
-            let mut upkeep = self.upkeep.lock();
-            if let Some(failed) = &upkeep.failed {
-                return Err(failed.clone());
-            }
-            if upkeep.running {
+            if self.upkeep.lock().running {
                 return Ok(None);
             }
+            self.open_again_if_failed()?;
+            let mut upkeep = self.upkeep.lock();
             self.changed |= std::mem::take(&mut upkeep.again);
             self.dead.append(&mut upkeep.left);
         }
@@ -224,6 +222,8 @@ impl FileStream {
 impl Work {
     fn run(self) -> Result<(), StoreError> {
         let upkeep = Arc::clone(&self.upkeep);
+        let (log, group) = (Arc::clone(&self.around.log), self.group);
+        let is_logged = self.checkpoint.is_some();
         let synced = self.sync_blocks();
         let outcome = synced.clone().and_then(|()| self.name_them());
         let mut state = upkeep.lock();
@@ -233,6 +233,12 @@ impl Work {
             state.failed = Some(error.clone());
         } else if outcome.is_err() {
             state.again = true;
+        } else {
+            (state.openings, state.patience) = (0, 0);
+        }
+        drop(state);
+        if outcome.is_err() && is_logged {
+            log.want_checkpoint(group);
         }
         outcome
     }
@@ -242,16 +248,17 @@ impl Work {
             file.sync()
                 .map_err(|e| StoreError::io("syncing", path, &e))?;
         }
+        if self.names_changed {
+            self.around
+                .disk
+                .sync_dir(&self.dir)
+                .map_err(|e| StoreError::io("syncing", &self.dir, &e))?;
+        }
         Ok(())
     }
 
     fn name_them(self) -> Result<(), StoreError> {
         let disk = &*self.around.disk;
-        if self.names_changed {
-            disk.sync_dir(&self.dir)
-                .map_err(|e| StoreError::io("syncing", &self.dir, &e))
-                .inspect_err(|_| self.upkeep.lock().left.extend_from_slice(&self.dead))?;
-        }
         let path = self.dir.join(STATE_FILE);
         replace(disk, &path, &self.document)
             .map_err(|e| StoreError::io("replacing", &path, &e))

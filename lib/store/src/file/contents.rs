@@ -74,6 +74,16 @@ impl Contents {
         }
     }
 
+    /// Takes everything out; what was given stays given.
+    pub fn empty(&mut self) {
+        *self = Self {
+            first: self.last.saturating_add(1),
+            last: self.last,
+            last_time: self.last_time,
+            ..Self::default()
+        };
+    }
+
     /// Takes a message out that is there; whether its subject has none left.
     pub fn forget(&mut self, message: &Known<'_>) -> bool {
         let left = self.subjects.remove(message.subject, message.sequence);

@@ -6,13 +6,21 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::tests::{all, checkpoint, commit, fresh, open_with, payload, settings};
+use super::tests::{all, checkpoint, commit, fresh, open_with, payload};
 use super::*;
 use crate::crypt::{Cipher, Key};
 use crate::disk::sim::Survives;
 use crate::disk::{Disk, SimDisk};
 use crate::log::{Log, LogSettings};
 use crate::message::Ttl;
+
+/// Every purge of more than two messages is a large one.
+fn settings() -> FileSettings {
+    FileSettings {
+        purge_listed: 2,
+        ..super::tests::settings()
+    }
+}
 
 type Step = fn(&mut FileStream) -> Result<(), StoreError>;
 
@@ -134,6 +142,17 @@ fn skip(stream: &mut FileStream) -> Result<(), StoreError> {
     stream.skip(last)
 }
 
+/// As an atomic batch with a rollup in it: all of it or nothing.
+fn batch(stream: &mut FileStream) -> Result<(), StoreError> {
+    stream.begin_group()?;
+    let done = one(stream)
+        .and_then(|()| two(stream))
+        .and_then(|()| one(stream))
+        .and_then(|()| roll_up(stream))
+        .and_then(|()| two(stream));
+    stream.end_group().and(done)
+}
+
 fn save(stream: &mut FileStream) -> Result<(), StoreError> {
     checkpoint(stream)
 }
@@ -154,6 +173,7 @@ fn life() -> Vec<Step> {
     steps.extend([two, two, remove_first, erase_last, save, erase_second]);
     steps.extend([one as Step; 12]);
     steps.extend([two, purge_subject, save, purge_half, save, one, two, expire]);
+    steps.extend([one as Step, one, batch, save, one, batch]);
     steps.extend([
         narrow as Step,
         one,

@@ -104,6 +104,7 @@ impl FileStream {
         if let Err(error) = file.sync() {
             let error = StoreError::io("syncing", &path, &error);
             self.upkeep.lock().failed = Some(error.clone());
+            self.around.log.want_checkpoint(self.group);
             return Err(error);
         }
         Ok(())

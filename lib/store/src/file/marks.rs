@@ -2,13 +2,73 @@
 //!
 //! Marks say effects, never causes ("these are gone", not "purge this subject"), so that applying them twice, or late, does nothing new.
 
-use crate::codec::{Reader, put_varint};
+use crate::codec::{Reader, put_bytes, put_varint};
 use crate::index::{SequenceSet, Span};
+use crate::store::Filter;
 
 /// An entry of the log that holds marks and a record behind them.
 pub const KIND_APPEND: u8 = 1;
 /// An entry of the log that holds marks.
 pub const KIND_MARKS: u8 = 2;
+
+/// An entry of the log that says what a large purge takes: the one cause among the effects. It is done again on the very stream on which it
+/// was done, since entries are replayed in their order and each once.
+pub const KIND_PURGE: u8 = 3;
+/// An entry of the log that holds others, which survive a crash together or not at all.
+pub const KIND_GROUP: u8 = 4;
+
+/// What a large purge takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sweep {
+    pub filter: Filter,
+    /// Messages below this sequence.
+    pub below: u64,
+    /// The newest of them stay.
+    pub keep: u64,
+    /// The last sequence is at least this afterwards.
+    pub last: u64,
+}
+
+impl Sweep {
+    pub fn encode(&self, to: &mut Vec<u8>) {
+        for number in [self.below, self.keep, self.last] {
+            put_varint(to, number);
+        }
+        put_varint(to, self.filter.patterns().len() as u64);
+        for pattern in self.filter.patterns() {
+            put_bytes(to, pattern);
+        }
+    }
+
+    pub fn decode(reader: &mut Reader<'_>) -> Option<Self> {
+        let (below, keep, last) = (reader.varint()?, reader.varint()?, reader.varint()?);
+        let mut patterns = Vec::new();
+        for _ in 0..reader.varint()? {
+            patterns.push(reader.bytes()?);
+        }
+        Some(Self {
+            filter: Filter::any(patterns),
+            below,
+            keep,
+            last,
+        })
+    }
+}
+
+/// Appends one entry to those of a group.
+pub fn put_grouped(to: &mut Vec<u8>, kind: u8, parts: &[&[u8]]) {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    to.push(kind);
+    put_varint(to, length as u64);
+    for part in parts {
+        to.extend_from_slice(part);
+    }
+}
+
+/// The next entry of a group.
+pub fn read_grouped<'a>(reader: &mut Reader<'a>) -> Option<(u8, &'a [u8])> {
+    Some((reader.u8()?, reader.bytes()?))
+}
 
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -126,6 +186,9 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_harm(bytes: Vec<u8>) {
             let _ = Marks::default().decode(&mut Reader::new(&bytes));
+            let _ = Sweep::decode(&mut Reader::new(&bytes));
+            let mut group = Reader::new(&bytes);
+            while read_grouped(&mut group).is_some() {}
         }
     }
 }

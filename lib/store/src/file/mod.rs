@@ -13,11 +13,12 @@
 //! **Locks.** None of its own but the one around the state of a checkpoint that another thread finishes. The cache has its own.
 //!
 //! **States of a message.** staged in the log and in the tail -> in a chunk, unwritten -> in a block, unsynced -> checkpointed. Reads see it from
-//! the first on. **States of a stream.** well; full (writes wait in memory, then are refused, until there is room); frozen (a sync failed: to
-//! be opened again); damaged (what is left is served).
+//! the first on. **States of a stream.** well; full (writes wait in memory, then are refused, until there is room); frozen (a write or a sync failed: until it
+//! is opened again, see `again`); damaged (what is left is served).
 //!
 //! **Where to start reading.** `FileStream::append_message` in `stream`, then `checkpoint`.
 
+mod again;
 mod blocks;
 mod cache;
 mod checkpoint;
@@ -28,13 +29,17 @@ mod contents;
 mod crash_tests;
 mod erase;
 mod marks;
+mod purge;
 mod reads;
 mod record;
 mod recover;
+mod staging;
 mod stream;
 mod tail;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trouble_tests;
 mod writes;
 
 use std::ops::ControlFlow;
@@ -89,6 +94,14 @@ impl StreamStore for FileStream {
 
     fn purge(&mut self, purge: &Purge, removed: &mut Removals) -> Result<u64, StoreError> {
         self.purge_messages(purge, removed)
+    }
+
+    fn begin_group(&mut self) -> Result<(), StoreError> {
+        self.open_group()
+    }
+
+    fn end_group(&mut self) -> Result<(), StoreError> {
+        self.close_group()
     }
 
     fn expire(

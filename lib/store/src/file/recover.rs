@@ -7,7 +7,7 @@ use super::blocks::{Block, ChunkPlace, block_number, block_path};
 use super::checkpoint::{BlockRow, STATE_FILE, StateDocument};
 use super::chunk::{BLOCK_HEADER, BlockHeader, CHUNK_HEADER, Chunk, ChunkHeader, plain_body};
 use super::contents::Known;
-use super::marks::{KIND_APPEND, KIND_MARKS, Marks};
+use super::marks::{KIND_APPEND, KIND_GROUP, KIND_MARKS, KIND_PURGE, Marks, Sweep, read_grouped};
 use super::record::{Record, check_record};
 use super::stream::{BLOCK_CONTEXT, FileSettings, FileStream, Surroundings};
 use crate::codec::Reader;
@@ -416,20 +416,49 @@ impl Recovering {
         if entry.end <= self.from {
             return Ok(());
         }
-        let mut reader = Reader::new(entry.bytes);
-        let mut marks = Marks::default();
-        let understood = match entry.kind {
-            KIND_APPEND | KIND_MARKS => marks.decode(&mut reader),
-            _ => None,
-        };
-        if understood.is_none() {
-            let path = self.stream.dir.clone();
-            self.note(&path, "an entry of the log that makes no sense");
-            return Ok(());
-        }
         self.stream.staged = Position(entry.end);
         self.stream.changed = true;
-        if entry.kind == KIND_APPEND {
+        if entry.kind == KIND_GROUP {
+            let mut group = Reader::new(entry.bytes);
+            while !group.is_empty() {
+                match read_grouped(&mut group) {
+                    Some((kind, bytes)) => self.replay_one(kind, bytes)?,
+                    None => {
+                        self.note_nonsense();
+                        break;
+                    }
+                }
+            }
+        } else {
+            self.replay_one(entry.kind, entry.bytes)?;
+        }
+        self.stream.after_write();
+        Ok(())
+    }
+
+    fn note_nonsense(&mut self) {
+        let path = self.stream.dir.clone();
+        self.note(&path, "an entry of the log that makes no sense");
+    }
+
+    fn replay_one(&mut self, kind: u8, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut reader = Reader::new(bytes);
+        let mut marks = Marks::default();
+        match kind {
+            KIND_PURGE => {
+                match Sweep::decode(&mut reader) {
+                    Some(sweep) => self.replay_sweep(&sweep),
+                    None => self.note_nonsense(),
+                }
+                return Ok(());
+            }
+            KIND_APPEND | KIND_MARKS if marks.decode(&mut reader).is_some() => {}
+            _ => {
+                self.note_nonsense();
+                return Ok(());
+            }
+        }
+        if kind == KIND_APPEND {
             self.replay_append(reader.rest())?;
         }
         let mut removed = Removals::default();
@@ -439,8 +468,27 @@ impl Recovering {
             }
         }
         self.stream.contents.reach(marks.last);
-        self.stream.after_write();
         Ok(())
+    }
+
+    fn replay_sweep(&mut self, sweep: &Sweep) {
+        let mut removed = Removals::default();
+        let stream = &mut self.stream;
+        let done = stream
+            .count_swept(sweep)
+            .and_then(|count| stream.sweep(sweep, count, &mut removed));
+        if sweep.filter.is_all() && sweep.keep == 0 {
+            stream.contents.lost.remove_below(sweep.below);
+        }
+        if let Err(error) = done {
+            let path = self.stream.dir.clone();
+            self.note(&path, error.to_string());
+        }
+    }
+
+    /// Numbers of blocks before this one were used, whatever the files say.
+    pub fn avoid_blocks_before(&mut self, number: u64) {
+        self.stream.next_block = self.stream.next_block.max(number);
     }
 
     fn replay_append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {

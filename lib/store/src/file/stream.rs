@@ -14,13 +14,14 @@ use super::chunk::{
     BlockHeader, CHUNK_HEADER, Chunk, ChunkHeader, Transform, encode_chunk, new_header, plain_body,
 };
 use super::contents::{Contents, Known};
-use super::marks::{KIND_APPEND, KIND_MARKS, Marks};
+use super::marks::Marks;
 use super::record::{put_record, record_len};
+use super::staging::IN_GROUP;
 use super::tail::{Tail, Unwritten};
 use crate::crypt::{Key, fresh_salt};
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
-use crate::limits::{BLOCK_BYTES, CHUNK_BYTES, UNWRITTEN_MAX};
+use crate::limits::{BLOCK_BYTES, CHUNK_BYTES, REMOVALS_LISTED_MAX, UNWRITTEN_MAX};
 use crate::log::{GroupId, Log};
 use crate::message::{Message, NewMessage, Storage, Timestamp};
 use crate::state::{Limits, Removals, Removed, RemovedWhy};
@@ -43,6 +44,8 @@ pub struct FileSettings {
     pub key: Option<Key>,
     pub block_bytes: u64,
     pub chunk_bytes: usize,
+    /// A purge of more messages than this does not list them.
+    pub purge_listed: u64,
 }
 
 impl Default for FileSettings {
@@ -52,6 +55,7 @@ impl Default for FileSettings {
             key: None,
             block_bytes: BLOCK_BYTES,
             chunk_bytes: CHUNK_BYTES,
+            purge_listed: REMOVALS_LISTED_MAX as u64,
         }
     }
 }
@@ -91,11 +95,14 @@ pub struct FileStream {
     pub(super) fault: Option<StoreError>,
     /// It is being filled out of sight: nothing of it is in the log, and nothing of it counts before [`FileStream::open_up`].
     pub(super) is_filling: bool,
+    /// Entries that will be staged as one, and how many groups are open within one another.
+    pub(super) grouped: Option<Vec<u8>>,
+    pub(super) group_depth: u32,
     /// Shared with a checkpoint that is under way.
     pub(super) upkeep: Arc<Mutex<UpkeepState>>,
     first_time: Cell<(u64, Timestamp)>,
-    marks: Marks,
-    scratch: Vec<u8>,
+    pub(super) marks: Marks,
+    pub(super) scratch: Vec<u8>,
 }
 
 /// How the last checkpoint stands.
@@ -104,6 +111,10 @@ pub struct UpkeepState {
     pub running: bool,
     /// A sync of blocks failed: what is in them is not known. The stream must be opened again.
     pub failed: Option<StoreError>,
+    /// How often it was opened again since a checkpoint came to its end.
+    pub openings: u32,
+    /// Calls to pass before it is opened again.
+    pub patience: u32,
     /// It did not come to its end; the next one does its work again.
     pub again: bool,
     /// Blocks whose files could not be removed.
@@ -111,8 +122,8 @@ pub struct UpkeepState {
 }
 
 /// A message that a limit takes.
-struct Victim {
-    sequence: u64,
+pub(super) struct Victim {
+    pub sequence: u64,
     message: Message,
     ttl: crate::message::Ttl,
 }
@@ -148,6 +159,8 @@ impl FileStream {
             damage: None,
             fault: None,
             is_filling: false,
+            grouped: None,
+            group_depth: 0,
             upkeep: Arc::default(),
             first_time: Cell::new((0, Timestamp::default())),
             marks: Marks::default(),
@@ -179,11 +192,17 @@ impl FileStream {
         self.group
     }
 
+    /// Why nothing can be removed at the moment: it is not known what the files hold.
+    pub(super) fn refuse_all(&self) -> Result<(), StoreError> {
+        match &self.upkeep.lock().failed {
+            Some(failed) => Err(failed.clone()),
+            None => Ok(()),
+        }
+    }
+
     /// Why nothing can be written at the moment.
     pub(super) fn refuse(&self) -> Result<(), StoreError> {
-        if let Some(failed) = &self.upkeep.lock().failed {
-            return Err(failed.clone());
-        }
+        self.refuse_all()?;
         match &self.fault {
             Some(fault) if self.unwritten_bytes > UNWRITTEN_MAX => Err(fault.clone()),
             _ => Ok(()),
@@ -223,51 +242,6 @@ impl FileStream {
             );
         }
         self.after_write();
-        Ok(())
-    }
-
-    /// One entry: what goes because of the limits, and the record.
-    fn stage_append(
-        &mut self,
-        victims: &[Victim],
-        sequence: u64,
-        at: usize,
-    ) -> Result<(), StoreError> {
-        self.changed = true;
-        if self.is_filling {
-            return Ok(());
-        }
-        self.marks.clear();
-        if !victims.is_empty() {
-            let mut gone: Vec<u64> = victims.iter().map(|victim| victim.sequence).collect();
-            self.marks.set_removed(&mut gone);
-        }
-        self.marks.last = sequence;
-        self.scratch.clear();
-        self.marks.encode(&mut self.scratch);
-        let record = self.tail.bytes.get(at..).unwrap_or_default();
-        self.staged = self
-            .around
-            .log
-            .stage(self.group, KIND_APPEND, &[&self.scratch, record])?;
-        Ok(())
-    }
-
-    /// Stages that these sequences are gone and the last one is at least `last`.
-    pub(super) fn stage_marks(&mut self, gone: &mut [u64], last: u64) -> Result<(), StoreError> {
-        self.changed = true;
-        if self.is_filling {
-            return Ok(());
-        }
-        self.marks.clear();
-        self.marks.set_removed(gone);
-        self.marks.last = last;
-        self.scratch.clear();
-        self.marks.encode(&mut self.scratch);
-        self.staged = self
-            .around
-            .log
-            .stage(self.group, KIND_MARKS, &[&self.scratch])?;
         Ok(())
     }
 
@@ -406,7 +380,10 @@ impl FileStream {
             at: place.at,
             frame,
             chunk,
-            position: self.staged,
+            position: match self.grouped {
+                Some(_) => IN_GROUP,
+                None => self.staged,
+            },
         });
         // The next one will be as large.
         if grown >= self.settings.chunk_bytes / 2 {
@@ -422,10 +399,11 @@ impl FileStream {
         {
             self.fault = Some(error);
         }
-        if self
-            .unwritten
-            .front()
-            .is_some_and(|chunk| chunk.position <= self.around.log.durable())
+        if self.grouped.is_none()
+            && self
+                .unwritten
+                .front()
+                .is_some_and(|chunk| chunk.position <= self.around.log.durable())
         {
             // A failure stays in `fault`; the chunks stay in memory and are tried again.
             let _ = self.write_chunks();
@@ -442,7 +420,7 @@ impl FileStream {
             match self.write_chunk(next.block, next.at, next.frame.clone()) {
                 Ok(()) => {}
                 Err(error) => {
-                    self.fault = Some(error.clone());
+                    self.fail_write(&error);
                     return Err(error);
                 }
             }
@@ -456,7 +434,22 @@ impl FileStream {
                 self.fault = None;
             }
         }
+        // What found no room may have been removed.
+        if self.unwritten.is_empty() && self.fault.as_ref().is_some_and(StoreError::may_pass) {
+            self.fault = None;
+        }
         Ok(())
+    }
+
+    /// A write failed: for want of room it is tried again; else nobody knows what the block holds.
+    fn fail_write(&mut self, error: &StoreError) {
+        self.fault = Some(error.clone());
+        if !error.may_pass() && !self.is_filling {
+            self.upkeep.lock().failed = Some(error.clone());
+        }
+        if !self.is_filling {
+            self.around.log.want_checkpoint(self.group);
+        }
     }
 
     fn write_chunk(&mut self, number: u64, at: u64, frame: Bytes) -> Result<(), StoreError> {

@@ -341,31 +341,179 @@ fn a_full_disk_refuses_appends_and_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
-fn a_failed_sync_of_a_block_freezes_the_stream_until_it_is_opened_again() {
+fn after_a_failed_sync_of_a_block_everything_is_written_anew_from_the_log() {
     let disk = fresh();
     let mut stream = open(&disk, Limits::default());
-    fill(&mut stream, 1..=20);
+    fill(&mut stream, 1..=10);
+    checkpoint(&mut stream).unwrap();
+    fill(&mut stream, 11..=20);
     disk.add_trouble(Trouble {
         op: Op::Sync,
         path: ".blk".to_owned(),
         times: 1,
         kind: std::io::ErrorKind::Other,
     });
+    disk.start_trace();
     assert!(checkpoint(&mut stream).is_err());
     assert!(stream.fault().is_some());
     let mut removed = Removals::default();
-    assert!(
-        stream
-            .append(21, &message("a", b"x"), &mut removed)
-            .is_err()
-    );
-    assert!(checkpoint(&mut stream).is_err(), "never a second sync");
-    let after = disk.crash(Survives::Synced);
-    let mut stream = open(&after, Limits::default());
+    let refused = stream.append(21, &message("a", b"x"), &mut removed);
+    assert!(refused.is_err(), "nobody knows what the block holds");
+    checkpoint(&mut stream).unwrap();
+    assert!(stream.fault().is_none(), "{:?}", stream.fault());
+    let synced: Vec<_> = disk
+        .take_trace()
+        .into_iter()
+        .filter(|(op, path)| *op == Op::Sync && path.to_string_lossy().contains(".blk"))
+        .map(|(_, path)| path)
+        .collect();
+    assert!(synced.len() >= 2, "{synced:?}");
+    for (index, path) in synced.iter().enumerate() {
+        assert!(!synced[..index].contains(path), "{path:?} a second time");
+    }
     fill(&mut stream, 21..=30);
     checkpoint(&mut stream).unwrap();
-    assert_eq!(
-        all(&open(&after.crash(Survives::Synced), Limits::default())).len(),
-        30
-    );
+    let after = open(&disk.crash(Survives::Synced), Limits::default());
+    assert_eq!(all(&after), (1..=30).collect::<Vec<_>>());
+}
+
+#[test]
+fn while_syncs_go_on_failing_the_attempts_become_rarer() {
+    let disk = fresh();
+    let mut stream = open(&disk, Limits::default());
+    fill(&mut stream, 1..=20);
+    disk.add_trouble(Trouble {
+        op: Op::Sync,
+        path: ".blk".to_owned(),
+        times: u64::MAX,
+        kind: std::io::ErrorKind::Other,
+    });
+    let blocks = |disk: &SimDisk| {
+        let files = disk.files().into_iter();
+        files
+            .filter(|(path, _)| path.extension().is_some_and(|e| e == "blk"))
+            .count()
+    };
+    for _ in 0..100 {
+        assert!(checkpoint(&mut stream).is_err());
+    }
+    let files = blocks(&disk);
+    assert!(files < 20, "{files} files of attempts");
+    disk.clear_troubles();
+    let recovered = (0..100).any(|_| checkpoint(&mut stream).is_ok());
+    assert!(recovered && stream.fault().is_none());
+    assert_eq!(blocks(&disk), stream.blocks.all.len(), "nothing is left");
+    let after = open(&disk.crash(Survives::Synced), Limits::default());
+    assert_eq!(all(&after), (1..=20).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_purge_makes_room_on_a_full_disk() {
+    for listed in [u64::MAX, 0] {
+        let disk = fresh();
+        let with = FileSettings {
+            purge_listed: listed,
+            ..settings()
+        };
+        let (mut stream, _) = open_with(&disk, with, Limits::default());
+        stream.around.log.keep_reserve().unwrap();
+        fill(&mut stream, 1..=200);
+        checkpoint(&mut stream).unwrap();
+        let used: u64 = disk.files().iter().map(|(_, size)| size).sum();
+        disk.set_capacity(Some(used));
+        let mut removed = Removals::default();
+        let mut last = 200;
+        loop {
+            let text = payload(last + 1);
+            let new = message("a", &text);
+            let done = stream.append(last + 1, &new, &mut removed);
+            if done.is_ok() {
+                last += 1;
+            }
+            if done.and_then(|()| commit(&stream)).is_err() {
+                break;
+            }
+        }
+        assert!(stream.fault().is_some_and(|fault| fault.may_pass()));
+        let purge = Purge {
+            filter: Filter::any(["s.1", "s.2", "s.3", "s.4"]),
+            ..Purge::default()
+        };
+        let purged = stream.purge(&purge, &mut removed).unwrap();
+        assert!(purged > 100, "{purged}");
+        commit(&stream).expect("the reserve is there for that");
+        while let Some(upkeep) = stream.checkpoint().unwrap() {
+            upkeep().unwrap();
+        }
+        stream.around.log.trim().unwrap();
+        assert!(stream.fault().is_none(), "{:?}", stream.fault());
+        fill(&mut stream, last + 1..=last + 1);
+        let left = all(&stream);
+        let (after, damage) =
+            open_with(&disk.crash(Survives::Synced), settings(), Limits::default());
+        assert_eq!(damage, []);
+        assert_eq!(all(&after), left);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// A large purge takes exactly what a small one lists, and so it does when the log is replayed.
+    #[test]
+    fn a_purge_that_lists_nothing_takes_the_same(
+        subjects in proptest::collection::vec(0_u8..90, 1..200),
+        purges in proptest::collection::vec((0_usize..6, proptest::option::of(0_u64..220), proptest::option::of(0_u64..40)), 1..4),
+        saves in any::<bool>(),
+    ) {
+        let filters: [&[&str]; 6] = [&[], &["s.>"], &["s.1"], &["s.*.x", "t"], &["s.4.x", "s.5.x"], &["none"]];
+        let streams: Vec<(SimDisk, FileStream)> = [u64::MAX, 0]
+            .into_iter()
+            .map(|listed| {
+                let disk = fresh();
+                let with = FileSettings { purge_listed: listed, ..settings() };
+                let (mut stream, _) = open_with(&disk, with, Limits::default());
+                let mut removed = Removals::default();
+                for (sequence, subject) in (1..).zip(&subjects) {
+                    let name = match subject % 3 {
+                        0 => format!("s.{subject}"),
+                        1 => format!("s.{subject}.x"),
+                        _ => "t".to_owned(),
+                    };
+                    let text = payload(sequence);
+                    stream.append(sequence, &message(&name, &text), &mut removed).unwrap();
+                }
+                commit(&stream).unwrap();
+                for (filter, below, keep) in &purges {
+                    if saves {
+                        checkpoint(&mut stream).unwrap();
+                    }
+                    let purge = Purge {
+                        filter: Filter::any(filters[*filter]),
+                        below: *below,
+                        keep: keep.filter(|_| below.is_none()),
+                    };
+                    stream.purge(&purge, &mut removed).unwrap();
+                    commit(&stream).unwrap();
+                }
+                (disk, stream)
+            })
+            .collect();
+        let look = |stream: &FileStream| {
+            let mut subjects = Vec::new();
+            stream.subjects(&Filter::ALL, &mut |subject, state| {
+                subjects.push((subject.to_vec(), state));
+                ControlFlow::Continue(())
+            });
+            let state = stream.state();
+            (state.messages, state.bytes, state.first_sequence, state.last_sequence, all(stream), subjects)
+        };
+        let expected = look(&streams[0].1);
+        prop_assert_eq!(&look(&streams[1].1), &expected);
+        for (disk, _) in &streams {
+            let (back, damage) = open_with(&disk.crash(Survives::Synced), settings(), Limits::default());
+            prop_assert_eq!(damage, []);
+            prop_assert_eq!(&look(&back), &expected);
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::stream::{FileStream, damaged};
 use crate::error::StoreError;
 use crate::message::{Message, Timestamp, Ttl};
 use crate::state::{Limits, Removals, RemovedWhy};
-use crate::store::{Erase, Purge};
+use crate::store::Erase;
 
 /// Messages taken out under one entry of the log, at most: bounds the entry and the messages held in memory meanwhile.
 const REMOVE_AT_ONCE: usize = 65_536;
@@ -135,42 +135,6 @@ impl FileStream {
         self.drop_message(sequence, &message, ttl, RemovedWhy::Asked, removed);
         self.after_write();
         Ok(true)
-    }
-
-    pub(super) fn purge_messages(
-        &mut self,
-        purge: &Purge,
-        removed: &mut Removals,
-    ) -> Result<u64, StoreError> {
-        self.refuse()?;
-        let below = purge.below.unwrap_or(u64::MAX);
-        let mut gone = if purge.filter.is_all() {
-            self.all_below(below)
-        } else {
-            self.contents.subjects.sequences_below(&purge.filter, below)
-        };
-        if let Some(keep) = purge.keep {
-            let keep = usize::try_from(keep).unwrap_or(usize::MAX);
-            gone.truncate(gone.len().saturating_sub(keep));
-        }
-        let last = match (purge.filter.is_all(), purge.below, purge.keep) {
-            (true, Some(below), None) => below.saturating_sub(1),
-            _ => 0,
-        };
-        self.take_out(&gone, last, RemovedWhy::Purge, removed)?;
-        Ok(gone.len() as u64)
-    }
-
-    fn all_below(&self, below: u64) -> Vec<u64> {
-        let mut gone = Vec::new();
-        let mut from = 0;
-        while let Some(next) = self.contents.next(from)
-            && next < below
-        {
-            gone.push(next);
-            from = next.saturating_add(1);
-        }
-        gone
     }
 
     pub(super) fn expire_messages(

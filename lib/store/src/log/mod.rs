@@ -43,7 +43,7 @@ use crate::limits::{ENTRY_MAX, LOG_HELD_BYTES, SEGMENT_BYTES, SPARE_BUFFER_MAX, 
 use crate::store::Position;
 use format::ENTRY_HEADER;
 use groups::{Groups, KIND_CHECKPOINTS, KIND_FORGET, put_row};
-use segments::{Batch, Writer};
+use segments::{Batch, Segment, Writer};
 
 /// What an acknowledgement promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -111,6 +111,8 @@ struct Staging {
     spare: (Vec<u8>, Vec<u8>),
     groups: Groups,
     committing: bool,
+    /// Something was staged that makes room: the reserve may be used for it.
+    is_urgent: bool,
     /// Why the last commit failed; nothing is staged until one succeeds.
     fault: Option<StoreError>,
 }
@@ -142,6 +144,7 @@ impl Log {
                 spare: Default::default(),
                 groups: recovered.groups,
                 committing: false,
+                is_urgent: false,
                 fault: None,
             }),
             writer: Mutex::new(writer),
@@ -207,6 +210,32 @@ impl Log {
         Ok(Position(end))
     }
 
+    /// As [`Log::stage`], even while the disk is full: for what makes room, and for what is done already. It waits in memory for its turn; the
+    /// reserve is there for it.
+    pub fn stage_anyway(
+        &self,
+        group: GroupId,
+        kind: u8,
+        parts: &[&[u8]],
+    ) -> Result<Position, StoreError> {
+        let length = parts
+            .iter()
+            .fold(0_usize, |sum, part| sum.saturating_add(part.len()));
+        if length > ENTRY_MAX {
+            return Err(StoreError::TooLarge {
+                size: length as u64,
+                max: ENTRY_MAX as u64,
+            });
+        }
+        let mut staging = self.staging.lock();
+        let end = staging.put(group, kind, parts);
+        staging.is_urgent = true;
+        self.staged.store(end, Ordering::Release);
+        drop(staging);
+        self.staged_more.notify_one();
+        Ok(Position(end))
+    }
+
     /// Everything staged so far ends here.
     pub fn staged(&self) -> Position {
         Position(self.staged.load(Ordering::Acquire))
@@ -243,12 +272,17 @@ impl Log {
         }
         staging.committing = true;
         let mut batches = staging.take();
+        let is_urgent = staging.is_urgent;
         drop(staging);
-        let written = self.write(&mut batches);
+        let mut written = self.write(&mut batches);
+        if written.as_ref().is_err_and(StoreError::may_pass) && is_urgent && self.use_reserve() {
+            written = self.write(&mut batches);
+        }
         let mut staging = self.staging.lock();
         staging.committing = false;
         let outcome = match written {
             Ok(()) => {
+                staging.is_urgent &= staging.batch.entries > 0;
                 staging.fault = None;
                 staging.keep_spare(batches);
                 Ok(self.durable())
@@ -262,6 +296,41 @@ impl Log {
         drop(staging);
         self.ended.notify_all();
         outcome
+    }
+
+    /// Sees to it that there is a reserve of room for what makes room, when the disk has plenty. To be called now and then.
+    ///
+    /// # Errors
+    /// The disk cannot say, or cannot keep it; the next call tries again.
+    pub fn keep_reserve(&self) -> Result<(), StoreError> {
+        let dir = self.writer.lock().dir().to_path_buf();
+        let path = dir.join(RESERVE);
+        let fail = |e: &std::io::Error| StoreError::io("reserving", &path, e);
+        if self.disk.exists(&path).map_err(|e| fail(&e))? {
+            return Ok(());
+        }
+        let free = self.disk.free_space(&dir).map_err(|e| fail(&e))?;
+        if free < RESERVE_BYTES.saturating_mul(RESERVE_SHARE) {
+            return Ok(());
+        }
+        let file = self.disk.create(&path).map_err(|e| fail(&e))?;
+        let zeros = vec![0; RESERVE_STEP];
+        let mut at = 0;
+        while at < RESERVE_BYTES {
+            if let Err(error) = file.write_at(&zeros, at) {
+                // Half a reserve is none.
+                let _ = self.disk.remove(&path);
+                return Err(fail(&error));
+            }
+            at = at.saturating_add(RESERVE_STEP as u64);
+        }
+        Ok(())
+    }
+
+    /// Gives the reserve up; whether there was one.
+    fn use_reserve(&self) -> bool {
+        let path = self.writer.lock().dir().join(RESERVE);
+        self.disk.remove(&path).is_ok()
     }
 
     /// Writes what was taken; on the first failure everything goes to a new segment.
@@ -366,9 +435,11 @@ impl Log {
     /// The group is deleted: durable when the position is committed. Until [`Log::removed`] the log remembers it.
     pub fn forget(&self, group: GroupId) -> Result<Position, StoreError> {
         let mut staging = self.staging.lock();
-        if let Some(fault) = &staging.fault {
+        // A deletion makes room.
+        if let Some(fault) = staging.fault.as_ref().filter(|fault| !fault.may_pass()) {
             return Err(fault.clone());
         }
+        staging.is_urgent = true;
         let start = staging.batch.end();
         let end = staging.put(GroupId::LOG, KIND_FORGET, &[&group.0.to_le_bytes()]);
         let known = staging.groups.entry(group);
@@ -485,23 +556,14 @@ impl Log {
         let taken = writer.take_before(needed);
         let dir = writer.dir().to_path_buf();
         drop(writer);
-        for segment in &taken {
+        for (index, segment) in taken.iter().enumerate() {
             // The oldest first, and one after the other, so that a crash in between leaves a log without a hole.
-            // What is being overwritten is no segment any more, or a crash in the middle would look like damage.
-            let path = if scrub > 0 {
-                let aside = segment.path.with_extension(ERASED);
-                self.disk
-                    .rename(&segment.path, &aside)
-                    .and_then(|()| self.disk.sync_dir(&dir))
-                    .map_err(|e| StoreError::io("renaming", &segment.path, &e))?;
-                aside
-            } else {
-                segment.path.clone()
-            };
-            discard(&*self.disk, &path, scrub > 0)?;
-            self.disk
-                .sync_dir(&dir)
-                .map_err(|e| StoreError::io("syncing", &dir, &e))?;
+            if let Err(error) = self.remove_segment(segment, &dir, scrub > 0) {
+                // It is the oldest one that is left, so it goes first the next time: a younger one before it would leave a hole.
+                let left = taken.get(index..).unwrap_or_default();
+                self.writer.lock().give_back(left);
+                return Err(error);
+            }
         }
         if let Some(last) = taken.last() {
             if last.end >= scrub {
@@ -512,6 +574,40 @@ impl Log {
             self.staging.lock().groups.drop_forgotten(last.end);
         }
         Ok(taken.len())
+    }
+}
+
+/// Room that is kept for what makes room: a file of zeros.
+const RESERVE: &str = "reserve";
+const RESERVE_BYTES: u64 = 16 * 1024 * 1024;
+const RESERVE_STEP: usize = 1024 * 1024;
+/// There is a reserve only where so many times as much is free.
+const RESERVE_SHARE: u64 = 8;
+
+impl Log {
+    fn remove_segment(&self, segment: &Segment, dir: &Path, erase: bool) -> Result<(), StoreError> {
+        // What is being overwritten is no segment any more, or a crash in the middle would look like damage.
+        let aside = segment.path.with_extension(ERASED);
+        let renamed = |e: &std::io::Error| StoreError::io("renaming", &segment.path, e);
+        let path = match erase {
+            true => {
+                if self.disk.exists(&segment.path).map_err(|e| renamed(&e))? {
+                    self.disk
+                        .rename(&segment.path, &aside)
+                        .map_err(|e| renamed(&e))?;
+                }
+                self.disk.sync_dir(dir).map_err(|e| renamed(&e))?;
+                &aside
+            }
+            false => &segment.path,
+        };
+        // An attempt before may have got as far as this.
+        if self.disk.exists(path).map_err(|e| renamed(&e))? {
+            discard(&*self.disk, path, erase)?;
+        }
+        self.disk
+            .sync_dir(dir)
+            .map_err(|e| StoreError::io("syncing", dir, &e))
     }
 }
 

@@ -376,6 +376,13 @@ impl Writer {
         taken
     }
 
+    /// Segments that were taken out and whose files are still there.
+    pub fn give_back(&mut self, segments: &[Segment]) {
+        for segment in segments.iter().rev() {
+            self.segments.push_front(segment.clone());
+        }
+    }
+
     /// Bytes of all segments.
     pub fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()

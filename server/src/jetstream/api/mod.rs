@@ -209,7 +209,20 @@ impl Serving<'_> {
             account.count_answer(is_error);
         }
         if !self.request.reply.is_empty() {
-            out.send(Kind::Answer, &self.request.reply, b"", headers, json);
+            let shows_only = matches!(
+                Ask::parse(&self.request.ask),
+                Some(
+                    Ask::StreamInfo(_)
+                        | Ask::StreamList
+                        | Ask::ConsumerInfo(..)
+                        | Ask::ConsumerList(_)
+                )
+            );
+            let kind = match shows_only {
+                true => Kind::View,
+                false => Kind::ApiAnswer,
+            };
+            out.send(kind, &self.request.reply, b"", headers, json);
         }
         self.audit(json, out);
     }

@@ -10,6 +10,8 @@ pub const REQUIRED_LEVEL_KEY: &str = "_nats.req.level";
 pub const SERVER_VERSION_KEY: &str = "_nats.ver";
 /// Only in answers: the server's level.
 pub const SERVER_LEVEL_KEY: &str = "_nats.level";
+/// Only in answers: what is wrong with the stream's storage. A key of ours, where clients expect keys that they do not know.
+pub const FAULT_KEY: &str = "_nats.fault";
 
 /// The level that this configuration needs.
 pub fn required_level(config: &StreamConfig) -> u32 {
@@ -46,6 +48,12 @@ pub fn with_dynamic(mut config: StreamConfig, server_version: &str) -> StreamCon
     config
 }
 
+/// Says in an answer what is wrong with the stream.
+pub fn add_fault(config: &mut StreamConfig, fault: &dyn std::fmt::Display) {
+    let metadata = &mut config.metadata;
+    metadata.insert(FAULT_KEY.to_owned(), fault.to_string());
+}
+
 /// Takes the level over from a stored configuration, so that two configurations can be compared.
 pub fn copy_static(config: &mut StreamConfig, from: &StreamConfig) {
     remove_dynamic(config);
@@ -74,4 +82,5 @@ pub fn is_level_served(level: &[u8]) -> bool {
 pub fn remove_dynamic(config: &mut StreamConfig) {
     config.metadata.remove(SERVER_VERSION_KEY);
     config.metadata.remove(SERVER_LEVEL_KEY);
+    config.metadata.remove(FAULT_KEY);
 }

@@ -299,8 +299,20 @@ impl Stream {
         Ok(all)
     }
 
-    /// The last sequence. After a failure nothing of the batch is left.
+    /// The last sequence. After a failure, or a crash, nothing of the batch is left, and what it replaced is still there.
     fn keep_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        batch: &AtomicBatch,
+        accepted: &[Accepted<'_>],
+        out: &mut Effects,
+    ) -> Result<u64, StoreError> {
+        self.store.begin_group()?;
+        let kept = self.keep_each(cx, batch, accepted, out);
+        self.store.end_group().and(kept)
+    }
+
+    fn keep_each(
         &mut self,
         cx: &mut Context<'_>,
         batch: &AtomicBatch,
@@ -314,7 +326,6 @@ impl Stream {
                 Ok(sequence) => last = sequence,
                 Err(error) => {
                     for sequence in before.last_sequence.saturating_add(1)..=last {
-                        // A store that failed may fail again; recovery then finds the batch without its end.
                         let _ = self.store.remove(sequence, Erase::No, &mut self.removals);
                     }
                     self.after_removals(cx, before.bytes, out);

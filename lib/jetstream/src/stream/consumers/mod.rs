@@ -50,8 +50,12 @@ pub(super) struct Consumers {
     gone: Vec<Box<str>>,
     /// The log position up to which consumers have staged changes.
     staged: Option<Position>,
-    /// The last failure to keep a consumer's changes or to read for one.
-    fault: Option<StoreError>,
+    /// Those whose last changes are in memory only: their whole state is to be kept as soon as that is possible.
+    unkept: BTreeSet<Id>,
+    /// Why.
+    keep_fault: Option<StoreError>,
+    /// The last failure to read for a consumer, and when.
+    read_fault: Option<(StoreError, Timestamp)>,
     changes: Changes,
     /// Room for a list of consumers.
     found: Vec<Id>,
@@ -89,6 +93,12 @@ impl Consumers {
 
     pub fn staged(&self) -> Option<Position> {
         self.staged
+    }
+
+    /// Why a consumer's progress is not kept, or a message for it could not be read a short time ago.
+    pub fn fault(&self) -> Option<StoreError> {
+        let read = || self.read_fault.as_ref().map(|(error, _)| error.clone());
+        self.keep_fault.clone().or_else(read)
     }
 
     /// When there is something to do for some consumer. Long ago when it is now.
@@ -180,6 +190,7 @@ impl Consumers {
             self.timers.remove(&(at, id));
         }
         self.more.remove(&id);
+        self.unkept.remove(&id);
         self.by_name.remove(slot.consumer.name());
         self.limitable -= usize::from(counts(slot.consumer.config()));
         self.free.push(id);

@@ -109,7 +109,7 @@ impl Stream {
         let id = self.known(name)?;
         self.consumers.unfile(id);
         let updated = self.turn(id, cx, out, |consumer, turn| consumer.update(turn, config));
-        self.consumers.file(id);
+        self.consumers.file(id, cx.now);
         match updated {
             Some(Ok(_)) => {}
             Some(Err(error)) => return Err(create_failed(&error)),
@@ -369,7 +369,8 @@ impl Stream {
         out: &mut Effects,
     ) {
         let id = self.consumers.insert(consumer, kept);
-        self.consumers.take_changes(id);
+        // What cannot be kept now is kept with the next turn that can.
+        let _ = self.consumers.take_changes(id, cx.now);
         // Making it delivers nothing; its first turn does.
         self.consumers.more.insert(id);
         self.settle(cx, out);
@@ -397,11 +398,11 @@ impl super::Consumers {
         }
     }
 
-    fn file(&mut self, id: Id) {
+    fn file(&mut self, id: Id, now: Timestamp) {
         if let Some(Some(slot)) = self.slots.get_mut(id as usize) {
             self.all.insert(slot.consumer.filter(), id);
         }
-        self.take_changes(id);
+        let _ = self.take_changes(id, now);
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a consumer is called, and what is done with what it changed.
 
-use nats_store::StoreError;
+use nats_store::{StoreError, Timestamp};
 
 use super::index::Id;
 use super::{Consumers, Slot};
@@ -9,6 +9,9 @@ use crate::context::Context;
 use crate::effects::Effects;
 use crate::limits::{CONSUMER_PUMP_MAX, CONSUMER_TIMERS_STEP, STREAM_PUMP_MAX};
 use crate::stream::Stream;
+
+/// How long a failure to read for a consumer is shown.
+const READ_FAULT_NANOS: u64 = 60_000_000_000;
 
 impl Stream {
     /// Calls one consumer and takes over what it changed. `None` when there is no such consumer.
@@ -28,6 +31,7 @@ impl Stream {
         };
         let consumers = &mut self.consumers;
         let slot = consumers.slots.get_mut(id as usize)?.as_mut()?;
+        let (before, now) = (out.len(), cx.now);
         let mut turn = Turn {
             cx,
             stream: &view,
@@ -42,7 +46,9 @@ impl Stream {
             }
         }
         let result = act(&mut slot.consumer, &mut turn);
-        consumers.take_changes(id);
+        if !consumers.take_changes(id, now) {
+            out.void_answers(before);
+        }
         Some(result)
     }
 
@@ -67,6 +73,9 @@ impl Stream {
 
     /// Does for consumers what is due: their timers, then a bounded round of deliveries in which each gets its part.
     pub(in crate::stream) fn run_consumers(&mut self, cx: &mut Context<'_>, out: &mut Effects) {
+        if self.consumers.fault().is_some() {
+            self.consumers.keep_again(cx.now);
+        }
         for _ in 0..CONSUMER_TIMERS_STEP {
             let Some(id) = self.consumers.pop_timer(cx) else {
                 break;
@@ -92,20 +101,30 @@ impl Stream {
 }
 
 impl Consumers {
-    /// Logs what a consumer changed, notes what it needs no more, and files it under what it waits for now.
-    pub(super) fn take_changes(&mut self, id: Id) {
+    /// Logs what a consumer changed, notes what it needs no more, and files it under what it waits for now. False when the changes could not be
+    /// kept: whoever was told that they count must not be told.
+    #[must_use]
+    pub(super) fn take_changes(&mut self, id: Id, now: Timestamp) -> bool {
         let Some(Some(slot)) = self.slots.get_mut(id as usize) else {
-            return;
+            return true;
         };
+        let mut is_kept = true;
         if !self.changes.is_empty() {
             self.settled.append(&mut self.changes.settled);
             if let Some(error) = self.changes.faults.pop() {
-                self.fault = Some(error);
+                self.read_fault = Some((error, now));
             }
-            if !self.changes.deltas.is_empty()
-                && let Err(error) = keep(slot, &self.changes.deltas)
-            {
-                self.fault = Some(error);
+            if !self.changes.deltas.is_empty() {
+                match keep(slot, &self.changes.deltas, self.unkept.contains(&id)) {
+                    Ok(()) => {
+                        self.unkept.remove(&id);
+                    }
+                    Err(error) => {
+                        is_kept = false;
+                        self.keep_fault = Some(error);
+                        self.unkept.insert(id);
+                    }
+                }
             }
             // Positions and acknowledgements become durable soon; only who was told that an acknowledgement counts may rely on it. What a
             // crash forgets of the rest is delivered again.
@@ -134,6 +153,26 @@ impl Consumers {
             }
             self.timers.insert((at, id));
         }
+        is_kept
+    }
+
+    /// Tries again to keep what could not be kept; forgets failures to read that are long past.
+    pub(in crate::stream) fn keep_again(&mut self, now: Timestamp) {
+        while let Some(id) = self.unkept.first().copied() {
+            if let Some(Some(slot)) = self.slots.get_mut(id as usize)
+                && let Err(error) = slot.kept.checkpoint(slot.consumer.state())
+            {
+                self.keep_fault = Some(error);
+                return;
+            }
+            self.unkept.remove(&id);
+        }
+        self.keep_fault = None;
+        if let Some((_, at)) = &self.read_fault
+            && now.since(*at) > READ_FAULT_NANOS
+        {
+            self.read_fault = None;
+        }
     }
 
     fn pop_timer(&mut self, cx: &Context<'_>) -> Option<Id> {
@@ -154,7 +193,15 @@ impl Consumers {
     }
 }
 
-fn keep(slot: &mut Slot, deltas: &[nats_store::ConsumerDelta]) -> Result<(), StoreError> {
+/// After a failure the whole state is kept instead: what was left out is in it.
+fn keep(
+    slot: &mut Slot,
+    deltas: &[nats_store::ConsumerDelta],
+    is_behind: bool,
+) -> Result<(), StoreError> {
+    if is_behind {
+        return slot.kept.checkpoint(slot.consumer.state());
+    }
     slot.kept.stage(deltas)?;
     if slot.kept.wants_checkpoint() {
         slot.kept.checkpoint(slot.consumer.state())?;

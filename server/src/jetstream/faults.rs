@@ -1,0 +1,79 @@
+//! What is wrong with the storage of streams, told once when it begins and once when it is over: in the log and as an advisory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use nats_api::jetstream::advisory::StreamFault;
+use nats_proto::nuid;
+
+use super::JetStream;
+use super::account::{JsAccount, StreamEntry};
+
+/// Every stream is looked at in one pass out of so many; those known to be in trouble, or asked for a checkpoint, in each.
+const LOOK_AT_ALL: u32 = 30;
+
+/// Account and stream.
+pub type Name = (String, String);
+
+/// Faults that were told.
+#[derive(Default)]
+pub struct Faults {
+    told: BTreeMap<Name, String>,
+    passes: u32,
+}
+
+impl Faults {
+    /// Looks at these streams and at those in trouble, now and then at all.
+    pub fn look(&mut self, jetstream: &JetStream, among: BTreeSet<Name>) {
+        // A log that fails concerns everybody.
+        let all = self.passes.is_multiple_of(LOOK_AT_ALL) || jetstream.fault().is_some();
+        self.passes = self.passes.wrapping_add(1);
+        let mut among = among;
+        among.extend(self.told.keys().cloned());
+        for account in jetstream.accounts() {
+            let owner = &*account.account.name;
+            for entry in account.all() {
+                let name = (owner.to_owned(), entry.name.to_string());
+                if all || among.contains(&name) {
+                    self.check(jetstream, &account, &entry, &name);
+                }
+                among.remove(&name);
+            }
+        }
+        // Streams that are no more.
+        for gone in among {
+            self.told.remove(&gone);
+        }
+    }
+
+    fn check(
+        &mut self,
+        jetstream: &JetStream,
+        account: &JsAccount,
+        entry: &Arc<StreamEntry>,
+        name: &Name,
+    ) {
+        let fault = entry.lane.with(|seat, _, _| seat.stream.fault());
+        let fault = fault.map(|fault| fault.to_string()).unwrap_or_default();
+        let told = self.told.get(name).map(String::as_str).unwrap_or_default();
+        if told == fault {
+            return;
+        }
+        let shown = format!("{} > {}", name.0, name.1);
+        match fault.is_empty() {
+            true => tracing::info!("JetStream stream '{shown}' is well again"),
+            false => tracing::error!("JetStream stream '{shown}': {fault}"),
+        }
+        let event = StreamFault {
+            stream: name.1.clone(),
+            fault: fault.clone(),
+            domain: jetstream.settings.domain.clone().unwrap_or_default(),
+            ..StreamFault::new(nuid::next().as_str(), std::time::SystemTime::now().into())
+        };
+        account.outlet.advise(&event.subject(), &event);
+        match fault.is_empty() {
+            true => self.told.remove(name),
+            false => self.told.insert(name.clone(), fault),
+        };
+    }
+}
