@@ -27,6 +27,7 @@ macro_rules! registry {
 
 // Below the macro: what is declared above it cannot use it.
 mod account;
+mod auth;
 mod bench;
 mod cheat;
 mod consumer;
@@ -52,6 +53,7 @@ registry! {
     /// All commands, in the order of `nats --help`.
     Root {
         Account(account),
+        Auth(auth),
         Bench(bench),
         Cheat(cheat),
         Consumer(consumer),

@@ -201,7 +201,8 @@ pub struct JetStream {
 }
 
 impl Edit {
-    fn is_empty(&self) -> bool {
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
         self.tags.is_empty()
             && self.times.is_empty()
             && self.limits == Limits::default()

@@ -20,6 +20,7 @@ pub mod request;
 pub mod revocations;
 pub mod select;
 pub mod signing_key;
+pub mod simulate;
 pub mod user;
 pub mod validate;
 

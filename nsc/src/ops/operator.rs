@@ -292,7 +292,8 @@ pub struct Edit {
 }
 
 impl Edit {
-    fn is_empty(&self) -> bool {
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
         let lists = [
             &self.sk,
             &self.rm_sk,

@@ -1,0 +1,345 @@
+//! `nats auth operator`.
+
+use std::path::PathBuf;
+
+use nats_jwt::claims::AnyClaims;
+use nats_jwt::nkey::Kind;
+use nats_nsc::ops::request::TagChanges;
+use nats_nsc::ops::{list, operator};
+
+use super::Session;
+use super::session::{confirmed, print_claims};
+use crate::error::{CliError, Result};
+use crate::globals::Globals;
+use crate::output::{Columns, Table};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Operator {
+    /// Add an operator with a system account
+    #[command(
+        after_help = "Example:\n  nats auth operator add OPS --service nats://localhost:4222"
+    )]
+    Add(Add),
+    /// Show an operator
+    #[command(visible_alias = "i", aliases = ["show", "view"], after_help = "Example:\n  nats auth operator info OPS")]
+    Info(Info),
+    /// List the operators
+    #[command(
+        name = "ls",
+        alias = "list",
+        after_help = "Example:\n  nats auth operator ls --names"
+    )]
+    List(List),
+    /// Edit an operator
+    #[command(
+        alias = "update",
+        after_help = "Example:\n  nats auth operator edit OPS --account-server nats://localhost:4222"
+    )]
+    Edit(Edit),
+    /// Import an operator and its keys
+    #[command(
+        after_help = "Example:\n  nats auth operator import operator.jwt operator.nk signing.nk"
+    )]
+    Import(Import),
+    /// Choose the operator that is meant
+    #[command(after_help = "Example:\n  nats auth operator select OPS")]
+    Select {
+        /// The operator
+        name: String,
+    },
+    /// Manage signing keys of operators
+    #[command(subcommand, visible_alias = "sk", alias = "s")]
+    Keys(Keys),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// Name of the operator
+    name: String,
+    /// URLs at which its servers are
+    #[arg(long, value_name = "URL")]
+    service: Vec<String>,
+    /// Where accounts are pushed to
+    #[arg(long, value_name = "URL")]
+    account_server: Option<String>,
+    /// Make no signing key
+    #[arg(long)]
+    no_signing_key: bool,
+    /// Make a signing key (default)
+    #[arg(long, hide = true, conflicts_with = "no_signing_key")]
+    signing_key: bool,
+    /// Tags
+    #[arg(long, value_delimiter = ',', value_name = "TAG")]
+    tags: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Info {
+    /// Name of the operator, when it is not the selected one
+    name: Option<String>,
+    /// Print JSON
+    #[arg(short, long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Names only
+    #[arg(long)]
+    names: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Edit {
+    /// Name of the operator, when it is not the selected one
+    name: Option<String>,
+    /// Where accounts are pushed to
+    #[arg(long, value_name = "URL")]
+    account_server: Option<String>,
+    /// Add URLs at which its servers are
+    #[arg(long, value_name = "URL")]
+    service: Vec<String>,
+    /// Add tags
+    #[arg(long, value_delimiter = ',', value_name = "TAG")]
+    tags: Vec<String>,
+    /// Remove tags
+    #[arg(long, value_delimiter = ',', value_name = "TAG")]
+    no_tags: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// File with the operator's token
+    token: PathBuf,
+    /// Files with keys of the operator
+    key: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Keys {
+    /// List signing keys
+    #[command(
+        name = "ls",
+        alias = "list",
+        after_help = "Example:\n  nats auth operator keys ls OPS"
+    )]
+    List {
+        /// Name of the operator, when it is not the selected one
+        name: Option<String>,
+    },
+    /// Make a signing key
+    #[command(aliases = ["new", "create"], after_help = "Example:\n  nats auth operator keys add OPS")]
+    Add {
+        /// Name of the operator, when it is not the selected one
+        name: Option<String>,
+    },
+    /// Remove a signing key, and sign again what it signed
+    #[command(
+        name = "rm",
+        alias = "delete",
+        after_help = "Example:\n  nats auth operator keys rm OPS OD…"
+    )]
+    Remove {
+        /// Name of the operator
+        name: String,
+        /// The key
+        key: String,
+        /// Do not ask
+        #[arg(short, long)]
+        force: bool,
+    },
+}
+
+pub fn run(globals: &Globals, command: Operator) -> Result {
+    match command {
+        Operator::Add(args) => add(globals, args),
+        Operator::Info(args) => {
+            let mut session = Session::with_operator(args.name.as_deref())?;
+            if args.json {
+                return print_claims(&AnyClaims::Operator(session.work.operator()?));
+            }
+            show(globals, &mut session)
+        }
+        Operator::List(args) => ls(globals, &args),
+        Operator::Edit(args) => edit(globals, args),
+        Operator::Import(args) => import(globals, &args),
+        Operator::Select { name } => {
+            let mut session = Session::open()?;
+            session.select(&name)?;
+            session.commit()?;
+            outln!("Selected operator {name}")
+        }
+        Operator::Keys(command) => keys(globals, command),
+    }
+}
+
+fn add(globals: &Globals, args: Add) -> Result {
+    let mut session = Session::open()?;
+    let request = operator::Add {
+        name: Some(args.name.clone()),
+        sys: true,
+        generate_signing_key: !args.no_signing_key,
+        ..operator::Add::default()
+    };
+    operator::add(&mut session.work, &request, None)?;
+    let request = operator::Edit {
+        account_jwt_server_url: args.account_server,
+        service_url: args.service,
+        tags: TagChanges {
+            tag: args.tags,
+            rm_tag: Vec::new(),
+        },
+        ..operator::Edit::default()
+    };
+    if !request.is_empty() {
+        operator::edit(&mut session.work, &request)?;
+    }
+    session.commit()?;
+    show(globals, &mut session)
+}
+
+/// An operator, for people.
+fn show(globals: &Globals, session: &mut Session) -> Result {
+    let claims = session.work.operator()?;
+    let accounts = session.work.accounts()?.len();
+    let managed = session.work.store()?.is_managed();
+    let nats = &claims.nats;
+    let system = if nats.system_account.is_empty() {
+        "not set".to_owned()
+    } else {
+        format!(
+            "{} ({})",
+            session.name_of(&nats.system_account),
+            nats.system_account
+        )
+    };
+    let heading = format!("Operator {} ({})", claims.name, claims.subject);
+    let mut columns = Columns::new(heading, globals.scheme());
+    columns.section("Configuration");
+    columns.row("Name", claims.name.as_str());
+    columns.row("Subject", claims.subject.as_str());
+    columns.rows(
+        "Service URL(s)",
+        nats.operator_service_urls.iter().map(String::as_str),
+    );
+    columns.row("Accounts", accounts);
+    columns.row_unless_empty("Account Server", &nats.account_server_url);
+    columns.row("System Account", system.as_str());
+    columns.row("Strict signing keys", nats.strict_signing_key_usage);
+    columns.row("Managed elsewhere", managed);
+    columns.rows("Tags", nats.tags.iter());
+    columns.rows("Signing Keys", nats.signing_keys.iter().map(String::as_str));
+    out!("{}", columns.render())
+}
+
+fn ls(globals: &Globals, args: &List) -> Result {
+    let mut session = Session::open()?;
+    let all = list::operators(&mut session.work)?;
+    if all.is_empty() {
+        return outln!("No Operators found");
+    }
+    if args.names {
+        for one in &all {
+            outln!("{}", one.name)?;
+        }
+        return Ok(());
+    }
+    session.use_operator(None).ok();
+    let chosen = session.work.config.operator.clone();
+    let mut table =
+        Table::new("Operators", globals.scheme()).header(["Name", "Subject", "Accounts"]);
+    for one in all {
+        session.work.use_operator(&one.name)?;
+        let accounts = session.work.accounts()?.len();
+        let mark = if one.name == chosen { "*" } else { "" };
+        table.row([
+            format!("{}{mark}", one.name),
+            one.public_key,
+            accounts.to_string(),
+        ]);
+    }
+    out!("{}", table.render())
+}
+
+fn edit(globals: &Globals, args: Edit) -> Result {
+    let mut session = Session::with_operator(args.name.as_deref())?;
+    let request = operator::Edit {
+        account_jwt_server_url: args.account_server,
+        service_url: args.service,
+        tags: TagChanges {
+            tag: args.tags,
+            rm_tag: args.no_tags,
+        },
+        ..operator::Edit::default()
+    };
+    operator::edit(&mut session.work, &request)?;
+    session.commit()?;
+    show(globals, &mut session)
+}
+
+fn import(globals: &Globals, args: &Import) -> Result {
+    let mut session = Session::open()?;
+    let content =
+        std::fs::read(&args.token).map_err(|e| CliError::from(e).context(args.token.display()))?;
+    let request = operator::Add {
+        url: Some(args.token.display().to_string()),
+        ..operator::Add::default()
+    };
+    operator::add(&mut session.work, &request, Some(&content))?;
+    for path in &args.key {
+        let text = path.display().to_string();
+        session.work.given_key(&text, Kind::Operator)?;
+    }
+    session.commit()?;
+    show(globals, &mut session)
+}
+
+fn keys(globals: &Globals, command: Keys) -> Result {
+    match command {
+        Keys::List { name } => {
+            let mut session = Session::with_operator(name.as_deref())?;
+            let claims = session.work.operator()?;
+            if claims.nats.signing_keys.is_empty() {
+                return outln!("No Signing Keys defined");
+            }
+            let mut table =
+                Table::new(format!("Signing Keys of {}", claims.name), globals.scheme())
+                    .header(["Key", "Stored"]);
+            for key in &claims.nats.signing_keys {
+                let stored = session.work.signing_key(key)?.is_some();
+                table.row([key.clone(), stored.to_string()]);
+            }
+            out!("{}", table.render())
+        }
+        Keys::Add { name } => {
+            let mut session = Session::with_operator(name.as_deref())?;
+            let request = operator::Edit {
+                sk: vec!["generate".to_owned()],
+                ..operator::Edit::default()
+            };
+            operator::edit(&mut session.work, &request)?;
+            session.commit()?;
+            let claims = session.work.operator()?;
+            outln!(
+                "{}",
+                claims.nats.signing_keys.last().cloned().unwrap_or_default()
+            )
+        }
+        Keys::Remove { name, key, force } => {
+            let mut session = Session::with_operator(Some(&name))?;
+            if !confirmed(force, &format!("Really remove the signing key {key}"))? {
+                return Ok(());
+            }
+            let request = operator::Edit {
+                rm_sk: vec![key.clone()],
+                resign: true,
+                ..operator::Edit::default()
+            };
+            operator::edit(&mut session.work, &request)?;
+            session.commit()?;
+            outln!(
+                "Removed signing key {key}; push the accounts that it had signed: nats auth account push"
+            )
+        }
+    }
+}

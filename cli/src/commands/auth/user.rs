@@ -1,0 +1,472 @@
+//! `nats auth user`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nats_jwt::claims::{AnyClaims, NO_LIMIT, UserClaims, UserPermissionLimits};
+use nats_nsc::ops::generate;
+use nats_nsc::ops::request::{PermissionChanges, TagChanges, Times, UserLimits};
+use nats_nsc::ops::user;
+
+use super::Session;
+use super::session::{confirmed, print_claims};
+use crate::error::{CliError, Result};
+use crate::globals::Globals;
+use crate::output::{Columns, Table, format};
+use crate::parse;
+
+/// What a new user's messages may measure, as the reference has it.
+const PAYLOAD_DEFAULT: i64 = 1 << 20;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum User {
+    /// Add a user
+    #[command(
+        visible_alias = "create",
+        alias = "new",
+        after_help = "Example:\n  nats auth user add till ORDERS --pub-allow 'orders.>' --credential till.creds"
+    )]
+    Add(Add),
+    /// Show a user
+    #[command(visible_alias = "i", aliases = ["show", "view"], after_help = "Example:\n  nats auth user info till ORDERS")]
+    Info(Info),
+    /// Edit a user: only what is mentioned
+    #[command(
+        alias = "update",
+        after_help = "Example:\n  nats auth user edit till ORDERS --sub-allow 'news.>'"
+    )]
+    Edit(Edit),
+    /// List the users of an account
+    #[command(
+        name = "ls",
+        alias = "list",
+        after_help = "Example:\n  nats auth user ls ORDERS"
+    )]
+    List(List),
+    /// Remove a user
+    #[command(
+        name = "rm",
+        alias = "delete",
+        after_help = "Example:\n  nats auth user rm till ORDERS --revoke"
+    )]
+    Remove(Remove),
+    /// Write a credentials file
+    #[command(
+        visible_alias = "creds",
+        alias = "cred",
+        after_help = "Example:\n  nats auth user credential till.creds till ORDERS --expire 30d"
+    )]
+    Credential(Credential),
+}
+
+/// Permissions and limits.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LimitFlags {
+    /// The token alone is enough, nothing has to be signed
+    #[arg(long, overrides_with = "no_bearer")]
+    bearer: bool,
+    /// The server's nonce has to be signed
+    #[arg(long, overrides_with = "bearer")]
+    no_bearer: bool,
+    /// Most bytes in all; -1 for no limit
+    #[arg(long, allow_hyphen_values = true, value_name = "BYTES")]
+    data: Option<i64>,
+    /// Time zone of times
+    #[arg(long, value_name = "ZONE")]
+    locale: Option<String>,
+    /// Largest message; -1 for no limit
+    #[arg(long, allow_hyphen_values = true, value_parser = parse::byte_size, value_name = "BYTES")]
+    payload: Option<i64>,
+    /// Allow publishing on subjects
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
+    pub_allow: Vec<String>,
+    /// Deny publishing on subjects
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
+    pub_deny: Vec<String>,
+    /// Allow subscribing to subjects
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
+    sub_allow: Vec<String>,
+    /// Deny subscribing to subjects
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
+    sub_deny: Vec<String>,
+    /// Most subscriptions; -1 for no limit
+    #[arg(long, allow_hyphen_values = true, value_name = "COUNT")]
+    subscriptions: Option<i64>,
+    /// Add tags
+    #[arg(long, value_delimiter = ',', value_name = "TAG")]
+    tags: Vec<String>,
+}
+
+impl LimitFlags {
+    fn limits(&self) -> UserLimits {
+        UserLimits {
+            subs: self.subscriptions,
+            data: self.data,
+            payload: self.payload,
+            bearer: (self.bearer || self.no_bearer).then_some(self.bearer),
+            locale: self.locale.clone(),
+            permissions: PermissionChanges {
+                allow_pub: self.pub_allow.clone(),
+                allow_sub: self.sub_allow.clone(),
+                deny_pub: self.pub_deny.clone(),
+                deny_sub: self.sub_deny.clone(),
+                ..PermissionChanges::default()
+            },
+            ..UserLimits::default()
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// Name of the user
+    name: String,
+    /// The account, when it is not the chosen one
+    account: Option<String>,
+    #[command(flatten)]
+    limits: LimitFlags,
+    /// Key to sign with: a role, or a key of the account
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// The operator, when it is not the selected one
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+    /// Write credentials to a file
+    #[arg(long, value_name = "FILE")]
+    credential: Option<PathBuf>,
+    /// Replace the file
+    #[arg(short, long)]
+    force: bool,
+    /// Ask nothing
+    #[arg(long)]
+    defaults: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Info {
+    /// The user, when there is more than one
+    name: Option<String>,
+    /// The account, when it is not the chosen one
+    account: Option<String>,
+    /// The operator, when it is not the selected one
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+    /// Print JSON
+    #[arg(short, long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Edit {
+    /// The user, when there is more than one
+    name: Option<String>,
+    /// The account, when it is not the chosen one
+    account: Option<String>,
+    #[command(flatten)]
+    limits: LimitFlags,
+    /// Remove tags
+    #[arg(long, value_delimiter = ',', value_name = "TAG")]
+    no_tags: Vec<String>,
+    /// The operator, when it is not the selected one
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+    /// Write credentials to a file
+    #[arg(long, value_name = "FILE")]
+    credential: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// The account, when it is not the chosen one
+    account: Option<String>,
+    /// The operator, when it is not the selected one
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+    /// Names only
+    #[arg(long)]
+    names: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Remove {
+    /// The user, when there is more than one
+    name: Option<String>,
+    /// The account, when it is not the chosen one
+    account: Option<String>,
+    /// The operator, when it is not the selected one
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+    /// Revoke it as well, so that servers refuse its credentials
+    #[arg(long)]
+    revoke: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Credential {
+    /// The file
+    file: PathBuf,
+    /// The user, when there is more than one
+    name: Option<String>,
+    /// The account, when it is not the chosen one
+    account: Option<String>,
+    /// How long the credentials are good; the user is issued again with this end
+    #[arg(long, value_parser = parse::duration, value_name = "DURATION")]
+    expire: Option<Duration>,
+    /// The operator, when it is not the selected one
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+    /// Replace the file
+    #[arg(short, long)]
+    force: bool,
+}
+
+pub fn run(globals: &Globals, command: User) -> Result {
+    match command {
+        User::Add(args) => add(globals, &args),
+        User::Info(args) => {
+            let mut session = Session::with_operator(args.operator.as_deref())?;
+            let account = session.account(args.account.as_deref())?;
+            let name = session.user(&account, args.name.as_deref())?;
+            let claims = session.work.user(&account, &name)?;
+            if args.json {
+                return print_claims(&AnyClaims::User(claims));
+            }
+            show(globals, &mut session, &account, &claims)
+        }
+        User::Edit(args) => edit(globals, &args),
+        User::List(args) => list(globals, &args),
+        User::Remove(args) => remove(&args),
+        User::Credential(args) => credential(&args),
+    }
+}
+
+fn add(globals: &Globals, args: &Add) -> Result {
+    let mut session = Session::with_operator(args.operator.as_deref())?;
+    let account = session.account(args.account.as_deref())?;
+    refuse_existing(args.credential.as_deref(), args.force)?;
+    session.work.signing.key.clone_from(&args.key);
+    let request = user::Add {
+        name: Some(args.name.clone()),
+        account: Some(account.clone()),
+        tag: args.limits.tags.clone(),
+        ..user::Add::default()
+    };
+    user::add(&mut session.work, &request)?;
+    let mut limits = args.limits.limits();
+    let scoped = session
+        .work
+        .user(&account, &args.name)?
+        .nats
+        .limits
+        .is_nothing();
+    if !scoped && limits.payload.is_none() {
+        limits.payload = Some(PAYLOAD_DEFAULT);
+    }
+    if !limits.is_empty() {
+        let request = user::Edit {
+            name: Some(args.name.clone()),
+            account: Some(account.clone()),
+            limits,
+            ..user::Edit::default()
+        };
+        user::edit(&mut session.work, &request)?;
+    }
+    write_creds(
+        &mut session,
+        &account,
+        &args.name,
+        args.credential.as_deref(),
+    )?;
+    session.commit()?;
+    let claims = session.work.user(&account, &args.name)?;
+    show(globals, &mut session, &account, &claims)
+}
+
+fn refuse_existing(file: Option<&Path>, force: bool) -> Result {
+    match file {
+        Some(path) if path.exists() && !force => Err(CliError::new(format!(
+            "file {} already exists",
+            path.display()
+        ))
+        .next_step("replace it with --force")),
+        _ => Ok(()),
+    }
+}
+
+fn write_creds(session: &mut Session, account: &str, name: &str, file: Option<&Path>) -> Result {
+    let Some(path) = file else { return Ok(()) };
+    let request = generate::Creds {
+        name: Some(name.to_owned()),
+        account: Some(account.to_owned()),
+        ..generate::Creds::default()
+    };
+    let creds = generate::creds(&mut session.work, &request)?
+        .text
+        .unwrap_or_default();
+    let path = session.work.places.expanded(&path.display().to_string());
+    session.work.files.read(&path)?;
+    session.work.files.write(&path, creds.as_bytes());
+    Ok(())
+}
+
+fn edit(globals: &Globals, args: &Edit) -> Result {
+    let mut session = Session::with_operator(args.operator.as_deref())?;
+    let account = session.account(args.account.as_deref())?;
+    let name = session.user(&account, args.name.as_deref())?;
+    let request = user::Edit {
+        name: Some(name.clone()),
+        account: Some(account.clone()),
+        tags: TagChanges {
+            tag: args.limits.tags.clone(),
+            rm_tag: args.no_tags.clone(),
+        },
+        limits: args.limits.limits(),
+        ..user::Edit::default()
+    };
+    user::edit(&mut session.work, &request)?;
+    write_creds(&mut session, &account, &name, args.credential.as_deref())?;
+    session.commit()?;
+    let claims = session.work.user(&account, &name)?;
+    show(globals, &mut session, &account, &claims)
+}
+
+/// What counts for a user: its own limits, or those of its role; and the role.
+fn effective(
+    session: &mut Session,
+    account: &str,
+    claims: &UserClaims,
+) -> Result<(UserPermissionLimits, Option<String>)> {
+    let account = session.work.account(account)?;
+    Ok(match account.nats.signing_keys.scope(&claims.issuer) {
+        Some(scope) => (scope.template.clone(), Some(scope.role.clone())),
+        None => (claims.nats.limits.clone(), None),
+    })
+}
+
+fn show(globals: &Globals, session: &mut Session, account: &str, claims: &UserClaims) -> Result {
+    let (limits, role) = effective(session, account, claims)?;
+    let heading = format!("User {} ({})", claims.name, claims.subject);
+    let mut columns = Columns::new(heading, globals.scheme());
+    columns.section("Configuration");
+    columns.row("Account", account);
+    columns.row("Issuer", claims.issuer.as_str());
+    columns.row("Scoped", role.is_some());
+    columns.row_unless_empty("Role", role.as_deref().unwrap_or_default());
+    columns.row_unless_empty("Expiry", &nats_nsc::text::date(claims.expires));
+    columns.rows("Tags", claims.nats.tags.iter());
+    columns.row("Bearer Token", limits.bearer_token);
+    columns.section("Limits");
+    let payload =
+        u64::try_from(limits.limits.payload).map_or("unlimited".to_owned(), format::bytes);
+    columns.row("Max Payload", payload.as_str());
+    columns.row_limit("Max Subscriptions", limits.limits.subs);
+    columns.rows("Networks", limits.src.iter().map(String::as_str));
+    columns.rows(
+        "Connection Types",
+        limits.allowed_connection_types.iter().map(String::as_str),
+    );
+    columns.section("Permissions");
+    let permissions = &limits.permissions;
+    if permissions.is_empty() {
+        columns.text("No permissions defined: the account's default permissions count");
+    }
+    for (label, list) in [
+        ("Publish Allow", &permissions.publish.allow),
+        ("Publish Deny", &permissions.publish.deny),
+        ("Subscribe Allow", &permissions.subscribe.allow),
+        ("Subscribe Deny", &permissions.subscribe.deny),
+    ] {
+        columns.rows(label, list.iter().map(String::as_str));
+    }
+    out!("{}", columns.render())
+}
+
+fn list(globals: &Globals, args: &List) -> Result {
+    let mut session = Session::with_operator(args.operator.as_deref())?;
+    let account = session.account(args.account.as_deref())?;
+    let names = session.work.users(&account)?;
+    if names.is_empty() {
+        return outln!("No users found");
+    }
+    if args.names {
+        for name in names {
+            outln!("{name}")?;
+        }
+        return Ok(());
+    }
+    let title = format!("Users in account {account}");
+    let mut table = Table::new(title, globals.scheme()).header([
+        "Name",
+        "Subject",
+        "Scoped",
+        "Sub Perms",
+        "Pub Perms",
+        "Max Subscriptions",
+    ]);
+    for name in names {
+        let claims = session.work.user(&account, &name)?;
+        let (limits, role) = effective(&mut session, &account, &claims)?;
+        let mark = |is: bool| if is { "✓" } else { "" }.to_owned();
+        let subs = if limits.limits.subs == NO_LIMIT {
+            "Unlimited".to_owned()
+        } else {
+            limits.limits.subs.to_string()
+        };
+        table.row([
+            name,
+            claims.subject,
+            role.unwrap_or_else(|| "false".to_owned()),
+            mark(!limits.permissions.subscribe.is_empty()),
+            mark(!limits.permissions.publish.is_empty()),
+            subs,
+        ]);
+    }
+    out!("{}", table.render())
+}
+
+fn remove(args: &Remove) -> Result {
+    let mut session = Session::with_operator(args.operator.as_deref())?;
+    let account = session.account(args.account.as_deref())?;
+    let name = session.user(&account, args.name.as_deref())?;
+    if !confirmed(args.force, &format!("Really remove the User {name}"))? {
+        return Ok(());
+    }
+    let request = user::Delete {
+        name: vec![name.clone()],
+        account: Some(account),
+        revoke: Some(args.revoke),
+        rm_creds: true,
+        ..user::Delete::default()
+    };
+    user::delete(&mut session.work, &request)?;
+    session.commit()?;
+    outln!("Removed user {name}")
+}
+
+fn credential(args: &Credential) -> Result {
+    refuse_existing(Some(&args.file), args.force)?;
+    let mut session = Session::with_operator(args.operator.as_deref())?;
+    let account = session.account(args.account.as_deref())?;
+    let name = session.user(&account, args.name.as_deref())?;
+    if let Some(expire) = args.expire {
+        let seconds = i64::try_from(expire.as_secs()).unwrap_or(i64::MAX);
+        let request = user::Edit {
+            name: Some(name.clone()),
+            account: Some(account.clone()),
+            times: Times {
+                start: None,
+                expiry: Some(nats_nsc::text::date(
+                    session.work.now().saturating_add(seconds),
+                )),
+            },
+            ..user::Edit::default()
+        };
+        user::edit(&mut session.work, &request)?;
+    }
+    write_creds(&mut session, &account, &name, Some(&args.file))?;
+    session.commit()?;
+    outln!("Wrote credential for {name} to {}", args.file.display())
+}

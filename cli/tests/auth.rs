@@ -1,0 +1,296 @@
+//! `nats auth`: operators, accounts and users on the stores of `nsc`, and what becomes of them on a server.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::{Outcome, Server};
+
+fn nats(home: &Path, args: &[&str]) -> Outcome {
+    support::finish(support::command("", home).args(args), "")
+}
+
+#[track_caller]
+fn ok(home: &Path, args: &[&str]) -> String {
+    let outcome = nats(home, args);
+    assert_eq!(outcome.code, 0, "{args:?} {outcome:?}");
+    outcome.stdout
+}
+
+/// An operator, an account with a role, and users with and without.
+fn prepared(home: &Path) {
+    ok(home, &["auth", "operator", "add", "OPS"]);
+    ok(home, &["auth", "operator", "select", "OPS"]);
+    ok(
+        home,
+        &[
+            "auth",
+            "account",
+            "add",
+            "ORDERS",
+            "--connections",
+            "10",
+            "--jetstream",
+            "--defaults",
+        ],
+    );
+    ok(
+        home,
+        &[
+            "auth",
+            "account",
+            "keys",
+            "add",
+            "ORDERS",
+            "till",
+            "--pub-allow",
+            "orders.{{name()}}",
+        ],
+    );
+    ok(
+        home,
+        &["auth", "user", "add", "one", "ORDERS", "--key", "till"],
+    );
+    ok(
+        home,
+        &[
+            "auth",
+            "user",
+            "add",
+            "chief",
+            "ORDERS",
+            "--pub-allow",
+            "orders.>",
+            "--sub-deny",
+            "secret.>",
+        ],
+    );
+}
+
+fn store(home: &Path) -> PathBuf {
+    ["data/nats/nsc/stores", ".local/share/nats/nsc/stores"]
+        .iter()
+        .map(|path| home.join(path))
+        .find(|path| path.is_dir())
+        .expect("a store")
+}
+
+#[test]
+fn what_auth_makes_lies_in_the_store_of_nsc() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    prepared(home);
+    let store = store(home);
+    for file in [
+        "OPS/.nsc",
+        "OPS/OPS.jwt",
+        "OPS/accounts/ORDERS/ORDERS.jwt",
+        "OPS/accounts/ORDERS/users/one.jwt",
+    ] {
+        assert!(store.join(file).is_file(), "{file}");
+    }
+    assert!(ok(home, &["auth", "account", "info", "ORDERS"]).contains("Connections: 10"));
+    assert_eq!(
+        ok(home, &["auth", "user", "ls", "ORDERS", "--names"]),
+        "chief\none\n"
+    );
+    assert!(ok(home, &["auth", "user", "info", "one", "ORDERS"]).contains("Role: till"));
+    let document: serde_json::Value =
+        serde_json::from_str(&ok(home, &["auth", "account", "info", "ORDERS", "--json"])).unwrap();
+    assert_eq!(document["nats"]["limits"]["disk_storage"], -1);
+    let again = nats(home, &["auth", "operator", "add", "OPS"]);
+    assert_eq!(again.code, 1, "{again:?}");
+    // Without a terminal nothing is removed that was not forced.
+    let removed = nats(home, &["auth", "user", "rm", "one", "ORDERS"]);
+    assert_eq!(removed.code, 1, "{removed:?}");
+    ok(
+        home,
+        &["auth", "user", "rm", "one", "ORDERS", "--force", "--revoke"],
+    );
+    assert!(ok(home, &["auth", "account", "info", "ORDERS"]).contains("Revocations: 1"));
+}
+
+#[test]
+fn a_simulation_names_the_rule_and_tells_by_its_exit_code() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    prepared(home);
+    for (user, action, subject, code, rule) in [
+        (
+            "one",
+            "pub",
+            "orders.one",
+            0,
+            "role \"till\": allow pub \"orders.one\"",
+        ),
+        ("one", "pub", "orders.two", 2, "role \"till\""),
+        ("one", "sub", "anything", 0, "no list"),
+        ("chief", "pub", "orders.x", 0, "allow pub \"orders.>\""),
+        ("chief", "sub", "secret.x", 2, "deny sub \"secret.>\""),
+        ("chief", "sub", ">", 0, "will not be delivered"),
+    ] {
+        let outcome = nats(
+            home,
+            &[
+                "auth",
+                "simulate",
+                "--account",
+                "ORDERS",
+                "--user",
+                user,
+                action,
+                subject,
+            ],
+        );
+        assert_eq!(outcome.code, code, "{user} {action} {subject}: {outcome:?}");
+        assert!(outcome.stdout.contains(rule), "{outcome:?}");
+    }
+}
+
+#[test]
+fn keys_sign_and_seal() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let path = |name: &str| home.join(name).display().to_string();
+    std::fs::write(path("letter"), "dear all").unwrap();
+    let user = ok(
+        home,
+        &["auth", "nkey", "gen", "user", "--output", &path("u.nk")],
+    );
+    assert_eq!(ok(home, &["auth", "nkey", "show", &path("u.nk")]), user);
+    let signature = ok(
+        home,
+        &["auth", "nkey", "sign", &path("letter"), &path("u.nk")],
+    );
+    std::fs::write(path("sig"), signature).unwrap();
+    ok(
+        home,
+        &[
+            "auth",
+            "nkey",
+            "verify",
+            &path("letter"),
+            &path("sig"),
+            &path("u.nk"),
+        ],
+    );
+    std::fs::write(path("letter2"), "dear al").unwrap();
+    assert_eq!(
+        nats(
+            home,
+            &[
+                "auth",
+                "nkey",
+                "verify",
+                &path("letter2"),
+                &path("sig"),
+                &path("u.nk")
+            ]
+        )
+        .code,
+        1
+    );
+    let a = ok(
+        home,
+        &["auth", "nkey", "gen", "curve", "--output", &path("a.nk")],
+    );
+    let b = ok(
+        home,
+        &["auth", "nkey", "gen", "curve", "--output", &path("b.nk")],
+    );
+    ok(
+        home,
+        &[
+            "auth",
+            "nkey",
+            "seal",
+            &path("letter"),
+            &path("a.nk"),
+            b.trim(),
+            "--output",
+            &path("sealed"),
+        ],
+    );
+    let opened = ok(
+        home,
+        &[
+            "auth",
+            "nkey",
+            "unseal",
+            &path("sealed"),
+            &path("b.nk"),
+            a.trim(),
+        ],
+    );
+    assert_eq!(opened, "dear all");
+}
+
+#[test]
+fn an_account_is_pushed_and_its_user_connects() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    prepared(home);
+    ok(home, &["auth", "user", "add", "admin", "SYS", "--defaults"]);
+    let creds = home.join("admin.creds").display().to_string();
+    ok(
+        home,
+        &["auth", "user", "credential", &creds, "admin", "SYS"],
+    );
+    let operator = std::fs::read_to_string(store(home).join("OPS/OPS.jwt")).unwrap();
+    let system = std::fs::read_to_string(store(home).join("OPS/accounts/SYS/SYS.jwt")).unwrap();
+    let key = nats_jwt::claims::AccountClaims::decode(&system)
+        .unwrap()
+        .subject;
+    let directory = home.join("jwt").display().to_string();
+    let config = format!(
+        "operator: {operator}\nsystem_account: {key}\nresolver: {{ type: full, dir: \"{directory}\" }}\nresolver_preload: {{ {key}: {system} }}\n"
+    );
+    let Some(server) = Server::with_config(&config) else {
+        return;
+    };
+    let pushed = ok(
+        home,
+        &[
+            "auth",
+            "account",
+            "push",
+            "ORDERS",
+            "-s",
+            &server.url,
+            "--creds",
+            &creds,
+        ],
+    );
+    assert!(pushed.contains("Success 1 Failed 0"), "{pushed}");
+    let asked = ok(
+        home,
+        &[
+            "auth",
+            "account",
+            "query",
+            "ORDERS",
+            "-s",
+            &server.url,
+            "--creds",
+            &creds,
+        ],
+    );
+    assert!(asked.contains("\"name\": \"ORDERS\""), "{asked}");
+    let till = home.join("one.creds").display().to_string();
+    ok(
+        home,
+        &["auth", "user", "credential", &till, "one", "ORDERS"],
+    );
+    ok(
+        home,
+        &[
+            "pub",
+            "orders.one",
+            "hello",
+            "-s",
+            &server.url,
+            "--creds",
+            &till,
+        ],
+    );
+}
