@@ -294,3 +294,36 @@ fn an_account_is_pushed_and_its_user_connects() {
         ],
     );
 }
+
+#[test]
+fn one_command_runs_a_server_in_operator_mode_with_contexts_for_both_accounts() {
+    use std::io::{BufRead as _, BufReader};
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for _ in 0..2 {
+        // The second time everything is there already.
+        let mut process = support::command("", home)
+            .args(["up", "--operator", "--port", "0"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("Ctrl-C")));
+        let stored = ok(home, &["context", "info", "local", "--json"]);
+        assert!(stored.contains("app.creds"), "{stored}");
+        ok(home, &["pub", "orders.new", "hello"]);
+        let servers = nats(home, &["server", "list", "--json"]);
+        let nobody = nats(
+            home,
+            &["pub", "x", "y", "--no-context", "-s", "nats://127.0.0.1:1"],
+        );
+        process.kill().unwrap();
+        process.wait().unwrap();
+        assert_eq!(servers.code, 0, "{servers:?}");
+        assert_eq!(nobody.code, 1, "{nobody:?}");
+    }
+    assert_eq!(
+        ok(home, &["auth", "account", "ls", "--names"]),
+        "APP\nSYS\n"
+    );
+}

@@ -59,6 +59,9 @@ impl Config {
                 config.account = account;
             }
         }
+        if places.stores_given {
+            config.store_root = places.stores.display().to_string();
+        }
         config.settle(files);
         Ok(config)
     }

@@ -139,6 +139,8 @@ pub struct Places {
     pub config: PathBuf,
     /// Holds a directory per operator, unless the configuration says otherwise.
     pub stores: PathBuf,
+    /// The stores were named by a flag, which counts more than the configuration.
+    pub stores_given: bool,
     /// Holds `keys` and `creds`.
     pub keystore: PathBuf,
     /// Holds the contexts of the `nats` command line.
@@ -188,8 +190,9 @@ impl Places {
             let is_old = !new.join("nsc.json").exists() && old.join("nsc.json").exists();
             if is_old { old } else { new }
         });
-        let stores = given(&flags.data_dir, "")
-            .unwrap_or_else(|| data("stores", home.join(".nsc").join("nats")));
+        let stores_given = given(&flags.data_dir, "");
+        let is_given = stores_given.is_some();
+        let stores = stores_given.unwrap_or_else(|| data("stores", home.join(".nsc").join("nats")));
         let keystore = given(&flags.keystore_dir, "NKEYS_PATH")
             .unwrap_or_else(|| data("keys", home.join(".nkeys")));
         if [&config, &stores, &keystore]
@@ -202,6 +205,7 @@ impl Places {
         Ok(Self {
             config,
             stores,
+            stores_given: is_given,
             keystore,
             nats_config: config_base.join("nats"),
             git_ignore: !around.has("NSC_NO_GIT_IGNORE"),

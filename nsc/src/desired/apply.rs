@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::account::{absolute, scope, shape, sorted_tags, template};
 use super::document::{self, Document};
 use crate::error::{Error, Result};
-use crate::ops::request::check_claims;
+use crate::ops::request::{check_account, check_claims};
 use crate::ops::{describe, import, user};
 use crate::refuse;
 use crate::workspace::Workspace;
@@ -209,7 +209,7 @@ fn put(
     if verb == Verb::Change && fields.is_empty() && signed {
         return Ok(());
     }
-    check_claims(claims, workspace.now())?;
+    check_account(workspace, claims)?;
     let signer = workspace.signer_of_account(claims)?;
     workspace.put_account(claims, &signer)?;
     record(changes, verb, what, fields);

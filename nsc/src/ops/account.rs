@@ -4,7 +4,7 @@ use nats_jwt::claims::{AccountClaims, ClusterTraffic, JetStreamLimits, MessageTr
 use nats_jwt::nkey::Kind;
 
 use super::Outcome;
-use super::request::{PermissionChanges, PermissionRemovals, TagChanges, Times, check_claims};
+use super::request::{PermissionChanges, PermissionRemovals, TagChanges, Times, check_account};
 use super::user;
 use crate::error::{Error, Result};
 use crate::name;
@@ -265,7 +265,7 @@ pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Outcome> {
     request
         .permissions
         .apply(&request.removals, default, &mut report)?;
-    check_claims(&claims, now)?;
+    check_account(workspace, &claims)?;
     workspace.put_account(&claims, &signer)?;
     user::resign(
         workspace,

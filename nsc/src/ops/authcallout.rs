@@ -4,7 +4,7 @@ use nats_jwt::claims::{AccountClaims, ExternalAuthorization};
 use nats_jwt::nkey::Kind;
 
 use super::Outcome;
-use super::request::check_claims;
+use super::request::check_account;
 use crate::error::{Error, Result};
 use crate::refuse;
 use crate::report::Report;
@@ -89,7 +89,7 @@ pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Outcome> {
         report.ok(format!("set curve key {key}"));
         account.nats.authorization.xkey = key;
     }
-    check_claims(&account, workspace.now())?;
+    check_account(workspace, &account)?;
     workspace.put_account(&account, &signer)?;
     Ok(report.into())
 }

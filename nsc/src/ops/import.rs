@@ -4,7 +4,7 @@ use nats_jwt::claims::{AccountClaims, Activation, ActivationClaims, Export, Expo
 use nats_jwt::nkey::Kind;
 
 use super::Outcome;
-use super::request::{Times, check_claims};
+use super::request::{Times, check_account};
 use crate::error::{Error, Result};
 use crate::refuse;
 use crate::report::Report;
@@ -82,7 +82,7 @@ pub fn add(workspace: &mut Workspace, request: &Add, token: Option<&[u8]>) -> Re
 }
 
 fn store(workspace: &mut Workspace, account: &AccountClaims) -> Result {
-    check_claims(account, workspace.now())?;
+    check_account(workspace, account)?;
     let signer = workspace.signer_of_account(account)?;
     workspace.put_account(account, &signer)?;
     Ok(())

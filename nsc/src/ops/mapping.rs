@@ -3,7 +3,7 @@
 use nats_jwt::claims::{AccountClaims, WeightedMapping};
 
 use super::Outcome;
-use super::request::check_claims;
+use super::request::check_account;
 use crate::error::{Error, Result};
 use crate::refuse;
 use crate::report::Report;
@@ -69,7 +69,7 @@ pub fn add(workspace: &mut Workspace, request: &Add) -> Result<Outcome> {
 }
 
 fn store(workspace: &mut Workspace, account: &AccountClaims) -> Result {
-    check_claims(account, workspace.now())?;
+    check_account(workspace, account)?;
     let signer = workspace.signer_of_account(account)?;
     workspace.put_account(account, &signer)?;
     Ok(())

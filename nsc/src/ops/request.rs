@@ -1,7 +1,7 @@
 //! What several requests have in common: times, permissions, limits of users, tags; and how they change claims.
 
 use nats_jwt::claims::{
-    Claims, Payload, Permission, Permissions, ResponsePermission, Tags, TimeRange,
+    AccountClaims, Claims, Payload, Permission, Permissions, ResponsePermission, Tags, TimeRange,
     UserPermissionLimits,
 };
 
@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::refuse;
 use crate::report::Report;
 use crate::text;
+use crate::workspace::Workspace;
 
 /// From when until when a token is good.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -465,6 +466,31 @@ impl UserLimits {
 /// The first error that validation finds.
 pub fn check_claims<N: nats_jwt::validate::Validate>(claims: &Claims<N>, now: i64) -> Result {
     match claims.validate(now).errors().next() {
+        Some(text) => Err(Error::refused(text)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses claims of an account that make less sense than those in the store: what was wrong before must not stop an edit that has
+/// nothing to do with it, or that repairs something else.
+///
+/// # Errors
+/// The first error that validation finds and that is not there already.
+pub fn check_account(workspace: &mut Workspace, claims: &AccountClaims) -> Result {
+    let now = workspace.now();
+    let before = workspace
+        .account(&claims.name)
+        .map(|there| there.validate(now));
+    let before: Vec<String> = before
+        .iter()
+        .flat_map(nats_jwt::validate::Findings::errors)
+        .map(str::to_owned)
+        .collect();
+    let findings = claims.validate(now);
+    match findings
+        .errors()
+        .find(|error| !before.iter().any(|there| there == error))
+    {
         Some(text) => Err(Error::refused(text)),
         None => Ok(()),
     }

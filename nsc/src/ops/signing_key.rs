@@ -5,7 +5,7 @@ use nats_jwt::nkey::Kind;
 
 use super::Outcome;
 use super::account::Orphans;
-use super::request::{UserLimits, check_claims};
+use super::request::{UserLimits, check_account};
 use super::user;
 use crate::error::{Error, Result};
 use crate::refuse;
@@ -114,7 +114,7 @@ pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Outcome> {
     }
     request.limits.apply(&mut scope.template, &mut report)?;
     account.nats.signing_keys.add_scoped(scope);
-    check_claims(&account, workspace.now())?;
+    check_account(workspace, &account)?;
     workspace.put_account(&account, &signer)?;
     report.ok(format!("edited signing key {key:?}"));
     Ok(report.into())

@@ -1,5 +1,7 @@
 //! `nats up`: a server in this process, ready for use from other terminals.
 
+mod operator;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -23,11 +25,17 @@ use crate::template::random_text;
 #[command(after_help = "Examples:\n  \
         nats up\n  \
         nats up --port 4333 --name test --store-dir /tmp/streams\n  \
+        nats up --operator\n  \
         nats up --config ./nats-server.conf")]
 pub struct Args {
     /// Configuration file of the server
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Operator mode: an operator of the context's name with a system account, and an account with JetStream and a user, in the
+    /// stores of nsc; both users' credentials are in the contexts
+    #[arg(long, conflicts_with = "config")]
+    operator: bool,
 
     /// Address to listen on; 127.0.0.1 unless the configuration says otherwise
     #[arg(long)]
@@ -56,9 +64,8 @@ pub struct Args {
 
 pub async fn run(_globals: &Globals, args: Args) -> Result {
     let store = Store::open_default().map_err(|e| CliError::new(e.to_string()))?;
-    let system_password = random_text(22);
-    let options = options(&args, &store, &system_password)?;
-    let system_password = args.config.is_none().then_some(&*system_password);
+    let login = Login::of(&args, &store)?;
+    let options = options(&args, &store, &login)?;
     let log_file = options.logging.logfile.clone().unwrap_or_default();
     log::install(&options.logging).map_err(|e| {
         CliError::new(e.to_string()).next_step("name a file that can be written with --log")
@@ -73,7 +80,10 @@ pub async fn run(_globals: &Globals, args: Args) -> Result {
         .await
         .map_err(|e| start_error(&e, &host, port))?;
     let url = server.client_url();
-    let selection = Selection::begin(&store, &args.context_name, &url, system_password)?;
+    let selection = Selection::begin(&store, &args.context_name, &url, &login)?;
+    if args.operator {
+        operator::tell_url(&args.context_name, &url)?;
+    }
     let mut rows = vec![
         ("URL", url.clone()),
         (
@@ -92,7 +102,7 @@ pub async fn run(_globals: &Globals, args: Args) -> Result {
         &server.core.identity.name,
         &rows,
         streams.is_some(),
-        system_password.is_some(),
+        !matches!(login, Login::Configured),
     );
     let mut out = std::io::stdout();
     out.write_all(text.as_bytes())?;
@@ -106,6 +116,35 @@ pub async fn run(_globals: &Globals, args: Args) -> Result {
     selection.end(&store)
 }
 
+/// How users of the server prove who they are.
+enum Login {
+    /// As its configuration says.
+    Configured,
+    /// Not at all; the system account's user has a password.
+    Open { system_password: String },
+    /// With credentials.
+    Operator(operator::Trusted),
+}
+
+impl Login {
+    fn of(args: &Args, store: &Store) -> Result<Self> {
+        if args.operator {
+            let resolver = store.folder().join(format!("{}.jwt", args.context_name));
+            return Ok(Self::Operator(operator::trusted(
+                &args.context_name,
+                &resolver,
+            )?));
+        }
+        Ok(if args.config.is_some() {
+            Self::Configured
+        } else {
+            Self::Open {
+                system_password: random_text(22),
+            }
+        })
+    }
+}
+
 /// The system account's user. Everybody else is the one user of the global account, without credentials.
 const SYSTEM_USER: &str = "sys";
 
@@ -117,14 +156,19 @@ fn open_server(system_password: &str) -> Result<Options> {
          accounts {{ $SYS {{ users: [{{ user: {SYSTEM_USER}, password: {system_password:?} }}] }} }}",
         open = random_text(22),
     );
-    let loaded = Options::from_text(&text).map_err(|e| CliError::new(e.to_string()))?;
+    local_server(&text)
+}
+
+/// A server of this machine with JetStream.
+fn local_server(text: &str) -> Result<Options> {
+    let loaded = Options::from_text(text).map_err(|e| CliError::new(e.to_string()))?;
     let mut options = loaded.options;
     "127.0.0.1".clone_into(&mut options.listen.host);
     options.jetstream.enabled = true;
     Ok(options)
 }
 
-fn options(args: &Args, store: &Store, system_password: &str) -> Result<Options> {
+fn options(args: &Args, store: &Store, login: &Login) -> Result<Options> {
     let mut options = match &args.config {
         Some(file) => {
             let loaded = Options::from_file(file).map_err(|e| {
@@ -139,7 +183,11 @@ fn options(args: &Args, store: &Store, system_password: &str) -> Result<Options>
             }
             loaded.options
         }
-        None => open_server(system_password)?,
+        None => match login {
+            Login::Operator(trusted) => local_server(&trusted.config)?,
+            Login::Open { system_password } => open_server(system_password)?,
+            Login::Configured => local_server("")?,
+        },
     };
     if let Some(host) = &args.host {
         options.listen.host.clone_from(host);
@@ -217,19 +265,30 @@ struct Selection {
 }
 
 impl Selection {
-    fn begin(store: &Store, name: &str, url: &str, system_password: Option<&str>) -> Result<Self> {
+    fn begin(store: &Store, name: &str, url: &str, login: &Login) -> Result<Self> {
         let failed = |e: nats_client::context::ContextError| CliError::new(e.to_string());
         let mut context = Context::new(name);
         context.settings.description = "local server started by nats up".to_owned();
         context.settings.url = url.to_owned();
+        if let Login::Operator(trusted) = login {
+            context.settings.creds = trusted.user.display().to_string();
+        }
         store.save(&mut context).map_err(failed)?;
-        if let Some(password) = system_password {
+        if !matches!(login, Login::Configured) {
             let mut context = Context::new(format!("{name}{SYSTEM_SUFFIX}"));
             context.settings.description =
                 "system account of the local server started by nats up".to_owned();
             context.settings.url = url.to_owned();
-            context.settings.user = SYSTEM_USER.to_owned();
-            context.settings.password = password.to_owned();
+            match login {
+                Login::Operator(trusted) => {
+                    context.settings.creds = trusted.system.display().to_string();
+                }
+                Login::Open { system_password } => {
+                    context.settings.user = SYSTEM_USER.to_owned();
+                    context.settings.password.clone_from(system_password);
+                }
+                Login::Configured => {}
+            }
             store.save(&mut context).map_err(failed)?;
         }
         let before = store.select(name).map_err(failed)?;
@@ -262,6 +321,12 @@ impl Selection {
 mod tests {
     use super::*;
 
+    fn open() -> Login {
+        Login::Open {
+            system_password: "s3cret".to_owned(),
+        }
+    }
+
     #[test]
     fn the_selection_before_comes_back_unless_the_user_chose_another() {
         let folder = tempfile::tempdir().unwrap();
@@ -270,8 +335,7 @@ mod tests {
             store.save(&mut Context::new(name)).unwrap();
         }
         store.select("mine").unwrap();
-        let selection =
-            Selection::begin(&store, "local", "nats://127.0.0.1:1", Some("s3cret")).unwrap();
+        let selection = Selection::begin(&store, "local", "nats://127.0.0.1:1", &open()).unwrap();
         assert_eq!(store.load("local_sys").unwrap().settings.password, "s3cret");
         assert_eq!(store.selected().as_deref(), Some("local"));
         assert_eq!(
@@ -281,7 +345,8 @@ mod tests {
         selection.end(&store).unwrap();
         assert_eq!(store.selected().as_deref(), Some("mine"));
 
-        let selection = Selection::begin(&store, "local", "nats://127.0.0.1:1", None).unwrap();
+        let selection =
+            Selection::begin(&store, "local", "nats://127.0.0.1:1", &Login::Configured).unwrap();
         store.select("other").unwrap();
         selection.end(&store).unwrap();
         assert_eq!(store.selected().as_deref(), Some("other"));
