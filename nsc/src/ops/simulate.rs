@@ -1,7 +1,7 @@
 //! May a user do something, and which rule says so: decided from the tokens alone, in the order in which servers decide.
 
 use nats_jwt::chain;
-use nats_jwt::claims::{AccountClaims, ExportType, Permission, UserClaims};
+use nats_jwt::claims::{AccountClaims, ExportType, Import, Permission, UserClaims};
 use nats_proto::subject;
 use serde::Serialize;
 
@@ -217,8 +217,28 @@ fn follow(
         if !subject::collides(name.as_bytes(), local.join(".").as_bytes()) {
             continue;
         }
-        let store = workspace.store()?;
-        let note = match store.account_of_key(&mut workspace.files, &import.account)? {
+        let note = other_side(workspace, account, import)?;
+        let way = if action == Action::Publish {
+            "leads to"
+        } else {
+            "brings from"
+        };
+        verdict
+            .notes
+            .push(format!("import {:?} {way} {note}", import.name));
+    }
+    Ok(())
+}
+
+/// The exporter of an import, and whether the import works.
+fn other_side(
+    workspace: &mut Workspace,
+    account: &AccountClaims,
+    import: &Import,
+) -> Result<String> {
+    let store = workspace.store()?;
+    Ok(
+        match store.account_of_key(&mut workspace.files, &import.account)? {
             None => format!("account {}, which is not in this store", import.account),
             Some(exporter) => {
                 let claims = workspace.account(&exporter)?;
@@ -248,17 +268,8 @@ fn follow(
                     Some(_) => format!("account {exporter:?} as {remote:?}"),
                 }
             }
-        };
-        let way = if action == Action::Publish {
-            "leads to"
-        } else {
-            "brings from"
-        };
-        verdict
-            .notes
-            .push(format!("import {:?} {way} {note}", import.name));
-    }
-    Ok(())
+        },
+    )
 }
 
 #[cfg(test)]

@@ -203,33 +203,7 @@ fn pick<'a, T>(all: &'a [T], subject: Option<&str>, of: impl Fn(&T) -> &str) -> 
 
 pub fn imports(globals: &Globals, command: Imports) -> Result {
     match command {
-        Imports::Add(args) => {
-            let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-            let request = import::Add {
-                name: Some(args.name.clone()),
-                remote_subject: Some(args.subject.clone()),
-                local_subject: args.local,
-                src_account: Some(args.source),
-                service: args.service,
-                share: args.share,
-                allow_trace: args.traceable,
-                account: Some(account.clone()),
-                token: None,
-            };
-            import::add(&mut session.work, &request, None)?;
-            session.commit()?;
-            let claims = session.work.account(&account)?;
-            let import = claims
-                .nats
-                .imports
-                .iter()
-                .find(|import| import.name == args.name);
-            show_import(
-                globals,
-                &mut session,
-                import.ok_or_else(|| not_found("import", &account))?,
-            )
-        }
+        Imports::Add(args) => add_import(globals, args),
         Imports::Info(args) => {
             let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
             let claims = session.work.account(&account)?;
@@ -242,25 +216,7 @@ pub fn imports(globals: &Globals, command: Imports) -> Result {
             }
             show_import(globals, &mut session, import)
         }
-        Imports::List(args) => {
-            let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-            let claims = session.work.account(&account)?;
-            if claims.nats.imports.is_empty() {
-                return outln!("No imports defined");
-            }
-            let mut table = Table::new(format!("Imports of account {account}"), globals.scheme())
-                .header(["Name", "Type", "Source", "Subject", "Local Subject"]);
-            for import in &claims.nats.imports {
-                table.row([
-                    import.name.clone(),
-                    import.kind.to_string(),
-                    session.name_of(&import.account),
-                    import.exporter_subject().to_owned(),
-                    import.local_subject.clone(),
-                ]);
-            }
-            out!("{}", table.render())
-        }
+        Imports::List(args) => list_imports(globals, args),
         Imports::Remove(args) => {
             let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
             if !confirmed(
@@ -303,23 +259,7 @@ fn show_import(globals: &Globals, session: &mut Session, import: &Import) -> Res
 
 pub fn exports(globals: &Globals, command: Exports) -> Result {
     match command {
-        Exports::Add(args) => {
-            let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-            let request = export::Add {
-                name: Some(args.name),
-                subject: Some(args.subject.clone()),
-                service: args.service,
-                account_token_position: args.token_position,
-                advertise: args.advertise,
-                description: args.description,
-                info_url: args.url,
-                account: Some(account.clone()),
-                ..export::Add::default()
-            };
-            export::add(&mut session.work, &request)?;
-            session.commit()?;
-            show_export(globals, &mut session, &account, &args.subject)
-        }
+        Exports::Add(args) => add_export(globals, args),
         Exports::Info(args) => {
             let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
             let claims = session.work.account(&account)?;
@@ -332,50 +272,8 @@ pub fn exports(globals: &Globals, command: Exports) -> Result {
             }
             show_export(globals, &mut session, &account, &export.subject)
         }
-        Exports::Edit(args) => {
-            let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-            let request = export::Edit {
-                subject: Some(args.subject.clone()),
-                description: args.description,
-                info_url: args.url,
-                account_token_position: args.token_position,
-                advertise: (args.advertise || args.no_advertise).then_some(args.advertise),
-                account: Some(account.clone()),
-                ..export::Edit::default()
-            };
-            export::edit(&mut session.work, &request)?;
-            session.commit()?;
-            show_export(globals, &mut session, &account, &args.subject)
-        }
-        Exports::List(args) => {
-            let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-            let claims = session.work.account(&account)?;
-            if claims.nats.exports.is_empty() {
-                return outln!("No exports defined");
-            }
-            let mut table = Table::new(format!("Exports of account {account}"), globals.scheme())
-                .header([
-                    "Name",
-                    "Type",
-                    "Subject",
-                    "Activation Required",
-                    "Advertised",
-                    "Token Position",
-                    "Revocations",
-                ]);
-            for export in &claims.nats.exports {
-                table.row([
-                    export.name.clone(),
-                    export.kind.to_string(),
-                    export.subject.clone(),
-                    export.token_required.to_string(),
-                    export.advertise.to_string(),
-                    export.account_token_position.to_string(),
-                    export.revocations.len().to_string(),
-                ]);
-            }
-            out!("{}", table.render())
-        }
+        Exports::Edit(args) => edit_export(globals, args),
+        Exports::List(args) => list_exports(globals, args),
         Exports::Remove(args) => {
             let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
             if !confirmed(
@@ -417,4 +315,120 @@ fn show_export(globals: &Globals, session: &mut Session, account: &str, subject:
     columns.row_unless_empty("Information", &export.info_url);
     columns.row("Revocations", export.revocations.len());
     out!("{}", columns.render())
+}
+
+fn add_import(globals: &Globals, args: AddImport) -> Result {
+    let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
+    let request = import::Add {
+        name: Some(args.name.clone()),
+        remote_subject: Some(args.subject.clone()),
+        local_subject: args.local,
+        src_account: Some(args.source),
+        service: args.service,
+        share: args.share,
+        allow_trace: args.traceable,
+        account: Some(account.clone()),
+        token: None,
+    };
+    import::add(&mut session.work, &request, None)?;
+    session.commit()?;
+    let claims = session.work.account(&account)?;
+    let import = claims
+        .nats
+        .imports
+        .iter()
+        .find(|import| import.name == args.name);
+    show_import(
+        globals,
+        &mut session,
+        import.ok_or_else(|| not_found("import", &account))?,
+    )
+}
+
+fn list_imports(globals: &Globals, args: List) -> Result {
+    let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
+    let claims = session.work.account(&account)?;
+    if claims.nats.imports.is_empty() {
+        return outln!("No imports defined");
+    }
+    let mut table = Table::new(format!("Imports of account {account}"), globals.scheme()).header([
+        "Name",
+        "Type",
+        "Source",
+        "Subject",
+        "Local Subject",
+    ]);
+    for import in &claims.nats.imports {
+        table.row([
+            import.name.clone(),
+            import.kind.to_string(),
+            session.name_of(&import.account),
+            import.exporter_subject().to_owned(),
+            import.local_subject.clone(),
+        ]);
+    }
+    out!("{}", table.render())
+}
+
+fn add_export(globals: &Globals, args: AddExport) -> Result {
+    let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
+    let request = export::Add {
+        name: Some(args.name),
+        subject: Some(args.subject.clone()),
+        service: args.service,
+        account_token_position: args.token_position,
+        advertise: args.advertise,
+        description: args.description,
+        info_url: args.url,
+        account: Some(account.clone()),
+        ..export::Add::default()
+    };
+    export::add(&mut session.work, &request)?;
+    session.commit()?;
+    show_export(globals, &mut session, &account, &args.subject)
+}
+
+fn list_exports(globals: &Globals, args: List) -> Result {
+    let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
+    let claims = session.work.account(&account)?;
+    if claims.nats.exports.is_empty() {
+        return outln!("No exports defined");
+    }
+    let mut table = Table::new(format!("Exports of account {account}"), globals.scheme()).header([
+        "Name",
+        "Type",
+        "Subject",
+        "Activation Required",
+        "Advertised",
+        "Token Position",
+        "Revocations",
+    ]);
+    for export in &claims.nats.exports {
+        table.row([
+            export.name.clone(),
+            export.kind.to_string(),
+            export.subject.clone(),
+            export.token_required.to_string(),
+            export.advertise.to_string(),
+            export.account_token_position.to_string(),
+            export.revocations.len().to_string(),
+        ]);
+    }
+    out!("{}", table.render())
+}
+
+fn edit_export(globals: &Globals, args: EditExport) -> Result {
+    let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
+    let request = export::Edit {
+        subject: Some(args.subject.clone()),
+        description: args.description,
+        info_url: args.url,
+        account_token_position: args.token_position,
+        advertise: (args.advertise || args.no_advertise).then_some(args.advertise),
+        account: Some(account.clone()),
+        ..export::Edit::default()
+    };
+    export::edit(&mut session.work, &request)?;
+    session.commit()?;
+    show_export(globals, &mut session, &account, &args.subject)
 }

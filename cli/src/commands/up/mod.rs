@@ -1,4 +1,7 @@
 //! `nats up`: a server in this process, ready for use from other terminals.
+//!
+//! What lives here: the command, and in `operator` what a server in operator mode needs. Who may call: the root registry. What never
+//! happens here: a context or an operator of the user's is overwritten with another meaning. Locks: none.
 
 mod operator;
 
