@@ -12,8 +12,11 @@
 pub mod client_parser;
 pub mod config;
 pub mod headers;
+pub mod jetstream_api;
+pub mod jetstream_consumer;
 pub mod nkeys_and_creds;
 pub mod proxy;
+pub mod schedules;
 pub mod server_options;
 pub mod server_parser;
 pub mod subjects_and_transforms;
@@ -28,8 +31,11 @@ pub const TARGETS: &[Target] = &[
     ("client_parser", client_parser::check),
     ("config", config::check),
     ("headers", headers::check),
+    ("jetstream_api", jetstream_api::check),
+    ("jetstream_consumer", jetstream_consumer::check),
     ("nkeys_and_creds", nkeys_and_creds::check),
     ("proxy", proxy::check),
+    ("schedules", schedules::check),
     ("server_options", server_options::check),
     ("server_parser", server_parser::check),
     ("subjects_and_transforms", subjects_and_transforms::check),
