@@ -531,6 +531,26 @@ fn the_heartbeat_goes_to_those_who_listen() {
 }
 
 #[test]
+fn a_server_says_of_itself_whether_it_has_jetstream() {
+    let config = "accounts { $SYS { users: [{ user: sys, password: sys }] } }\n";
+    let jetstream = "jetstream { store_dir: '$DIR/js', domain: hub }\n";
+    for (more, has, domain) in [("", None, None), (jetstream, Some(true), Some("hub"))] {
+        let server = Launch::new(&format!("{config}{more}")).start();
+        let mut system = Wire::open_with(&server, r#""user":"sys","pass":"sys""#);
+        system.subscribe("_INBOX.answers", "99");
+        let said = ask(&mut system, "$SYS.REQ.SERVER.PING.STATSZ", "");
+        let said = &said["server"];
+        assert_eq!(said["jetstream"].as_bool().filter(|on| *on), has, "{said}");
+        assert_eq!(said["domain"].as_str(), domain, "{said}");
+        assert_eq!(
+            said["flags"].as_u64().unwrap_or(0) & 1,
+            u64::from(has.is_some()),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn secrets_do_not_appear_on_any_page() {
     const SECRET: &str = "planted-secret-7c1";
     let config = format!(

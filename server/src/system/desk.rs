@@ -8,6 +8,7 @@ use nats_api::monitor::*;
 use nats_api::system::requests::{
     AccountConnectionsRequest, ConnectionRequest, SubscriptionCountRequest,
 };
+use nats_api::system::server::JETSTREAM_FLAG;
 use nats_api::system::{
     EventFilter, Reply, ReplyEncoding, ServerId, ServerInfo, UserInfo, read_request,
 };
@@ -119,6 +120,7 @@ impl Desk {
     /// Who this server is, with the next sequence number.
     pub fn server_info(&self) -> ServerInfo {
         let (facts, options) = (self.view.facts(), self.view.options());
+        let jetstream = self.view.jetstream().is_some();
         ServerInfo {
             name: facts.name.clone(),
             host: facts.host.clone(),
@@ -128,12 +130,14 @@ impl Desk {
             tags: options.server_tags.clone(),
             metadata: options.server_metadata.clone(),
             feature_flags: options.feature_flags.clone(),
+            domain: options.jetstream.domain.clone().unwrap_or_default(),
+            jetstream,
+            flags: if jetstream { JETSTREAM_FLAG } else { 0 },
             seq: self
                 .sequence
                 .fetch_add(1, Ordering::Relaxed)
                 .saturating_add(1),
             time: self.view.now(),
-            ..ServerInfo::default()
         }
     }
 
