@@ -65,6 +65,11 @@ impl Peer {
             .arg(task)
             .env("NATS_URL", server.url())
             .env("NATS_LOGIN", login)
+            // The reference answers an acknowledgement before it is on disk.
+            .env(
+                "NATS_ACKS_ARE_DURABLE",
+                if binary::is_reference() { "0" } else { "1" },
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

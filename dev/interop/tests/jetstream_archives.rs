@@ -39,6 +39,7 @@ impl Peer {
     async fn launch(binary: Option<PathBuf>, config: &str) -> Self {
         let mut launch = Launch::new(config)
             .allow_log("Restore failed")
+            .allow_log("Invalid JetStream request")
             .allow_log("Stream restore failed")
             .allow_log("restore for stream")
             .allow_log("Snapshot for stream")

