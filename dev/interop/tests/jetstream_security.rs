@@ -360,7 +360,7 @@ fn deliveries_are_checked_like_all_others() {
     half.settle().expect("a connection");
     // The reference asks for the right to the subject that the receiver sees, which is the message's own and not where it was delivered.
     let is_known = |m: &nats_interop::link::Received| {
-        nats_interop::binary::is_reference() && m.reply.starts_with("$JS.ACK.P.push.")
+        nats_interop::binary::is_reference() && m.reply.starts_with("$JS.ACK.P.")
     };
     let bad = |m: &nats_interop::link::Received| {
         m.sid == "all"
