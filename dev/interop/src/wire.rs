@@ -382,6 +382,28 @@ impl Wire {
         String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
     }
 
+    /// Takes everything up to and with this text; what comes before it may be anything.
+    #[track_caller]
+    pub fn read_through(&mut self, end: &str) -> String {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let found = self
+                .unread
+                .windows(end.len())
+                .position(|window| window == end.as_bytes());
+            if let Some(at) = found {
+                let taken: Vec<u8> = self.unread.drain(..at + end.len()).collect();
+                return String::from_utf8_lossy(&taken).into_owned();
+            }
+            assert!(
+                !self.closed && Instant::now() < deadline,
+                "no {end:?} in {}",
+                self.shown_transcript()
+            );
+            self.read_some();
+        }
+    }
+
     /// Waits at most this long for what a test expects, instead of [`PATIENCE`].
     pub fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;

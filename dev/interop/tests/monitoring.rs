@@ -521,7 +521,8 @@ fn events_tell_who_came_who_went_and_who_was_refused() {
 fn the_heartbeat_goes_to_those_who_listen() {
     let server = start(under_test());
     let mut system = login(&server, "sys");
-    system.subscribe("$SYS.SERVER.*.STATSZ", "1");
+    // A heartbeat may come before the subscription is confirmed.
+    system.send("SUB $SYS.SERVER.*.STATSZ 1\r\n");
     let (_, body) = system.read_msg();
     let event: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(
