@@ -192,6 +192,13 @@ impl From<nats_client::RequestError> for CliError {
 }
 
 /// A user's mistake in a value that he typed.
+impl From<crate::expression::ExpressionError> for CliError {
+    fn from(error: crate::expression::ExpressionError) -> Self {
+        Self::new(format!("the expression has no answer: {error}"))
+            .next_step("look at the fields with --json, then compare like with like")
+    }
+}
+
 impl From<crate::parse::ParseError> for CliError {
     fn from(error: crate::parse::ParseError) -> Self {
         Self::new(error.to_string())

@@ -27,6 +27,7 @@ pub mod complete;
 pub mod connections;
 pub mod editor;
 pub mod error;
+pub mod expression;
 pub mod globals;
 pub mod jetstream;
 pub mod messaging;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use nats_api::jetstream::{ConsumerInfo, PriorityPolicy};
 
 use super::select::WhichStream;
-use crate::error::{CliError, Result};
+use crate::error::Result;
+use crate::expression::{Expression, Scope};
 use crate::globals::Globals;
 use crate::jetstream::required_level;
 use crate::parse;
@@ -18,7 +19,8 @@ use crate::parse;
     visible_alias = "query",
     after_help = "Examples:\n  \
         nats consumer find ORDERS --pull --idle 1h\n  \
-        nats consumer find ORDERS --ack-pending 100 --invert"
+        nats consumer find ORDERS --ack-pending 100 --invert\n  \
+        nats consumer find ORDERS --expression 'info.num_pending > 1000'"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -86,21 +88,21 @@ struct Conditions {
     #[arg(long, overrides_with = "invert", hide = true)]
     no_invert: bool,
 
-    /// An expression over the info
-    #[arg(long, value_name = "EXPRESSION", hide_short_help = true)]
-    expression: Option<String>,
+    /// For which this expression over `info` (also `state`) and `config` is true
+    #[arg(long, value_name = "EXPRESSION")]
+    expression: Option<Expression>,
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    if args.conditions.expression.is_some() {
-        return Err(CliError::not_available(
-            "--expression",
-            "the expression language",
-        ));
-    }
     let (api, stream) = args.which.connect(globals, false).await?;
     let mut found = api.consumers_of(&stream.config.name).await?.consumers;
-    found.retain(|info| args.conditions.matches(info) != args.conditions.invert);
+    let mut keep = Vec::with_capacity(found.len());
+    for info in &found {
+        let wanted = args.conditions.matches(info) && args.conditions.answers(info)?;
+        keep.push(wanted != args.conditions.invert);
+    }
+    let mut keep = keep.into_iter();
+    found.retain(|_| keep.next().unwrap_or(false));
     if let Some(level) = args.api_level {
         found.retain(|info| {
             let config = info.config.as_ref();
@@ -115,6 +117,17 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
 }
 
 impl Conditions {
+    /// What the expression says; without one, yes.
+    fn answers(&self, info: &ConsumerInfo) -> Result<bool> {
+        let Some(expression) = &self.expression else {
+            return Ok(true);
+        };
+        let scope = Scope::default()
+            .with(&["info", "Info", "state"], info)?
+            .with(&["config"], &info.config)?;
+        Ok(expression.holds(&scope)?)
+    }
+
     fn matches(&self, info: &ConsumerInfo) -> bool {
         let config = info.config.clone().unwrap_or_default();
         let push = config.is_push();

@@ -6,7 +6,8 @@ use nats_api::jetstream::StreamInfo;
 use regex::Regex;
 
 use super::list;
-use crate::error::{CliError, Result};
+use crate::error::Result;
+use crate::expression::{Expression, Scope};
 use crate::globals::Globals;
 use crate::jetstream::{Api, required_level};
 use crate::parse;
@@ -20,7 +21,8 @@ use crate::parse;
     after_help = "Examples:\n  \
         nats stream find --empty --created 30d\n  \
         nats stream find --subject orders.new --names\n  \
-        nats stream find --leader n1"
+        nats stream find --leader n1\n  \
+        nats stream find --expression 'state.messages < 10 and not (config.name startsWith \"KV_\")'"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -90,13 +92,12 @@ pub struct Conditions {
     #[arg(long, overrides_with = "invert", hide = true)]
     no_invert: bool,
 
-    /// An expression over the info
-    #[arg(long, value_name = "EXPRESSION", hide_short_help = true)]
-    expression: Option<String>,
+    /// For which this expression over `info`, `config` and `state` is true
+    #[arg(long, value_name = "EXPRESSION")]
+    expression: Option<Expression>,
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    args.conditions.check()?;
     let api = Api::connect(globals).await?;
     let mut found = args.conditions.find(&api).await?;
     if let Some(level) = args.api_level {
@@ -121,17 +122,6 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
 }
 
 impl Conditions {
-    /// The expression language of the reference tool is a library of its own there.
-    pub fn check(&self) -> Result {
-        match &self.expression {
-            Some(_) => Err(CliError::not_available(
-                "--expression",
-                "the expression language",
-            )),
-            None => Ok(()),
-        }
-    }
-
     pub async fn find(&self, api: &Api) -> Result<Vec<StreamInfo>> {
         let mut found = api.list("").await?.streams;
         let by_subject = match &self.subject {
@@ -147,11 +137,24 @@ impl Conditions {
                 Some(idle) if self.matches(info) => is_idle(api, info, idle).await?,
                 _ => true,
             };
-            keep.push((subject && idle && self.matches(info)) != self.invert);
+            let wanted = subject && idle && self.matches(info) && self.answers(info)?;
+            keep.push(wanted != self.invert);
         }
         let mut keep = keep.into_iter();
         found.retain(|_| keep.next().unwrap_or(false));
         Ok(found)
+    }
+
+    /// What the expression says; without one, yes.
+    fn answers(&self, info: &StreamInfo) -> Result<bool> {
+        let Some(expression) = &self.expression else {
+            return Ok(true);
+        };
+        let scope = Scope::default()
+            .with(&["info", "Info"], info)?
+            .with(&["config"], &info.config)?
+            .with(&["state"], &info.state)?;
+        Ok(expression.holds(&scope)?)
     }
 
     /// The conditions that the info alone answers.

@@ -4,8 +4,9 @@ use nats_api::monitor::{Connz, ConnzOptions};
 
 use super::super::ask;
 use super::super::target::Target;
-use crate::connections::{self, Choice, View};
+use crate::connections::{self, Choice, Connection, View};
 use crate::error::Result;
+use crate::expression::{Expression, Scope};
 use crate::globals::Globals;
 
 /// Show the connections of all servers
@@ -15,7 +16,8 @@ use crate::globals::Globals;
     after_help = "Examples:\n  \
         nats server report connections --sort in-bytes --top 10\n  \
         nats server report connections --account APP --subject orders.new\n  \
-        nats server report connections --state closed --closed-reason slow"
+        nats server report connections --state closed --closed-reason slow\n  \
+        nats server report connections --filter 'conn.pending_bytes > 1000000 and conn.lang == \"go\"'"
 )]
 pub struct Args {
     /// Wait for so many servers
@@ -36,6 +38,10 @@ pub struct Args {
     #[command(flatten)]
     choice: Choice,
 
+    /// Only those for which this expression over `conn` and `server` is true
+    #[arg(long, value_name = "EXPRESSION", conflicts_with = "closed_reason")]
+    filter: Option<Expression>,
+
     #[command(flatten)]
     target: Target,
 }
@@ -53,6 +59,23 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let found = connections::collect(options, reason, async |options| {
         ask::pages::<Connz>(globals, &client, "CONNZ", options, &whom).await
     });
+    let mut found = found.await?;
+    if let Some(filter) = &args.filter {
+        found = chosen(found, filter)?;
+    }
     let scheme = globals.scheme();
-    connections::show(found.await?, &args.view, args.choice.has_closed(), scheme)
+    connections::show(found, &args.view, args.choice.has_closed(), scheme)
+}
+
+fn chosen(found: Vec<Connection>, filter: &Expression) -> Result<Vec<Connection>> {
+    let mut chosen = Vec::new();
+    for connection in found {
+        let scope = Scope::default()
+            .with(&["conn", "Conn", "conns", "Conns"], &connection.info)?
+            .with(&["server", "Server"], &*connection.server)?;
+        if filter.holds(&scope)? {
+            chosen.push(connection);
+        }
+    }
+    Ok(chosen)
 }

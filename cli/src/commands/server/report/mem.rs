@@ -14,9 +14,8 @@ pub struct Args {
     #[arg(default_value_t = 0, hide_default_value = true)]
     limit: usize,
 
-    /// Print JSON
-    #[arg(short, long)]
-    json: bool,
+    #[command(flatten)]
+    shape: bars::Shape,
 
     #[command(flatten)]
     target: Target,
@@ -27,7 +26,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         globals,
         &args.target,
         args.limit,
-        args.json,
+        args.shape,
         "Memory Usage",
         |stats| stats.mem as f64,
         |value| format::bytes(value as u64),
