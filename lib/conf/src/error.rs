@@ -95,6 +95,12 @@ pub enum ErrorKind {
         /// What the system says.
         why: String,
     },
+    /// A file that is being read already.
+    #[error("include file '{path}' includes itself, at once or by way of others")]
+    IncludeCycle {
+        /// The path as written.
+        path: String,
+    },
     /// One of the bounds in [`crate::limits`].
     #[error("{what} exceeds the limit of {limit}")]
     Limit {

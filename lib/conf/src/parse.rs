@@ -1,6 +1,6 @@
 //! The grammar: a document is entries, an entry is a key and a value, or an include.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cursor::{Cursor, Mark};
@@ -64,13 +64,31 @@ fn parse(
         values: 0,
         includes: 0,
         variables: Vec::new(),
+        files: vec![plain(
+            &folder.join(Path::new(name).file_name().unwrap_or_default()),
+        )],
     };
-    let mut parser = Parser::new(&mut shared, bytes, name, folder.to_path_buf(), 0);
+    let mut parser = Parser::new(&mut shared, bytes, name, folder.to_path_buf());
     let root = parser.document();
     match shared.errors.is_empty() {
         true => Ok(Document { root }),
         false => Err(Errors::Invalid(shared.errors)),
     }
+}
+
+/// A path without `.` and `..`, for comparing.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if plain.file_name().is_some() => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
 }
 
 /// What the parsers of one document and its includes share.
@@ -83,6 +101,8 @@ struct Shared<'o> {
     includes: usize,
     /// Environment variables being read, to find cycles.
     variables: Vec<String>,
+    /// The files being read, the first one first: each includes the next.
+    files: Vec<PathBuf>,
 }
 
 /// Reads one text.
@@ -91,26 +111,18 @@ struct Parser<'s, 'o, 't> {
     cursor: Cursor<'t>,
     /// Folder that includes are relative to.
     folder: PathBuf,
-    include_depth: usize,
     nesting: usize,
     /// The maps being read, outermost first: what a variable may refer to.
     scopes: Vec<Map>,
 }
 
 impl<'s, 'o, 't> Parser<'s, 'o, 't> {
-    fn new(
-        shared: &'s mut Shared<'o>,
-        text: &'t [u8],
-        name: &str,
-        folder: PathBuf,
-        include_depth: usize,
-    ) -> Self {
+    fn new(shared: &'s mut Shared<'o>, text: &'t [u8], name: &str, folder: PathBuf) -> Self {
         let cursor = Cursor::new(text, Arc::from(name));
         Self {
             shared,
             cursor,
             folder,
-            include_depth,
             nesting: 0,
             scopes: Vec::new(),
         }
@@ -366,7 +378,14 @@ impl<'s, 'o, 't> Parser<'s, 'o, 't> {
     fn include(&mut self, statement: Mark) -> Result<(), Error> {
         let path = self.include_path()?;
         let limit = |what, limit| ErrorKind::Limit { what, limit };
-        if self.include_depth >= INCLUDE_DEPTH_MAX {
+        let file = plain(&self.folder.join(path.trim_start_matches('/')));
+        if self.shared.files.contains(&file) {
+            return Err(self
+                .cursor
+                .error_at(statement, ErrorKind::IncludeCycle { path }));
+        }
+        // Links may hide a circle from the comparison of names.
+        if self.shared.files.len() > INCLUDE_DEPTH_MAX {
             let kind = limit("depth of includes", INCLUDE_DEPTH_MAX);
             return Err(self.cursor.error_at(statement, kind));
         }
@@ -376,7 +395,10 @@ impl<'s, 'o, 't> Parser<'s, 'o, 't> {
             let kind = limit("number of includes", INCLUDES_MAX);
             return Err(self.cursor.error_at(statement, kind));
         }
-        match self.read_include(&path) {
+        self.shared.files.push(file);
+        let read = self.read_include(&path);
+        self.shared.files.pop();
+        match read {
             Ok(map) => {
                 for (key, node) in map.into_entries() {
                     self.define(key, node);
@@ -450,8 +472,7 @@ impl<'s, 'o, 't> Parser<'s, 'o, 't> {
             .map_err(|error| reason(&error))?;
         let folder = full.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
         let name = full.display().to_string();
-        let depth = self.include_depth.saturating_add(1);
-        Ok(Parser::new(self.shared, &bytes, &name, folder, depth).document())
+        Ok(Parser::new(self.shared, &bytes, &name, folder).document())
     }
 
     /// What `$name` stands for: an entry of an enclosing map, the innermost first, else an environment variable.
@@ -494,14 +515,7 @@ impl<'s, 'o, 't> Parser<'s, 'o, 't> {
         let known_errors = self.shared.errors.len();
         self.shared.variables.push(name.to_owned());
         let source = format!("${name}");
-        let map = Parser::new(
-            self.shared,
-            text.as_bytes(),
-            &source,
-            PathBuf::new(),
-            self.include_depth,
-        )
-        .document();
+        let map = Parser::new(self.shared, text.as_bytes(), &source, PathBuf::new()).document();
         self.shared.variables.pop();
         // Positions inside of a variable's text help nobody: its errors become one error here.
         if let Some(error) = self.shared.errors.drain(known_errors..).next() {

@@ -353,17 +353,23 @@ fn an_include_that_cannot_be_read_and_an_error_inside_of_one_say_where() {
 fn nesting_includes_and_copies_are_bounded() {
     assert!(meaning(&"a {".repeat(100_000)).contains("nesting"));
     assert!(meaning(&format!("a: {}", "[".repeat(100_000))).contains("nesting"));
-    let given = Given::default().file("self.conf", "include self.conf");
-    assert!(
-        parse_file(Path::new("self.conf"), &given)
-            .unwrap_err()
-            .to_string()
-            .contains("depth of includes")
-    );
+    // A chain of files: each includes the next.
+    let chain = (0..40).fold(Given::default(), |given, at| {
+        given.file(&format!("f{at}.conf"), &format!("include f{}.conf", at + 1))
+    });
+    let errors = parse_file(Path::new("f0.conf"), &chain).unwrap_err();
+    assert!(errors.to_string().contains("depth of includes"), "{errors}");
     // Found by fuzzing: twice per level are four thousand million files.
-    let twice = Given::default().file("two.conf", "a: 1\ninclude two.conf\ninclude two.conf\n");
-    let errors = parse_file(Path::new("two.conf"), &twice).unwrap_err();
-    assert!(errors.to_string().contains("of includes"), "{errors}");
+    let twice = (0..30).fold(Given::default(), |given, at| {
+        let next = format!("include f{}.conf\n", at + 1);
+        given.file(&format!("f{at}.conf"), &next.repeat(2))
+    });
+    let twice = twice.file("f30.conf", "a: 1");
+    let errors = parse_file(Path::new("f0.conf"), &twice).unwrap_err();
+    assert!(
+        errors.to_string().contains("number of includes"),
+        "{errors}"
+    );
     let mut bomb = "a0: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
     for step in 1..12 {
         let previous = format!("$a{} ", step - 1);
@@ -373,6 +379,33 @@ fn nesting_includes_and_copies_are_bounded() {
         ));
     }
     assert!(meaning(&bomb).contains("number of values"));
+}
+
+#[test]
+fn a_file_that_includes_itself_is_told_so_where_it_does() {
+    for (first, second, wanted) in [
+        (
+            "include a.conf",
+            "",
+            "d/a.conf:1:1: include file 'a.conf' includes itself, at once or by way of others",
+        ),
+        (
+            "x: 1\ninclude ./b.conf",
+            "include ../d/a.conf",
+            "d/./b.conf:1:1: include file '../d/a.conf' includes itself, at once or by way of others",
+        ),
+    ] {
+        let given = Given::default()
+            .file("d/a.conf", first)
+            .file("d/./b.conf", second);
+        let errors = parse_file(Path::new("d/a.conf"), &given).unwrap_err();
+        assert_eq!(errors.to_string(), wanted);
+    }
+    // The same file twice, one after the other, is no circle.
+    let given = Given::default()
+        .file("a.conf", "include b.conf\nm { include b.conf }")
+        .file("b.conf", "x: 1\n");
+    assert!(parse_file(Path::new("a.conf"), &given).is_ok());
 }
 
 #[test]
