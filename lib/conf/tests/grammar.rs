@@ -355,14 +355,14 @@ fn nesting_includes_and_copies_are_bounded() {
     assert!(meaning(&format!("a: {}", "[".repeat(100_000))).contains("nesting"));
     // A chain of files: each includes the next.
     let chain = (0..40).fold(Given::default(), |given, at| {
-        given.file(&format!("f{at}.conf"), &format!("include f{}.conf", at + 1))
+        given.file(&format!("f{at}.conf"), format!("include f{}.conf", at + 1))
     });
     let errors = parse_file(Path::new("f0.conf"), &chain).unwrap_err();
     assert!(errors.to_string().contains("depth of includes"), "{errors}");
     // Found by fuzzing: twice per level are four thousand million files.
     let twice = (0..30).fold(Given::default(), |given, at| {
         let next = format!("include f{}.conf\n", at + 1);
-        given.file(&format!("f{at}.conf"), &next.repeat(2))
+        given.file(&format!("f{at}.conf"), next.repeat(2))
     });
     let twice = twice.file("f30.conf", "a: 1");
     let errors = parse_file(Path::new("f0.conf"), &twice).unwrap_err();
