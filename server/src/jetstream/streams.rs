@@ -49,9 +49,10 @@ impl JetStream {
             }
         };
         let entry = self.settle_in(account, stream);
+        // Whoever asked is answered through the lane, after the account is free for others.
         entry
             .lane
-            .with(|seat, cx, out| seat.stream.announce_created(cx, out));
+            .decide(|seat, cx, out| seat.stream.announce_created(cx, out));
         start_upstreams_of(&entry);
         Ok(())
     }
@@ -129,13 +130,15 @@ impl JetStream {
     ) -> Result<(), ApiError> {
         account.check_open()?;
         let old = entry.config();
-        self.vault
+        let position = self
+            .vault
             .update_stream(&account.account.name, &config)
             .map_err(|e| store_failed(&e))?;
         let config = Arc::new(config);
-        entry
-            .lane
-            .with(|seat, cx, out| seat.stream.update(cx, config.clone(), out))?;
+        entry.lane.decide(|seat, cx, out| {
+            seat.stream.wait_for(position);
+            seat.stream.update(cx, config.clone(), out)
+        })?;
         account.usage.reserve(&old, -1);
         account.usage.reserve(&config, 1);
         let moved = old.subjects != config.subjects;
@@ -155,15 +158,21 @@ impl JetStream {
         account.check_open()?;
         entry.displace(&account.account);
         account.take(&entry.name);
-        entry.lane.with(|seat, cx, out| {
+        entry.lane.decide(|seat, cx, out| {
             seat.is_over = true;
             seat.stream.close_deleted(cx, out);
         });
         entry.lane.close();
         account.usage.reserve(&entry.config(), -1);
-        self.vault
+        let forgotten = self
+            .vault
             .delete_stream(&account.account.name, &entry.name)
-            .map_err(|e| store_failed(&e))
+            .map_err(|e| store_failed(&e))?;
+        // Whoever is told that it is deleted is told when that is durable.
+        entry
+            .lane
+            .decide(|seat, _, _| seat.stream.wait_for(forgotten));
+        Ok(())
     }
 
     /// A consumer has ended because no client came for too long.

@@ -54,7 +54,9 @@ pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
             synced = Instant::now();
         }
         jetstream.vault.maintain(sync);
+        jetstream.engine.settle_waiting();
         let asked = jetstream.checkpoint_laggards();
+        jetstream.vault.tidy();
         faults.look(&jetstream, asked);
         if aged.elapsed() >= CACHE_AGE {
             aged = Instant::now();

@@ -152,7 +152,9 @@ impl Vault {
             sync_every,
         };
         vault.report(&found);
-        let nothing_is_missing = found.quarantined.is_empty() && found.unknown_groups.is_empty();
+        let nothing_is_missing = found.quarantined.is_empty()
+            && found.unknown_groups.is_empty()
+            && !found.documents_missing;
         for stream in found.streams {
             vault.note(stream, nothing_is_missing);
         }
@@ -185,6 +187,11 @@ impl Vault {
         for gone in &found.quarantined {
             let place = gone.place.display();
             tracing::error!("JetStream: kept in quarantine: {place}: {}", gone.why);
+        }
+        if found.documents_missing {
+            tracing::error!(
+                "JetStream: documents of streams or consumers are missing or damaged in the log"
+            );
         }
         if !found.unknown_groups.is_empty() {
             let missing = found.unknown_groups.len();
@@ -262,7 +269,7 @@ impl Vault {
         Arc::new(CatalogLog(self.catalog.clone()))
     }
 
-    /// Makes a stream durable.
+    /// Puts a stream on record. It is durable when the log has committed what its store says that it staged.
     ///
     /// # Errors
     /// See [`VaultError`].
@@ -366,23 +373,39 @@ impl Vault {
         Ok((Box::new(store), all))
     }
 
-    pub fn update_stream(&self, account: &str, config: &StreamConfig) -> Result<(), VaultError> {
+    /// What has to be committed for the new configuration to be durable.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn update_stream(
+        &self,
+        account: &str,
+        config: &StreamConfig,
+    ) -> Result<Option<Position>, VaultError> {
         let Some(kept) = self.find(account, &config.name, "") else {
-            return Ok(());
+            return Ok(None);
         };
         let meta = stream_document(config, kept)?;
         let name = &config.name;
-        self.catalog
-            .update_stream(account, name, kept.incarnation, &meta, options_of(config))?;
-        Ok(())
+        let options = options_of(config);
+        let catalog = &self.catalog;
+        let position = catalog.update_stream(account, name, kept.incarnation, &meta, options)?;
+        Ok(Some(position))
     }
 
-    /// Deletes a stream and its consumers for ever. The files go on a thread of their own.
-    pub fn delete_stream(&self, account: &str, stream: &str) -> Result<(), VaultError> {
+    /// Deletes a stream and its consumers for ever; what has to be committed for that. The files go after that, see [`Vault::tidy`].
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn delete_stream(
+        &self,
+        account: &str,
+        stream: &str,
+    ) -> Result<Option<Position>, VaultError> {
         let Some(kept) = self.find(account, stream, "") else {
-            return Ok(());
+            return Ok(None);
         };
-        let files = self
+        let forgotten = self
             .catalog
             .delete_stream(account, stream, kept.incarnation)?;
         let mut kept = self.kept.lock();
@@ -394,20 +417,10 @@ impl Vault {
             let name = name.clone();
             kept.remove(&name);
         }
-        drop(kept);
-        let named = std::thread::Builder::new().name("jetstream-delete".to_owned());
-        let removing = named.spawn(move || {
-            if let Err(e) = files() {
-                tracing::error!("JetStream: the files of a deleted stream stay for now: {e}");
-            }
-        });
-        if let Err(e) = removing {
-            tracing::warn!("JetStream: files of a deleted stream stay until the next start: {e}");
-        }
-        Ok(())
+        Ok(Some(forgotten))
     }
 
-    /// Makes a consumer durable, unless it or its stream lives in memory.
+    /// Puts a consumer on record, unless it or its stream lives in memory. It is durable when the log has committed what it says that it staged.
     ///
     /// # Errors
     /// See [`VaultError`].
@@ -436,36 +449,42 @@ impl Vault {
         Ok(Box::new(store))
     }
 
+    /// What has to be committed for the new configuration to be durable.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
     pub fn update_consumer(
         &self,
         account: &str,
         stream: &str,
         config: &ConsumerConfig,
-    ) -> Result<(), VaultError> {
+    ) -> Result<Option<Position>, VaultError> {
         let Some(kept) = self.find(account, stream, &config.name) else {
-            return Ok(());
+            return Ok(None);
         };
         let meta = consumer_document(config, kept)?;
         let name = &config.name;
-        self.catalog
-            .update_consumer(account, stream, name, kept.incarnation, &meta)?;
-        Ok(())
+        let catalog = &self.catalog;
+        let position = catalog.update_consumer(account, stream, name, kept.incarnation, &meta)?;
+        Ok(Some(position))
     }
 
-    /// Deletes a consumer for ever. One that cannot be deleted comes back with the next start, which is said.
-    pub fn delete_consumer(&self, account: &str, stream: &str, consumer: &str) {
-        let Some(kept) = self.find(account, stream, consumer) else {
-            return;
-        };
+    /// Deletes a consumer for ever; what has to be committed for that. One that cannot be deleted comes back with the next start, which is said.
+    pub fn delete_consumer(&self, account: &str, stream: &str, consumer: &str) -> Option<Position> {
+        let kept = self.find(account, stream, consumer)?;
         let gone = self
             .catalog
             .delete_consumer(account, stream, consumer, kept.incarnation);
         match gone {
-            Ok(()) => {
+            Ok(position) => {
                 let name = (account.to_owned(), stream.to_owned(), consumer.to_owned());
                 self.kept.lock().remove(&name);
+                Some(position)
             }
-            Err(e) => tracing::error!("JetStream consumer {stream} > {consumer}: {e}"),
+            Err(e) => {
+                tracing::error!("JetStream consumer {stream} > {consumer}: {e}");
+                None
+            }
         }
     }
 
@@ -502,6 +521,13 @@ impl Vault {
     /// Streams and consumers whose checkpoint would let old log go.
     pub fn laggards(&self) -> Vec<Laggard> {
         self.catalog.laggards()
+    }
+
+    /// Documents go from the log into files, and files of what was deleted go. Blocks; nobody waits for it.
+    pub fn tidy(&self) {
+        if let Err(e) = self.catalog.tidy() {
+            tracing::warn!("JetStream: housekeeping waits: {e}");
+        }
     }
 
     /// Work that is due now and then: old log goes, a log that failed is tried again, what was only written is synced.

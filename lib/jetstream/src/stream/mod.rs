@@ -194,6 +194,11 @@ impl Stream {
         messages.max(self.consumers.staged())
     }
 
+    /// What is decided from now on leaves when the log has committed this: a consumer's document, or its end.
+    pub fn wait_for(&mut self, position: Option<Position>) {
+        self.consumers.wait_for(position);
+    }
+
     /// Lets the store move what the log keeps into files of its own; see [`StreamStore::checkpoint`].
     ///
     /// # Errors

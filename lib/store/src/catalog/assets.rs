@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use super::document::AssetDocument;
 use super::names::{Incarnation, asset_name, file_name};
-use super::{Assets, Catalog, CatalogError, Laggard, Stream, StreamOptions};
+use super::records::Gone;
+use super::{Assets, Catalog, CatalogError, Consumer, Laggard, Stream, StreamOptions};
 use crate::consumer::LoggedConsumer;
 use crate::crypt::{Key, wrap};
 use crate::disk::{create_dirs, replace};
 use crate::error::StoreError;
-use crate::file::{FileSettings, FileStream};
+use crate::file::{FileSettings, FileStream, Home};
 use crate::log::{GroupId, Log};
 use crate::state::Limits;
-use crate::store::Upkeep;
+use crate::store::Position;
 
 /// The document's file in a stream's directory.
 pub const ASSET_FILE: &str = "asset";
@@ -26,7 +27,8 @@ pub const QUARANTINE_DIR: &str = "quarantine";
 pub const KEY_CONTEXT: &[u8] = b"nats store stream key";
 
 impl Catalog {
-    /// Creates a stream; durable when this returns. `meta` is the configuration as the rooms above write it; `incarnation` was never used.
+    /// Creates a stream. `meta` is the configuration as the rooms above write it; `incarnation` was never used. It is durable when the log has
+    /// committed [`StreamStore::staged`](crate::StreamStore::staged) of what is returned.
     pub fn create_stream(
         &self,
         account: &str,
@@ -50,13 +52,16 @@ impl Catalog {
             options: options.code(),
             meta: meta.to_vec(),
         };
-        let account_dir = self.dir.join(ASSETS_DIR).join(file_name(account));
-        let dir = account_dir.join(asset_name(name, &incarnation));
-        self.make_dirs(&account_dir)?;
-        self.make_dirs(&dir.join(CONSUMERS_DIR))?;
+        let dir = self.stream_dir(&document);
+        let content = self.content(&document)?;
+        self.make_dirs_for_now(&dir)?;
         let key = self.new_stream_key(&dir)?;
-        // The document comes last: a directory without one is not a stream yet.
-        self.write_document(&dir.join(ASSET_FILE), &document)?;
+        let position = self.log_stream(&document)?;
+        let home = Home::new(
+            Arc::clone(&self.around.disk),
+            dir.join(ASSET_FILE),
+            Some(content),
+        );
         assets.groups.insert(
             group,
             Laggard {
@@ -65,10 +70,13 @@ impl Catalog {
                 consumer: None,
             },
         );
+        assets.unfiled.push_back(group);
+        assets.documented = position;
         assets.streams.insert(
             id,
             Stream {
                 dir: dir.clone(),
+                home: Arc::clone(&home),
                 document,
                 consumers: Default::default(),
             },
@@ -78,16 +86,12 @@ impl Catalog {
             key,
             ..FileSettings::default()
         };
-        Ok(FileStream::create(
-            self.around.clone(),
-            dir,
-            group,
-            settings,
-            limits,
-        ))
+        let around = self.around.clone();
+        let stream = FileStream::create(around, dir, group, settings, limits);
+        Ok(stream.at_home(home, position))
     }
 
-    /// Puts another configuration on record; durable when this returns.
+    /// Puts another configuration on record; durable when the log has committed what is returned.
     pub fn update_stream(
         &self,
         account: &str,
@@ -95,7 +99,7 @@ impl Catalog {
         incarnation: Incarnation,
         meta: &[u8],
         options: StreamOptions,
-    ) -> Result<(), CatalogError> {
+    ) -> Result<Position, CatalogError> {
         let mut assets = self.assets.lock();
         let stream = assets.stream(account, name, incarnation)?;
         let document = AssetDocument {
@@ -103,52 +107,55 @@ impl Catalog {
             options: options.code(),
             ..stream.document.clone()
         };
-        self.write_document(&stream.dir.join(ASSET_FILE), &document)?;
+        let content = self.content(&document)?;
+        let position = self.log_stream(&document)?;
+        stream.home.change(content);
         stream.document = document;
-        Ok(())
+        assets.unfiled.push_back(incarnation.group());
+        assets.documented = position;
+        Ok(position)
     }
 
-    /// Deletes a stream with its consumers; it will not come back when this returns. What is returned removes its files, on any thread.
+    /// Deletes a stream with its consumers; it will not come back when the log has committed what is returned. Its files go with
+    /// [`Catalog::tidy`] after that.
     pub fn delete_stream(
         &self,
         account: &str,
         name: &str,
         incarnation: Incarnation,
-    ) -> Result<Upkeep, CatalogError> {
+    ) -> Result<Position, CatalogError> {
         let mut assets = self.assets.lock();
         let stream = assets.stream(account, name, incarnation)?;
-        let dir = stream.dir.clone();
+        let path = stream.dir.clone();
         let mut groups: Vec<GroupId> = stream
             .consumers
             .values()
             .map(|consumer| consumer.incarnation.group())
             .collect();
-        groups.push(incarnation.group());
+        let own = incarnation.group();
+        groups.push(own);
         let log = &self.around.log;
-        let mut last = log.durable();
-        for group in &groups {
-            last = log.forget(*group)?;
+        let forgotten = log.forget_all(&groups)?;
+        for group in groups.iter().filter(|group| **group != own) {
+            // Their files are in the directory of the stream, which is remembered.
+            log.removed(*group);
         }
-        log.commit(last)?;
         assets
             .streams
             .remove(&(account.to_owned(), name.to_owned()));
         for group in &groups {
             assets.groups.remove(group);
         }
-        drop(assets);
-        let around = self.around.clone();
-        let trash = self.dir.join(TRASH_DIR);
-        Ok(Box::new(move || {
-            discard(&*around.disk, &dir, &trash)?;
-            for group in groups {
-                around.log.removed(group);
-            }
-            Ok(())
-        }))
+        assets.gone.push(Gone {
+            group: own,
+            path,
+            is_dir: true,
+            forgotten,
+        });
+        Ok(forgotten)
     }
 
-    /// Creates a consumer; durable when this returns.
+    /// Creates a consumer. It is durable when the log has committed [`ConsumerStore::staged`](crate::ConsumerStore::staged) of what is returned.
     pub fn create_consumer(
         &self,
         account: &str,
@@ -171,8 +178,8 @@ impl Catalog {
             options: 0,
             meta: meta.to_vec(),
         };
-        self.write_document(&consumer_path(&home.dir, &document), &document)?;
-        home.consumers.insert(name.to_owned(), document);
+        let position = self.log_consumer(home.document.incarnation, &document)?;
+        home.note_logged(&document, false);
         assets.groups.insert(
             group,
             Laggard {
@@ -181,10 +188,13 @@ impl Catalog {
                 consumer: Some(name.to_owned()),
             },
         );
-        Ok(LoggedConsumer::new(Arc::clone(&self.around.log), group))
+        assets.unfiled.push_back(group);
+        assets.documented = position;
+        let log = Arc::clone(&self.around.log);
+        Ok(LoggedConsumer::behind(log, group, position))
     }
 
-    /// Puts another configuration of a consumer on record; durable when this returns.
+    /// Puts another configuration of a consumer on record; durable when the log has committed what is returned.
     pub fn update_consumer(
         &self,
         account: &str,
@@ -192,54 +202,91 @@ impl Catalog {
         name: &str,
         incarnation: Incarnation,
         meta: &[u8],
-    ) -> Result<(), CatalogError> {
+    ) -> Result<Position, CatalogError> {
         let mut assets = self.assets.lock();
         let home = assets.any_stream(account, stream)?;
-        let dir = home.dir.clone();
-        let known = home.consumer(name, incarnation)?;
+        let has_file = home.consumer(name, incarnation)?.has_file;
         let document = AssetDocument {
+            account: account.to_owned(),
+            stream: stream.to_owned(),
+            consumer: name.to_owned(),
+            incarnation,
+            options: 0,
             meta: meta.to_vec(),
-            ..known.clone()
         };
-        self.write_document(&consumer_path(&dir, &document), &document)?;
-        *known = document;
-        Ok(())
+        let position = self.log_consumer(home.document.incarnation, &document)?;
+        home.note_logged(&document, has_file);
+        assets.unfiled.push_back(incarnation.group());
+        assets.documented = position;
+        Ok(position)
     }
 
-    /// Deletes a consumer; it will not come back when this returns.
+    /// Deletes a consumer; it will not come back when the log has committed what is returned.
     pub fn delete_consumer(
         &self,
         account: &str,
         stream: &str,
         name: &str,
         incarnation: Incarnation,
-    ) -> Result<(), CatalogError> {
+    ) -> Result<Position, CatalogError> {
         let mut assets = self.assets.lock();
         let home = assets.any_stream(account, stream)?;
-        let dir = home.dir.clone();
-        let path = consumer_path(&dir, home.consumer(name, incarnation)?);
+        let path = consumer_path(&home.dir, name, &incarnation);
+        let has_file = home.consumer(name, incarnation)?.has_file;
         let group = incarnation.group();
         let log = &self.around.log;
         let position = log.forget(group)?;
-        log.commit(position)?;
-        if let Ok(home) = assets.any_stream(account, stream) {
-            home.consumers.remove(name);
-        }
+        home.consumers.remove(name);
         assets.groups.remove(&group);
-        drop(assets);
-        // From here on it is gone; a file that stays is removed at the next start, because the log remembers.
-        let removed = self
-            .disk()
-            .remove(&path)
-            .and_then(|()| self.disk().sync_dir(&dir.join(CONSUMERS_DIR)));
-        if removed.is_ok() {
+        if has_file {
+            assets.gone.push(Gone {
+                group,
+                path,
+                is_dir: false,
+                forgotten: position,
+            });
+        } else {
+            // Everything that is known of it stands in the log, before its end.
             log.removed(group);
         }
-        Ok(())
+        Ok(position)
     }
 
     pub(super) fn make_dirs(&self, path: &Path) -> Result<(), CatalogError> {
         create_dirs(self.disk(), path).map_err(|e| StoreError::io("creating", path, &e).into())
+    }
+
+    /// Where a stream's files are.
+    pub(super) fn stream_dir(&self, document: &AssetDocument) -> PathBuf {
+        self.dir
+            .join(ASSETS_DIR)
+            .join(file_name(&document.account))
+            .join(asset_name(&document.stream, &document.incarnation))
+    }
+
+    /// Makes a stream's directories without making their names durable: [`Home::settle`] does that before anything in them counts.
+    pub(super) fn make_dirs_for_now(&self, dir: &Path) -> Result<(), CatalogError> {
+        let disk = self.disk();
+        for path in dir
+            .parent()
+            .into_iter()
+            .chain([dir, &dir.join(CONSUMERS_DIR)])
+        {
+            match disk.create_dir(path) {
+                Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(StoreError::io("creating", path, &e).into());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The content of a document's file.
+    pub(super) fn content(&self, document: &AssetDocument) -> Result<Vec<u8>, CatalogError> {
+        document
+            .encode(self.settings.key.as_ref())
+            .ok_or(CatalogError::NoRandomness)
     }
 
     pub(super) fn write_document(
@@ -247,9 +294,7 @@ impl Catalog {
         path: &Path,
         document: &AssetDocument,
     ) -> Result<(), CatalogError> {
-        let bytes = document
-            .encode(self.settings.key.as_ref())
-            .ok_or(CatalogError::NoRandomness)?;
+        let bytes = self.content(document)?;
         replace(self.disk(), path, &bytes).map_err(|e| StoreError::io("writing", path, &e).into())
     }
 
@@ -275,10 +320,10 @@ pub fn new_key(
     Ok(inner)
 }
 
-pub fn consumer_path(stream_dir: &Path, document: &AssetDocument) -> PathBuf {
+pub fn consumer_path(stream_dir: &Path, name: &str, incarnation: &Incarnation) -> PathBuf {
     stream_dir
         .join(CONSUMERS_DIR)
-        .join(asset_name(&document.consumer, &document.incarnation))
+        .join(asset_name(name, incarnation))
 }
 
 /// Removes what was deleted: first out of the way at once, then file by file.
@@ -319,7 +364,8 @@ impl Assets {
         log: &Log,
     ) -> Result<GroupId, CatalogError> {
         let group = incarnation.group();
-        if group == GroupId::LOG || self.groups.contains_key(&group) || log.count(group) > 0 {
+        let is_reserved = group == GroupId::LOG || group == GroupId::CATALOG;
+        if is_reserved || self.groups.contains_key(&group) || log.count(group) > 0 {
             return Err(CatalogError::Exists(format!("identity {incarnation}")));
         }
         Ok(group)
@@ -344,14 +390,10 @@ impl Assets {
 }
 
 impl Stream {
-    fn consumer(
-        &mut self,
-        name: &str,
-        incarnation: Incarnation,
-    ) -> Result<&mut AssetDocument, CatalogError> {
+    fn consumer(&self, name: &str, incarnation: Incarnation) -> Result<&Consumer, CatalogError> {
         let consumer = self
             .consumers
-            .get_mut(name)
+            .get(name)
             .ok_or_else(|| CatalogError::Missing(format!("consumer {name}")))?;
         same_life(name, incarnation, consumer.incarnation)?;
         Ok(consumer)

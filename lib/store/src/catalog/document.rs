@@ -35,8 +35,15 @@ pub enum Read {
 }
 
 impl AssetDocument {
-    /// The file's content: twice, so that one damaged copy does not matter. The configuration is sealed when there is a key.
+    /// The file's content: twice, so that one damaged copy does not matter. `None`: no random numbers.
     pub fn encode(&self, key: Option<&Key>) -> Option<Vec<u8>> {
+        let mut bytes = self.copy(key)?;
+        bytes.extend_from_within(..);
+        Some(bytes)
+    }
+
+    /// One copy. The configuration is sealed when there is a key.
+    pub fn copy(&self, key: Option<&Key>) -> Option<Vec<u8>> {
         let mut bytes = MAGIC.to_vec();
         bytes.push(u8::from(key.is_some()));
         bytes.push(self.options);
@@ -55,8 +62,15 @@ impl AssetDocument {
         put_bytes(&mut bytes, &meta);
         let sum = crc(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());
-        bytes.extend_from_within(..);
         Some(bytes)
+    }
+
+    /// Reads one copy that is not sealed.
+    pub fn from_copy(bytes: &[u8]) -> Option<Self> {
+        match decode_copy(bytes, &[])? {
+            Read::Document { document, .. } => Some(document),
+            Read::WrongKey | Read::Damaged => None,
+        }
     }
 
     /// Reads a file's content; `keys` are tried in turn, the first is the one that is used now.

@@ -1,7 +1,8 @@
 //! What is kept on disk, and whose it is: streams and consumers by account and name, each with a document and an identity.
 //!
 //! **What lives here.** [`Catalog`]: opens a server's data directory, brings back what is there in parallel ([`Catalog::open`]), creates, updates
-//! and deletes. `names` and `document` have the forms; `open` the way back; `assets` the changes; `restore` the way in for whole streams.
+//! and deletes. `names` and `document` have the forms; `open`, `gather` and `back` the way back; `assets` the changes; `records` consumers in the log and in files;
+//! `restore` the way in for whole streams.
 //!
 //! ```text
 //! <dir>/lock  identity  log.key
@@ -18,23 +19,29 @@
 //! **What never happens here.** Nothing is deleted but by [`Catalog::delete_stream`] and [`Catalog::delete_consumer`] with the identity of what
 //! is meant. What is unknown or damaged is moved to quarantine, and said.
 //!
-//! **Locks.** One around the table of assets, held for look-ups and changes of files; none is held while streams are read.
+//! **Locks.** One around the table of assets, held for look-ups and changes of streams' files; none is held while streams are read. One for moving
+//! documents of consumers from the log into files (`records`); nobody who creates or deletes waits for it.
 //!
 //! **Where to start reading.** [`Catalog::open`].
 
 mod assets;
+mod back;
+#[cfg(test)]
+mod crash_tests;
 mod document;
+mod gather;
 mod identity;
 mod names;
 mod open;
 mod orphans;
+mod records;
 mod restore;
 #[cfg(test)]
 mod restore_tests;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -46,12 +53,15 @@ pub use names::Incarnation;
 pub use open::{Found, FoundConsumer, FoundStream, Progress, Quarantined};
 pub use restore::{RestoredConsumer, Restoring};
 
+use records::Gone;
+
 use crate::crypt::Key;
 use crate::disk::Disk;
 use crate::error::StoreError;
-use crate::file::Surroundings;
+use crate::file::{Home, Surroundings};
 use crate::limits::{CACHE_BYTES, OPEN_FILES_MAX};
 use crate::log::{GroupId, Log, Promise};
+use crate::store::Position;
 
 /// How a server keeps its assets.
 #[derive(Debug, Clone)]
@@ -147,6 +157,8 @@ pub struct Catalog {
     settings: CatalogSettings,
     start: Start,
     assets: Mutex<Assets>,
+    /// Held while documents are moved into files, and files of what was deleted are removed. Before `assets`.
+    filing: Mutex<()>,
     /// Held as long as this process uses the directory.
     _lock: Box<dyn Send + Sync>,
 }
@@ -163,13 +175,29 @@ impl std::fmt::Debug for Catalog {
 struct Assets {
     streams: BTreeMap<(String, String), Stream>,
     groups: BTreeMap<GroupId, Laggard>,
+    /// Streams and consumers whose documents stand in the log only.
+    unfiled: VecDeque<GroupId>,
+    /// Where the last of these documents ends in the log.
+    documented: Position,
+    /// Files and directories of what was deleted.
+    gone: Vec<Gone>,
 }
 
 #[derive(Debug)]
 struct Stream {
     dir: PathBuf,
+    home: Arc<Home>,
     document: AssetDocument,
-    consumers: BTreeMap<String, AssetDocument>,
+    consumers: BTreeMap<String, Consumer>,
+}
+
+#[derive(Debug)]
+struct Consumer {
+    incarnation: Incarnation,
+    /// Its configuration, as long as only the log has it.
+    in_log: Option<Arc<[u8]>>,
+    /// There is a file with a configuration of it, or one is being written.
+    has_file: bool,
 }
 
 impl Catalog {
@@ -217,6 +245,8 @@ impl Catalog {
         if self.settings.promise == Promise::Written {
             log.sync()?;
         }
+        // What cannot be removed now is removed at the next start; the log remembers it.
+        let _ = self.tidy();
         log.trim()?;
         identity::mark_clean(self.disk(), &self.dir, &self.start, log.durable().0)
     }

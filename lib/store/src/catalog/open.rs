@@ -1,6 +1,6 @@
 //! The way back: identity, log, documents, blocks in parallel, then the log's tail.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,22 +8,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::assets::{
-    ASSET_FILE, ASSETS_DIR, CONSUMERS_DIR, KEY_CONTEXT, KEY_FILE, QUARANTINE_DIR, RESTORING_DIR,
-    TRASH_DIR, discard, new_key, remove_all,
+    ASSETS_DIR, KEY_CONTEXT, KEY_FILE, QUARANTINE_DIR, RESTORING_DIR, TRASH_DIR, new_key,
+    remove_all,
 };
+use super::back::Back;
 use super::document::{AssetDocument, Read};
+use super::gather::{Gathered, Opening};
 use super::identity;
 use super::names::{Incarnation, group_of};
 use super::orphans::Orphans;
-use super::{Assets, Catalog, CatalogError, CatalogSettings, Laggard, Stream, StreamOptions};
-use crate::consumer::{ConsumerState, LoggedConsumer, RecoveringConsumer};
+use super::{Catalog, CatalogError, CatalogSettings, Stream, StreamOptions};
+use crate::consumer::{ConsumerState, LoggedConsumer};
 use crate::crypt::Key;
 use crate::crypt::wrap::{Unwrapped, unwrap, wrap};
 use crate::disk::{Disk, create_dirs, read_all, replace};
 use crate::error::StoreError;
 use crate::file::{Cache, FileSettings, FileStream, Recovering, StreamDamage, Surroundings};
 use crate::limits::META_FILE_MAX;
-use crate::log::{Entry, GroupId, Log, LogDamage, LogFindings, LogSettings, Missing};
+use crate::log::{GroupId, Log, LogDamage, LogFindings, LogSettings};
 use crate::state::Limits;
 
 const LOCK_FILE: &str = "lock";
@@ -46,6 +48,8 @@ pub struct Found {
     pub log: LogFindings,
     /// Groups with entries in the log and no document: something that was there is missing.
     pub unknown_groups: Vec<GroupId>,
+    /// Documents of consumers that were in the log are missing or damaged: there may have been more consumers than are found.
+    pub documents_missing: bool,
 }
 
 /// A stream that came back.
@@ -80,12 +84,6 @@ pub struct FoundConsumer {
 pub struct Quarantined {
     pub place: PathBuf,
     pub why: String,
-}
-
-/// A stream between its document and its messages.
-struct Opening {
-    stream: Stream,
-    recovering: Option<Recovering>,
 }
 
 impl Catalog {
@@ -141,32 +139,42 @@ impl Catalog {
             settings,
             start,
             assets: Mutex::default(),
+            filing: Mutex::default(),
             _lock: lock,
         };
         let mut found = Found {
             log: findings,
             ..Found::default()
         };
-        catalog.empty_trash();
-        catalog.discard_unfinished()?;
-        let mut openings = catalog.read_documents(&mut found)?;
-        catalog.read_blocks(&mut openings, progress)?;
-        catalog.replay(openings, &mut found)?;
+        let quarantine = dir.join(QUARANTINE_DIR);
+        let mut gathered = Gathered {
+            openings: Vec::new(),
+            logged: catalog.read_logged(&mut found),
+            unfiled: Vec::new(),
+            left: BTreeSet::new(),
+            orphans: Orphans::new(Arc::clone(&catalog.around.disk), &quarantine),
+        };
+        catalog.empty_trash(&mut gathered.left);
+        catalog.discard_unfinished(&mut gathered.left)?;
+        catalog.read_documents(&mut gathered, &mut found)?;
+        catalog.make_logged_streams(&mut gathered, &mut found)?;
+        catalog.around.log.only_left(&gathered.left);
+        catalog.place_consumers(&mut gathered, &mut found)?;
+        catalog.read_blocks(&mut gathered.openings, progress)?;
+        catalog.replay(gathered, &mut found)?;
         catalog.list_quarantine(&mut found)?;
         Ok((catalog, found))
     }
 
     /// What an earlier process had begun to remove. What cannot be removed now is tried again at the next start.
-    fn empty_trash(&self) {
+    fn empty_trash(&self, left: &mut BTreeSet<GroupId>) {
         let trash = self.dir.join(TRASH_DIR);
         let Ok(entries) = self.disk().list(&trash) else {
             return;
         };
         for entry in entries {
-            if remove_all(self.disk(), &trash.join(&entry.name)).is_ok()
-                && let Some(group) = group_of(&entry.name)
-            {
-                self.around.log.removed(group);
+            if remove_all(self.disk(), &trash.join(&entry.name)).is_err() {
+                left.extend(group_of(&entry.name));
             }
         }
     }
@@ -179,28 +187,7 @@ impl Catalog {
             .collect()
     }
 
-    /// Every stream and consumer that has a good document; the others go to quarantine.
-    fn read_documents(&self, found: &mut Found) -> Result<Vec<Opening>, CatalogError> {
-        let root = self.dir.join(ASSETS_DIR);
-        let mut openings = Vec::new();
-        for account in self.list(&root)? {
-            let account_dir = root.join(account);
-            for name in self.list(&account_dir)? {
-                let dir = account_dir.join(&name);
-                if group_of(&name).is_some_and(|group| self.around.log.is_forgotten(group)) {
-                    self.finish_deletion(&dir, &name);
-                    continue;
-                }
-                match self.read_document(&dir.join(ASSET_FILE))? {
-                    Ok(document) => openings.push(self.opening(dir, document, found)?),
-                    Err(why) => self.quarantine(&dir, &why, found)?,
-                }
-            }
-        }
-        Ok(openings)
-    }
-
-    fn list(&self, dir: &Path) -> Result<Vec<String>, CatalogError> {
+    pub(super) fn list(&self, dir: &Path) -> Result<Vec<String>, CatalogError> {
         let entries = self
             .disk()
             .list(dir)
@@ -208,66 +195,17 @@ impl Catalog {
         Ok(entries.into_iter().map(|entry| entry.name).collect())
     }
 
-    /// The deletion is durable in the log; what it left is removed now, or at the next start.
-    fn finish_deletion(&self, dir: &Path, name: &str) {
-        if discard(self.disk(), dir, &self.dir.join(TRASH_DIR)).is_ok()
-            && let Some(group) = group_of(name)
-        {
-            self.around.log.removed(group);
-        }
-    }
-
-    fn opening(
-        &self,
-        dir: PathBuf,
-        document: AssetDocument,
-        found: &mut Found,
-    ) -> Result<Opening, CatalogError> {
-        let mut stream = Stream {
-            dir,
-            document,
-            consumers: Default::default(),
-        };
-        let consumers_dir = stream.dir.join(CONSUMERS_DIR);
-        if !self.exists(&consumers_dir)? {
-            self.make_dirs(&consumers_dir)?;
-        }
-        for name in self.list(&consumers_dir)? {
-            let path = consumers_dir.join(&name);
-            if group_of(&name).is_some_and(|group| self.around.log.is_forgotten(group)) {
-                if self.disk().remove(&path).is_ok()
-                    && self.disk().sync_dir(&consumers_dir).is_ok()
-                    && let Some(group) = group_of(&name)
-                {
-                    self.around.log.removed(group);
-                }
-                continue;
-            }
-            // A document that was being written; the one it would have replaced counts.
-            if name.ends_with(".new") {
-                continue;
-            }
-            match self.read_document(&path)? {
-                Ok(document) => {
-                    stream.consumers.insert(document.consumer.clone(), document);
-                }
-                Err(why) => self.quarantine(&path, &why, found)?,
-            }
-        }
-        Ok(Opening {
-            stream,
-            recovering: None,
-        })
-    }
-
-    fn exists(&self, path: &Path) -> Result<bool, CatalogError> {
+    pub(super) fn exists(&self, path: &Path) -> Result<bool, CatalogError> {
         self.disk()
             .exists(path)
             .map_err(|e| StoreError::io("reading", path, &e).into())
     }
 
     /// The document at a place, or why there is none.
-    fn read_document(&self, path: &Path) -> Result<Result<AssetDocument, String>, CatalogError> {
+    pub(super) fn read_document(
+        &self,
+        path: &Path,
+    ) -> Result<Result<AssetDocument, String>, CatalogError> {
         let io = |e: &std::io::Error| StoreError::io("reading", path, e);
         if !self.exists(path)? {
             return Ok(Err("it has no document".to_owned()));
@@ -293,7 +231,12 @@ impl Catalog {
     }
 
     /// Out of the way, not out of the world.
-    fn quarantine(&self, path: &Path, why: &str, found: &mut Found) -> Result<(), CatalogError> {
+    pub(super) fn quarantine(
+        &self,
+        path: &Path,
+        why: &str,
+        found: &mut Found,
+    ) -> Result<(), CatalogError> {
         let dir = self.dir.join(QUARANTINE_DIR);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let mut to = dir.join(&*name);
@@ -395,11 +338,9 @@ impl Catalog {
     }
 
     /// Gives the log's tail to those whose it is.
-    fn replay(&self, openings: Vec<Opening>, found: &mut Found) -> Result<(), CatalogError> {
+    fn replay(&self, gathered: Gathered, found: &mut Found) -> Result<(), CatalogError> {
         let log = &self.around.log;
-        let quarantine = self.dir.join(QUARANTINE_DIR);
-        let orphans = Orphans::new(Arc::clone(&self.around.disk), &quarantine);
-        let mut back = Back::new(log, openings, orphans);
+        let mut back = Back::new(log, gathered.openings, gathered.orphans);
         back.tell_missing(&found.log.missing);
         let mut failed = None;
         log.replay(&mut |entry| {
@@ -411,6 +352,7 @@ impl Catalog {
             return Err(error.into());
         }
         let mut assets = self.assets.lock();
+        assets.unfiled.extend(gathered.unfiled);
         let (position, orphans) = back.finish(&mut assets, found);
         log.leave_out_to(position);
         for (group, place) in orphans.settle(log)? {
@@ -421,143 +363,6 @@ impl Catalog {
             });
         }
         Ok(())
-    }
-}
-
-/// Everything that takes entries.
-struct Back {
-    streams: Vec<(Stream, Option<Recovering>)>,
-    consumers: Vec<(AssetDocument, RecoveringConsumer)>,
-    groups: HashMap<GroupId, Slot>,
-    orphans: Orphans,
-}
-
-#[derive(Clone, Copy)]
-enum Slot {
-    Stream(usize),
-    Consumer(usize),
-}
-
-impl Back {
-    fn new(log: &Arc<Log>, openings: Vec<Opening>, orphans: Orphans) -> Self {
-        let mut this = Self {
-            streams: Vec::new(),
-            consumers: Vec::new(),
-            groups: HashMap::new(),
-            orphans,
-        };
-        for opening in openings {
-            let group = opening.stream.document.incarnation.group();
-            this.groups.insert(group, Slot::Stream(this.streams.len()));
-            for document in opening.stream.consumers.values() {
-                let group = document.incarnation.group();
-                this.groups
-                    .insert(group, Slot::Consumer(this.consumers.len()));
-                this.consumers.push((
-                    document.clone(),
-                    RecoveringConsumer::new(Arc::clone(log), group),
-                ));
-            }
-            this.streams.push((opening.stream, opening.recovering));
-        }
-        this
-    }
-
-    fn tell_missing(&mut self, missing: &[Missing]) {
-        for missing in missing {
-            match self.groups.get(&missing.group) {
-                Some(Slot::Stream(index)) => {
-                    if let Some((_, Some(stream))) = self.streams.get_mut(*index) {
-                        stream.entries_are_missing();
-                    }
-                }
-                Some(Slot::Consumer(index)) => {
-                    if let Some((_, consumer)) = self.consumers.get_mut(*index) {
-                        consumer.entries_are_missing();
-                    }
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn replay(&mut self, entry: &Entry<'_>) -> Result<(), StoreError> {
-        match self.groups.get(&entry.group) {
-            Some(Slot::Stream(index)) => {
-                if let Some((_, Some(stream))) = self.streams.get_mut(*index) {
-                    stream.replay(entry)?;
-                }
-            }
-            Some(Slot::Consumer(index)) => {
-                if let Some((_, consumer)) = self.consumers.get_mut(*index) {
-                    consumer.replay(entry);
-                }
-            }
-            None => self.orphans.take(entry)?,
-        }
-        Ok(())
-    }
-
-    /// Fills the table and what was found; the highest position that any stream knows, and what belongs to nobody.
-    fn finish(self, assets: &mut Assets, found: &mut Found) -> (u64, Orphans) {
-        let mut highest = 0;
-        let mut consumers: HashMap<GroupId, RecoveringConsumer> = self
-            .consumers
-            .into_iter()
-            .map(|(document, consumer)| (document.incarnation.group(), consumer))
-            .collect();
-        for (stream, recovering) in self.streams {
-            let Some(recovering) = recovering else {
-                continue;
-            };
-            highest = highest.max(recovering.position());
-            let (store, damage) = recovering.finish();
-            let document = &stream.document;
-            let mut back = Vec::new();
-            for (name, consumer) in &stream.consumers {
-                let group = consumer.incarnation.group();
-                assets.groups.insert(
-                    group,
-                    Laggard {
-                        account: document.account.clone(),
-                        stream: document.stream.clone(),
-                        consumer: Some(name.clone()),
-                    },
-                );
-                if let Some(recovering) = consumers.remove(&group) {
-                    let (store, state, damage) = recovering.finish();
-                    back.push(FoundConsumer {
-                        name: name.clone(),
-                        incarnation: consumer.incarnation,
-                        meta: consumer.meta.clone(),
-                        store,
-                        state,
-                        damage,
-                    });
-                }
-            }
-            assets.groups.insert(
-                document.incarnation.group(),
-                Laggard {
-                    account: document.account.clone(),
-                    stream: document.stream.clone(),
-                    consumer: None,
-                },
-            );
-            found.streams.push(FoundStream {
-                account: document.account.clone(),
-                name: document.stream.clone(),
-                incarnation: document.incarnation,
-                meta: document.meta.clone(),
-                options: StreamOptions::from_code(document.options),
-                store,
-                damage,
-                consumers: back,
-            });
-            let id = (document.account.clone(), document.stream.clone());
-            assets.streams.insert(id, stream);
-        }
-        (highest, self.orphans)
     }
 }
 

@@ -6,19 +6,21 @@
 //! **States.** filling -> its consumers' states in the log, under groups whose documents are still in `restoring` -> moved (the stream is
 //! there, with everything) or abandoned.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::assets::{
     ASSET_FILE, ASSETS_DIR, CONSUMERS_DIR, RESTORING_DIR, TRASH_DIR, consumer_path, discard,
 };
 use super::document::AssetDocument;
 use super::names::{Incarnation, asset_name, file_name, group_of};
-use super::{Catalog, CatalogError, Laggard, Stream, StreamOptions};
+use super::{Catalog, CatalogError, Consumer, Laggard, Stream, StreamOptions};
 use crate::consumer::{ConsumerState, ConsumerStore, LoggedConsumer};
 use crate::error::StoreError;
 use crate::file::{FileSettings, FileStream, Surroundings};
 use crate::log::{GroupId, Log};
-use crate::store::StreamStore;
+use crate::store::{Position, StreamStore};
 
 /// A stream that is being filled. Dropped before it is finished, it takes its files with it.
 #[derive(Debug)]
@@ -106,11 +108,10 @@ fn over() -> StoreError {
 }
 
 fn forget(log: &Log, groups: &[GroupId]) -> Result<(), StoreError> {
-    let mut last = log.durable();
-    for group in groups {
-        last = log.forget(*group)?;
+    if groups.is_empty() {
+        return Ok(());
     }
-    log.commit(last).map(|_| ())
+    log.commit(log.forget_all(groups)?).map(|_| ())
 }
 
 impl Catalog {
@@ -184,6 +185,7 @@ impl Catalog {
         };
         let mut stream = Stream {
             dir: restoring.dir.clone(),
+            home: self.home_of(&restoring.dir, None),
             document,
             consumers: Default::default(),
         };
@@ -217,8 +219,14 @@ impl Catalog {
             options: 0,
             meta: consumer.meta.clone(),
         };
-        self.write_document(&consumer_path(&stream.dir, &document), &document)?;
-        stream.consumers.insert(consumer.name.clone(), document);
+        let path = consumer_path(&stream.dir, &consumer.name, &consumer.incarnation);
+        self.write_document(&path, &document)?;
+        let known = Consumer {
+            incarnation: consumer.incarnation,
+            in_log: None,
+            has_file: true,
+        };
+        stream.consumers.insert(consumer.name.clone(), known);
         let mut kept = LoggedConsumer::new(self.around.log.clone(), group);
         restoring.staged.push(group);
         kept.checkpoint(&consumer.state)?;
@@ -250,6 +258,7 @@ impl Catalog {
             }
         })?;
         stream.dir.clone_from(&to);
+        stream.home = self.home_of(&to, None);
         let laggard = |consumer| Laggard {
             account: restoring.account.clone(),
             stream: restoring.name.clone(),
@@ -257,15 +266,16 @@ impl Catalog {
         };
         let group = restoring.incarnation.group();
         assets.groups.insert(group, laggard(None));
-        for (name, document) in &stream.consumers {
-            let group = document.incarnation.group();
+        for (name, consumer) in &stream.consumers {
+            let group = consumer.incarnation.group();
             assets.groups.insert(group, laggard(Some(name.clone())));
         }
+        let home = Arc::clone(&stream.home);
         assets.streams.insert(id, stream);
         drop(assets);
         let mut store = restoring.store.take().ok_or_else(over)?;
         store.open_up(to);
-        Ok(store)
+        Ok(store.at_home(home, Position(0)))
     }
 
     fn rename_durably(&self, from: &Path, to: &Path) -> Result<(), StoreError> {
@@ -280,7 +290,10 @@ impl Catalog {
     }
 
     /// What a process that ended in the middle has left of streams that never were: out of the log, out of the way.
-    pub(super) fn discard_unfinished(&self) -> Result<(), CatalogError> {
+    pub(super) fn discard_unfinished(
+        &self,
+        still_there: &mut BTreeSet<GroupId>,
+    ) -> Result<(), CatalogError> {
         let root = self.dir.join(RESTORING_DIR);
         let io = |path: &Path, e: &std::io::Error| StoreError::io("listing", path, e);
         let disk = self.disk();
@@ -297,10 +310,8 @@ impl Catalog {
             groups.retain(|group| log.count(*group) > 0 || log.last_checkpoint(*group).is_some());
             forget(log, &groups)?;
             // What cannot be removed now is tried again at the next start.
-            if discard(disk, &dir, &self.dir.join(TRASH_DIR)).is_ok() {
-                for group in groups {
-                    log.removed(group);
-                }
+            if discard(disk, &dir, &self.dir.join(TRASH_DIR)).is_err() {
+                still_there.extend(groups);
             }
         }
         Ok(())

@@ -116,7 +116,9 @@ fn a_restored_stream_goes_on_like_any_other() {
     assert_eq!(store.load(sequence).unwrap().unwrap().payload(), b"new");
     assert_eq!(store.load(10).unwrap().unwrap().payload(), [7; 500]);
     store.checkpoint().unwrap().unwrap()().unwrap();
-    catalog.delete_stream("A", "ORDERS", life(1)).unwrap()().unwrap();
+    let forgotten = catalog.delete_stream("A", "ORDERS", life(1)).unwrap();
+    catalog.log().commit(forgotten).unwrap();
+    catalog.tidy().unwrap();
     assert!(catalog.laggards().is_empty());
 }
 

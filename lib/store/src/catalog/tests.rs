@@ -36,7 +36,7 @@ fn open(disk: &SimDisk) -> (Catalog, Found) {
 }
 
 fn create(catalog: &Catalog, name: &str, n: u8) -> crate::file::FileStream {
-    catalog
+    let stream = catalog
         .create_stream(
             "A",
             name,
@@ -45,7 +45,14 @@ fn create(catalog: &Catalog, name: &str, n: u8) -> crate::file::FileStream {
             StreamOptions::default(),
             Limits::default(),
         )
-        .unwrap()
+        .unwrap();
+    commit(catalog);
+    stream
+}
+
+fn commit(catalog: &Catalog) {
+    let log = catalog.log();
+    log.commit(log.staged()).unwrap();
 }
 
 fn append(catalog: &Catalog, stream: &mut dyn StreamStore, sequence: u64) {
@@ -59,8 +66,7 @@ fn append(catalog: &Catalog, stream: &mut dyn StreamStore, sequence: u64) {
     stream
         .append(sequence, &message, &mut Removals::default())
         .unwrap();
-    let log = catalog.log();
-    log.commit(log.staged()).unwrap();
+    commit(catalog);
 }
 
 fn names(found: &Found) -> Vec<&str> {
@@ -180,14 +186,15 @@ fn a_deleted_stream_stays_deleted_and_its_name_can_live_again() {
         catalog.delete_stream("A", "ORDERS", life(2)).err(),
         Some(CatalogError::OtherLife { .. })
     ));
-    let files = catalog.delete_stream("A", "ORDERS", life(1)).unwrap();
+    catalog.delete_stream("A", "ORDERS", life(1)).unwrap();
+    commit(&catalog);
     // The files were not removed yet when the power went.
     let after = disk.crash(Survives::Synced);
     let (catalog, found) = open(&after);
     assert!(found.streams.is_empty() && found.quarantined.is_empty());
     let again = create(&catalog, "ORDERS", 9);
     assert_eq!(again.state().last_sequence, 0);
-    drop(files);
+    catalog.tidy().unwrap();
     let (_, found) = open(&after.crash(Survives::Synced));
     assert_eq!(found.streams[0].incarnation, life(9));
     assert!(
@@ -212,6 +219,7 @@ fn a_deleted_consumer_stays_deleted() {
     catalog
         .delete_consumer("A", "ORDERS", "c", life(4))
         .unwrap();
+    commit(&catalog);
     let (_, found) = open(&disk.crash(Survives::Synced));
     assert!(found.streams[0].consumers.is_empty());
     assert_eq!(
@@ -228,7 +236,22 @@ fn what_is_damaged_goes_to_quarantine_and_the_others_go_on() {
     append(&catalog, &mut orders, 1);
     let mut other = create(&catalog, "OTHER", 2);
     append(&catalog, &mut other, 1);
+    let asset = Path::new("/data/assets/A/ORDERS.0101010101010101/asset");
+    orders.checkpoint().unwrap().unwrap()().unwrap();
+    other.checkpoint().unwrap().unwrap()().unwrap();
+    commit(&catalog);
     let after = disk.crash(Survives::All);
+    after.damage(asset, |bytes| bytes.fill(1));
+    let (catalog, mut found) = open(&after);
+    assert_eq!(names(&found), ["ORDERS", "OTHER"], "the log has it too");
+    assert!(found.quarantined.is_empty());
+    // Now only the file has it.
+    append(&catalog, &mut found.streams[0].store, 2);
+    catalog.log().scrub(catalog.log().staged());
+    catalog.laggards();
+    catalog.tidy().unwrap();
+    catalog.log().trim().unwrap();
+    let after = after.crash(Survives::All);
     after.damage(
         Path::new("/data/assets/A/ORDERS.0101010101010101/asset"),
         |bytes| bytes.fill(1),

@@ -40,6 +40,14 @@ impl LoggedConsumer {
         }
     }
 
+    /// A new consumer that is there when the log has committed `position`.
+    pub fn behind(log: Arc<Log>, group: GroupId, position: Position) -> Self {
+        Self {
+            staged: position,
+            ..Self::new(log, group)
+        }
+    }
+
     pub fn group(&self) -> GroupId {
         self.group
     }

@@ -74,6 +74,7 @@ impl FileStream {
         let (mut fresh, _) = back.finish();
         self.check_same(&fresh)?;
         fresh.limits = self.limits;
+        fresh.home.clone_from(&self.home);
         if let Some(damage) = self.damage.take() {
             fresh.damage = Some(damage);
         }

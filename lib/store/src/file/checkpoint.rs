@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::blocks::block_path;
+use super::home::Home;
 use super::marks::{put_set, read_set};
 use super::stream::{FileStream, Surroundings, UpkeepState};
 use crate::codec::{Reader, crc, put_signed, put_varint};
@@ -133,6 +134,7 @@ struct Work {
     around: Surroundings,
     group: GroupId,
     dir: PathBuf,
+    home: Option<Arc<Home>>,
     files: Vec<(PathBuf, Arc<dyn DiskFile>)>,
     names_changed: bool,
     document: Vec<u8>,
@@ -168,6 +170,7 @@ impl FileStream {
             around: self.around.clone(),
             group: self.group,
             dir: self.dir.clone(),
+            home: self.home.clone(),
             files: std::mem::take(&mut self.unsynced),
             names_changed: std::mem::take(&mut self.names_changed),
             checkpoint: (!self.is_filling).then(|| Checkpoint {
@@ -260,8 +263,12 @@ impl Work {
     fn name_them(self) -> Result<(), StoreError> {
         let disk = &*self.around.disk;
         let path = self.dir.join(STATE_FILE);
-        replace(disk, &path, &self.document)
-            .map_err(|e| StoreError::io("replacing", &path, &e))
+        let settled = self.home.as_ref().map_or(Ok(()), |home| home.settle());
+        let replaced = || {
+            replace(disk, &path, &self.document).map_err(|e| StoreError::io("replacing", &path, &e))
+        };
+        settled
+            .and_then(|()| replaced())
             .inspect_err(|_| self.upkeep.lock().left.extend_from_slice(&self.dead))?;
         if let Some(checkpoint) = self.checkpoint {
             self.around.log.checkpoint(self.group, checkpoint)?;

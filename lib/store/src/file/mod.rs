@@ -28,6 +28,7 @@ mod contents;
 #[cfg(test)]
 mod crash_tests;
 mod erase;
+mod home;
 mod marks;
 mod purge;
 mod reads;
@@ -45,6 +46,7 @@ mod writes;
 use std::ops::ControlFlow;
 
 pub use cache::Cache;
+pub use home::Home;
 pub use recover::{Recovering, StreamDamage};
 pub use stream::{FileSettings, FileStream, Surroundings};
 

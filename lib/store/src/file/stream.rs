@@ -14,6 +14,7 @@ use super::chunk::{
     BlockHeader, CHUNK_HEADER, Chunk, ChunkHeader, Transform, encode_chunk, new_header, plain_body,
 };
 use super::contents::{Contents, Known};
+use super::home::Home;
 use super::marks::Marks;
 use super::record::{put_record, record_len};
 use super::staging::IN_GROUP;
@@ -65,6 +66,8 @@ impl Default for FileSettings {
 pub struct FileStream {
     pub(super) around: Surroundings,
     pub(super) dir: PathBuf,
+    /// What has to be durable around the stream before its own files count. `None`: it is.
+    pub(super) home: Option<Arc<Home>>,
     pub(super) group: GroupId,
     pub(super) settings: FileSettings,
     pub(super) limits: Limits,
@@ -140,6 +143,7 @@ impl FileStream {
         Self {
             around,
             dir,
+            home: None,
             group,
             settings,
             limits,
@@ -165,6 +169,15 @@ impl FileStream {
             first_time: Cell::new((0, Timestamp::default())),
             marks: Marks::default(),
             scratch: Vec::new(),
+        }
+    }
+
+    /// The stream lives in a directory that may have to be made durable first, and is there when the log has committed `position`.
+    pub fn at_home(self, home: Arc<Home>, position: Position) -> Self {
+        Self {
+            home: Some(home),
+            staged: self.staged.max(position),
+            ..self
         }
     }
 

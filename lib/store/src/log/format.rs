@@ -14,13 +14,15 @@ pub const FLAG_TABLE: u32 = 1;
 /// The body is sealed; sixteen bytes longer than the room it takes.
 pub const FLAG_SEALED: u32 = 2;
 
-/// One owner of entries: a stream, a consumer, later a consensus group. Zero is the log itself.
+/// One owner of entries: a stream, a consumer, later a consensus group. Zero is the log itself, one the catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u64);
 
 impl GroupId {
     /// The log's own entries.
     pub const LOG: Self = Self(0);
+    /// Documents of consumers that are not in files yet, see `catalog`.
+    pub const CATALOG: Self = Self(1);
 }
 
 /// The header of a segment file.

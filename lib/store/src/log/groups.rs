@@ -1,6 +1,6 @@
 //! What the log knows about each group: how far it wrote, how far its own files are durable, and so which segments can go.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use foldhash::fast::FixedState;
 
@@ -57,6 +57,15 @@ impl Groups {
         self.groups.retain(|_, group| {
             !group.forgotten || group.needed_from.is_some() || group.last > position
         });
+    }
+
+    /// Nothing is left of deleted groups that are not among these.
+    pub fn only_left(&mut self, left: &BTreeSet<GroupId>) {
+        for (id, group) in &mut self.groups {
+            if group.forgotten && !left.contains(id) {
+                group.needed_from = None;
+            }
+        }
     }
 
     /// The number of the next entry, which begins at `start` and ends at `end`.

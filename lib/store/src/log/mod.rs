@@ -34,7 +34,7 @@ use parking_lot::{Condvar, Mutex};
 
 pub use format::{Entry, GroupId};
 pub use groups::Checkpoint;
-pub use recover::{Cut, LogDamage, LogFindings, Missing};
+pub use recover::{Cut, Document, LogDamage, LogFindings, Missing};
 
 use crate::crypt::Key;
 use crate::disk::{Disk, overwrite};
@@ -434,6 +434,12 @@ impl Log {
 
     /// The group is deleted: durable when the position is committed. Until [`Log::removed`] the log remembers it.
     pub fn forget(&self, group: GroupId) -> Result<Position, StoreError> {
+        self.forget_all(&[group])
+    }
+
+    /// As [`Log::forget`], for several at once: all of them are deleted, or none.
+    pub fn forget_all(&self, groups: &[GroupId]) -> Result<Position, StoreError> {
+        let ids: Vec<u8> = groups.iter().flat_map(|g| g.0.to_le_bytes()).collect();
         let mut staging = self.staging.lock();
         // A deletion makes room.
         if let Some(fault) = staging.fault.as_ref().filter(|fault| !fault.may_pass()) {
@@ -441,10 +447,12 @@ impl Log {
         }
         staging.is_urgent = true;
         let start = staging.batch.end();
-        let end = staging.put(GroupId::LOG, KIND_FORGET, &[&group.0.to_le_bytes()]);
-        let known = staging.groups.entry(group);
-        known.forgotten = true;
-        known.needed_from = Some(start);
+        let end = staging.put(GroupId::LOG, KIND_FORGET, &[&ids]);
+        for group in groups {
+            let known = staging.groups.entry(*group);
+            known.forgotten = true;
+            known.needed_from = Some(start);
+        }
         self.staged.store(end, Ordering::Release);
         Ok(Position(end))
     }
@@ -463,6 +471,11 @@ impl Log {
         let mut staging = self.staging.lock();
         // Its older entries are still there: it stays known as forgotten until they are trimmed.
         staging.groups.entry(group).needed_from = None;
+    }
+
+    /// After the opening: of the deleted groups only these have files that are still there. The deletion of the others need not be remembered.
+    pub fn only_left(&self, left: &BTreeSet<GroupId>) {
+        self.staging.lock().groups.only_left(left);
     }
 
     /// Whether [`Log::laggards`] would name this group.

@@ -55,6 +55,17 @@ pub struct LogFindings {
     pub cut: Option<Cut>,
     pub damage: Vec<LogDamage>,
     pub missing: Vec<Missing>,
+    /// What the catalog put into the log, oldest first.
+    pub documents: Vec<Document>,
+}
+
+/// An entry of [`GroupId::CATALOG`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    pub kind: u8,
+    pub bytes: Vec<u8>,
+    /// The log's position behind it.
+    pub end: u64,
 }
 
 pub struct Recovered {
@@ -89,6 +100,7 @@ pub fn read(
     findings.damage.append(&mut scan.damage);
     findings.cut = scan.cut.take();
     findings.missing = census.missing();
+    findings.documents = std::mem::take(&mut census.documents);
     let kept = segments
         .iter()
         .map(|segment| Segment {
@@ -121,7 +133,7 @@ pub fn replay(
     let mut scan = Scan::new(settings, end);
     for segment in &segments {
         scan.segment(segment, &mut |entry, table| {
-            if !table && entry.group != GroupId::LOG {
+            if !table && entry.group != GroupId::LOG && entry.group != GroupId::CATALOG {
                 each(entry);
             }
         })?;
@@ -191,6 +203,7 @@ struct Census {
     groups: Groups,
     entries: u64,
     missing: Vec<Missing>,
+    documents: Vec<Document>,
     /// The number that each group's next entry must have, as far as it is known.
     expected: HashMap<GroupId, u64, FixedState>,
 }
@@ -205,6 +218,13 @@ impl Census {
             return;
         }
         self.entries = self.entries.saturating_add(1);
+        if entry.group == GroupId::CATALOG {
+            self.documents.push(Document {
+                kind: entry.kind,
+                bytes: entry.bytes.to_vec(),
+                end: entry.end,
+            });
+        }
         // Without a checkpoint all entries of a group are in the log, from the first.
         let expected = self.expected.get(&entry.group).copied().unwrap_or(1);
         if entry.count > expected {
@@ -256,7 +276,8 @@ impl Census {
                 });
             }
             KIND_FORGET => {
-                if let Some(id) = Reader::new(entry.bytes).u64() {
+                let mut ids = Reader::new(entry.bytes);
+                while let Some(id) = ids.u64() {
                     let group = self.groups.entry(GroupId(id));
                     group.forgotten = true;
                     group.needed_from = Some(entry.end.saturating_sub(1));

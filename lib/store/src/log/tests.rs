@@ -414,7 +414,7 @@ fn many_threads_share_commits() {
     let disk = Arc::new(crate::disk::RealDisk);
     let (log, _) = Log::open(disk.clone(), dir.path(), LogSettings::default()).unwrap();
     std::thread::scope(|scope| {
-        for group in 1..=8 {
+        for group in 101..=108 {
             let log = &log;
             scope.spawn(move || {
                 for n in 1..=50 {

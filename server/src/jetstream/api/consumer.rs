@@ -112,15 +112,19 @@ impl Serving<'_> {
                 let made = seat.stream.create_consumer(cx, new, out);
                 match &made {
                     Ok(_) => entry.add_consumer(&config),
-                    Err(_) => vault.delete_consumer(owner, &entry.name, &name),
+                    Err(_) => {
+                        // Nobody is told of it.
+                        let _ = vault.delete_consumer(owner, &entry.name, &name);
+                    }
                 }
                 made
             }
             Admission::Update(config) => {
                 let name = config.name.clone();
-                vault
+                let position = vault
                     .update_consumer(owner, &entry.name, &config)
                     .map_err(|e| consumer_store_failed(&e))?;
+                seat.stream.wait_for(position);
                 let config = Arc::new(*config);
                 let updated = seat.stream.update_consumer(cx, &name, config.clone(), out);
                 if updated.is_ok() {
@@ -193,9 +197,9 @@ impl Serving<'_> {
             seat.stream.delete_consumer(cx, name, out)?;
             entry.remove_consumer(name);
             let owner = &*self.request.account.name;
-            self.jetstream
-                .vault
-                .delete_consumer(owner, &entry.name, name);
+            let vault = &self.jetstream.vault;
+            let position = vault.delete_consumer(owner, &entry.name, name);
+            seat.stream.wait_for(position);
             Ok(ConsumerDeleteResponse { success: true })
         });
     }
@@ -207,10 +211,12 @@ impl Serving<'_> {
             let paused = seat.stream.pause_consumer(cx, name, until, out)?;
             if let Some(config) = seat.stream.consumer_config(name) {
                 let owner = &*self.request.account.name;
-                self.jetstream
+                let position = self
+                    .jetstream
                     .vault
                     .update_consumer(owner, stream, config)
                     .map_err(|e| consumer_store_failed(&e))?;
+                seat.stream.wait_for(position);
             }
             Ok(paused)
         });

@@ -73,7 +73,7 @@ impl Serving<'_> {
             Ask::StreamNames => self.answer(self.stream_names()),
             Ask::StreamList => self.answer(self.stream_list()),
             Ask::StreamInfo(name) => self.stream_info(name),
-            Ask::StreamDelete(name) => self.answer(self.stream_delete(name)),
+            Ask::StreamDelete(name) => self.stream_delete(name),
             Ask::StreamPurge(name) => self.stream_purge(name),
             Ask::StreamSnapshot(name) => self.stream_snapshot(name),
             Ask::StreamRestore(name) => self.stream_restore(name),

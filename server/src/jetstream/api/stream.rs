@@ -1,6 +1,9 @@
 //! Requests about streams.
 
+use std::sync::Arc;
+
 use nats_api::errors::ApiError;
+use nats_api::jetstream::reply::encode;
 use nats_api::jetstream::{
     ClusterInfo, StreamConfigRequest, StreamCreateResponse, StreamDeleteResponse,
     StreamInfoRequest, StreamListRequest, StreamListResponse, StreamNamesResponse,
@@ -9,6 +12,7 @@ use nats_api::jetstream::{
 use nats_jetstream::config::stream::{self as config, Creation};
 
 use super::{Serving, invalid_json};
+use crate::jetstream::account::StreamEntry;
 
 /// Names on one page of an answer.
 const NAMES_PAGE: usize = 1024;
@@ -130,13 +134,24 @@ impl Serving<'_> {
         });
     }
 
-    pub(super) fn stream_delete(&self, name: &str) -> Result<StreamDeleteResponse, ApiError> {
+    pub(super) fn stream_delete(&self, name: &str) {
+        match self.delete(name) {
+            // Through the stream's lane, though it is over: the answer leaves when the deletion is durable.
+            Ok(entry) => entry.lane.with(|_, _, out| {
+                let answer = Ok(StreamDeleteResponse { success: true });
+                self.write_answer(&encode(&answer), false, out);
+            }),
+            Err(error) => self.answer::<StreamDeleteResponse>(Err(error)),
+        }
+    }
+
+    fn delete(&self, name: &str) -> Result<Arc<StreamEntry>, ApiError> {
         let account = self.account()?;
         self.no_body()?;
         let _changes = account.changes.lock();
         let entry = self.find(name)?;
         self.jetstream.delete_stream(account, &entry)?;
-        Ok(StreamDeleteResponse { success: true })
+        Ok(entry)
     }
 
     pub(super) fn stream_purge(&self, name: &str) {

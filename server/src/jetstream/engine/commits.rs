@@ -45,6 +45,11 @@ impl<M: Machine> Commits<M> {
         }
     }
 
+    /// Has the lane's effects leave with the next commit, which is the caller's to cause.
+    pub fn leave(&self, lane: Arc<Lane<M>>) {
+        self.waiting.lock().push(lane);
+    }
+
     /// Sees to it that the lane's effects leave once they are durable: by this thread, or by the one that commits at the moment.
     pub fn settle(&self, lane: Arc<Lane<M>>) {
         self.waiting.lock().push(lane);

@@ -172,6 +172,20 @@ impl<M: Machine> Lane<M> {
         round.result
     }
 
+    /// As [`Lane::with`], for a caller that holds a lock which others need: it commits nothing. The caller sees to that with a [`Lane::with`] once it has
+    /// let go; until somebody commits, the effects wait.
+    pub fn decide<R>(
+        self: &Arc<Self>,
+        f: impl FnOnce(&mut M, &mut Context<'_>, &mut Effects) -> R,
+    ) -> R {
+        let seat = self.seat.lock();
+        let round = self.round(seat, f);
+        if round.waits {
+            self.engine.commits().leave(self.clone());
+        }
+        round.result
+    }
+
     fn round<R>(
         self: &Arc<Self>,
         mut seat: MutexGuard<'_, Seat<M>>,

@@ -93,6 +93,11 @@ impl<M: Machine> Engine<M> {
         }
     }
 
+    /// Sees to it that no lane waits for a commit that nobody causes.
+    pub fn settle_waiting(&self) {
+        self.commits.settle_waiting();
+    }
+
     pub(super) fn set_timer(&self, lane: &Arc<Lane<M>>, before: u64, at: u64) {
         let sooner = self
             .timers

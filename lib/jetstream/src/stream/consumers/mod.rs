@@ -95,6 +95,10 @@ impl Consumers {
         self.staged
     }
 
+    pub fn wait_for(&mut self, position: Option<Position>) {
+        self.staged = self.staged.max(position);
+    }
+
     /// Why a consumer's progress is not kept, or a message for it could not be read a short time ago.
     pub fn fault(&self) -> Option<StoreError> {
         let read = || self.read_fault.as_ref().map(|(error, _)| error.clone());

@@ -368,6 +368,8 @@ impl Stream {
         cx: &mut Context<'_>,
         out: &mut Effects,
     ) {
+        // It exists when what it put into the log is durable.
+        self.wait_for(kept.staged());
         let id = self.consumers.insert(consumer, kept);
         // What cannot be kept now is kept with the next turn that can.
         let _ = self.consumers.take_changes(id, cx.now);

@@ -1,0 +1,266 @@
+//! Documents of streams and consumers, from their files and from the log, put together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::assets::{
+    ASSET_FILE, ASSETS_DIR, CONSUMERS_DIR, KEY_FILE, TRASH_DIR, consumer_path, discard, remove_all,
+};
+use super::document::AssetDocument;
+use super::names::{Incarnation, group_of};
+use super::open::Found;
+use super::orphans::Orphans;
+use super::records::{Logged, LoggedConsumerDocument, UNFINISHED};
+use super::{Catalog, CatalogError, Consumer, Stream};
+use crate::error::StoreError;
+use crate::file::{Home, Recovering};
+use crate::log::{Entry, GroupId, LogDamage};
+use crate::store::Position;
+
+/// A stream between its document and its messages.
+pub(super) struct Opening {
+    pub stream: Stream,
+    /// Documents of the stream's consumers, by name.
+    pub consumers: BTreeMap<String, AssetDocument>,
+    pub recovering: Option<Recovering>,
+}
+
+/// What the first steps of an opening know and the later ones need.
+pub(super) struct Gathered {
+    pub openings: Vec<Opening>,
+    /// What the log says that is not in files.
+    pub logged: Logged,
+    /// Streams and consumers whose documents stand in the log only.
+    pub unfiled: Vec<GroupId>,
+    /// Deleted groups of which something is left that could not be removed.
+    pub left: BTreeSet<GroupId>,
+    pub orphans: Orphans,
+}
+
+impl Catalog {
+    /// Every stream and consumer that has a good document; the others go to quarantine.
+    pub(super) fn read_documents(
+        &self,
+        gathered: &mut Gathered,
+        found: &mut Found,
+    ) -> Result<(), CatalogError> {
+        let root = self.dir.join(ASSETS_DIR);
+        for account in self.list(&root)? {
+            let account_dir = root.join(account);
+            for name in self.list(&account_dir)? {
+                let dir = account_dir.join(&name);
+                if group_of(&name).is_some_and(|group| self.around.log.is_forgotten(group)) {
+                    // The deletion is durable in the log; what it left is removed now, or at the next start.
+                    if discard(self.disk(), &dir, &self.dir.join(TRASH_DIR)).is_err() {
+                        gathered.left.extend(group_of(&name));
+                    }
+                    continue;
+                }
+                let read = self.read_document(&dir.join(ASSET_FILE))?;
+                let group = group_of(&name);
+                let logged = group.and_then(|group| gathered.logged.streams.remove(&group));
+                match (read, logged) {
+                    (read, Some(logged))
+                        if gathered.logged.counts(
+                            logged.end,
+                            &logged.document,
+                            read.as_ref().ok(),
+                        ) =>
+                    {
+                        gathered.unfiled.extend(group);
+                        self.open_stream(dir, logged.document, true, gathered, found)?;
+                    }
+                    (Ok(document), _) => {
+                        self.open_stream(dir, document, false, gathered, found)?;
+                    }
+                    // A stream that was being made when the process ended, and nobody was told of.
+                    (Err(_), _) if self.is_bare(&dir)? => {}
+                    (Err(why), _) => self.quarantine(&dir, &why, found)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing but empty directories, and perhaps a key that opens nothing, or a document that was never finished: those go.
+    fn is_bare(&self, dir: &Path) -> Result<bool, CatalogError> {
+        let consumers = dir.join(CONSUMERS_DIR);
+        let expected = |name: &String| {
+            let name = name.strip_suffix(UNFINISHED).unwrap_or(name);
+            [CONSUMERS_DIR, KEY_FILE, ASSET_FILE].contains(&name)
+        };
+        let is_bare = !self.exists(&dir.join(ASSET_FILE))?
+            && self.list(dir)?.iter().all(expected)
+            && (!self.exists(&consumers)? || self.list(&consumers)?.is_empty());
+        if is_bare {
+            // If it stays it is found again.
+            let _ = remove_all(self.disk(), dir);
+        }
+        Ok(is_bare)
+    }
+
+    /// What stands in the log about streams and consumers.
+    pub(super) fn read_logged(&self, found: &mut Found) -> Logged {
+        let entries = std::mem::take(&mut found.log.documents);
+        self.assets.lock().documented = Position(entries.last().map_or(0, |last| last.end));
+        let logged = Logged::read(&self.around.log, entries);
+        let mut missing = found.log.missing.iter();
+        found.documents_missing =
+            logged.damaged || missing.any(|missing| missing.group == GroupId::CATALOG);
+        logged
+    }
+
+    /// Streams whose directories were not durable yet: everything that they have is in the log.
+    pub(super) fn make_logged_streams(
+        &self,
+        gathered: &mut Gathered,
+        found: &mut Found,
+    ) -> Result<(), CatalogError> {
+        for (group, logged) in std::mem::take(&mut gathered.logged.streams) {
+            let dir = self.stream_dir(&logged.document);
+            let was_filed = logged.end <= gathered.logged.filed;
+            if was_filed || self.around.log.last_checkpoint(group).is_some() {
+                found.log.damage.push(LogDamage {
+                    file: dir,
+                    offset: 0,
+                    what: "the directory of a stream is not there",
+                });
+                continue;
+            }
+            self.make_dirs_for_now(&dir)?;
+            gathered.unfiled.push(group);
+            self.open_stream(dir, logged.document, true, gathered, found)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn home_of(&self, dir: &Path, missing: Option<Vec<u8>>) -> Arc<Home> {
+        Home::new(Arc::clone(&self.around.disk), dir.join(ASSET_FILE), missing)
+    }
+
+    /// Reads the documents of a stream's consumers. With `from_log` its own is not in its file.
+    fn open_stream(
+        &self,
+        dir: PathBuf,
+        document: AssetDocument,
+        from_log: bool,
+        gathered: &mut Gathered,
+        found: &mut Found,
+    ) -> Result<(), CatalogError> {
+        let missing = match from_log {
+            true => Some(self.content(&document)?),
+            false => None,
+        };
+        let mut consumers = BTreeMap::new();
+        let mut stream = Stream {
+            home: self.home_of(&dir, missing),
+            dir,
+            document,
+            consumers: Default::default(),
+        };
+        let consumers_dir = stream.dir.join(CONSUMERS_DIR);
+        if !self.exists(&consumers_dir)? {
+            self.make_dirs(&consumers_dir)?;
+        }
+        let mut has_removed = false;
+        for name in self.list(&consumers_dir)? {
+            let path = consumers_dir.join(&name);
+            if group_of(&name).is_some_and(|group| self.around.log.is_forgotten(group)) {
+                has_removed = true;
+                if self.disk().remove(&path).is_err() {
+                    gathered.left.extend(group_of(&name));
+                }
+                continue;
+            }
+            // A document that was being written; the one it would have replaced counts.
+            if name.ends_with(UNFINISHED) {
+                // It is overwritten or in nobody's way if it stays.
+                let _ = self.disk().remove(&path);
+                continue;
+            }
+            match self.read_document(&path)? {
+                Ok(document) => {
+                    let consumer = Consumer {
+                        incarnation: document.incarnation,
+                        in_log: None,
+                        has_file: true,
+                    };
+                    let name = document.consumer.clone();
+                    stream.consumers.insert(name.clone(), consumer);
+                    consumers.insert(name, document);
+                }
+                Err(why) => self.quarantine(&path, &why, found)?,
+            }
+        }
+        if has_removed {
+            self.disk()
+                .sync_dir(&consumers_dir)
+                .map_err(|e| StoreError::io("syncing", &consumers_dir, &e))?;
+        }
+        gathered.openings.push(Opening {
+            stream,
+            consumers,
+            recovering: None,
+        });
+        Ok(())
+    }
+
+    /// Puts consumers that stand in the log to their streams.
+    pub(super) fn place_consumers(
+        &self,
+        gathered: &mut Gathered,
+        found: &mut Found,
+    ) -> Result<(), CatalogError> {
+        let homes: BTreeMap<Incarnation, usize> = gathered
+            .openings
+            .iter()
+            .enumerate()
+            .map(|(index, opening)| (opening.stream.document.incarnation, index))
+            .collect();
+        for logged in std::mem::take(&mut gathered.logged.consumers) {
+            let home = homes.get(&logged.stream).copied();
+            match home.and_then(|home| gathered.openings.get_mut(home)) {
+                Some(opening) => {
+                    let known = opening.consumers.get(&logged.document.consumer);
+                    if gathered.logged.counts(logged.end, &logged.document, known) {
+                        gathered.unfiled.push(logged.document.incarnation.group());
+                        self.place_consumer(opening, logged, found)?;
+                    }
+                }
+                // Its stream is not there: kept where the stream's entries are kept.
+                None => gathered.orphans.take(&Entry {
+                    group: logged.document.incarnation.group(),
+                    count: 0,
+                    kind: 0,
+                    bytes: &logged.copy(),
+                    end: logged.end,
+                })?,
+            }
+        }
+        Ok(())
+    }
+
+    fn place_consumer(
+        &self,
+        opening: &mut Opening,
+        logged: LoggedConsumerDocument,
+        found: &mut Found,
+    ) -> Result<(), CatalogError> {
+        let (stream, document) = (&mut opening.stream, logged.document);
+        let name = &document.consumer;
+        let known = stream.consumers.get(name).filter(|known| known.has_file);
+        let other = known
+            .map(|known| known.incarnation)
+            .filter(|life| *life != document.incarnation);
+        if let Some(other) = other {
+            let path = consumer_path(&stream.dir, name, &other);
+            let why = "a consumer whose name belongs to another one by now";
+            self.quarantine(&path, why, found)?;
+        }
+        let has_file = known.is_some() && other.is_none();
+        stream.note_logged(&document, has_file);
+        opening.consumers.insert(name.clone(), document);
+        Ok(())
+    }
+}
