@@ -139,6 +139,29 @@ async fn next_fault(heard: &mut Subscriber) -> String {
     event["fault"].as_str().expect("a text").to_owned()
 }
 
+/// Every way of reading goes on while nothing can be written.
+async fn what_is_durable_is_read(client: &Client, stored: u64) {
+    let request = |subject: &str, body: Value| {
+        let request = async_nats::Request::new()
+            .payload(body.to_string().into())
+            .timeout(Some(PATIENCE));
+        client.send_request(subject.to_owned(), request)
+    };
+    for sequence in [1, stored / 2] {
+        let got = api(client, "STREAM.MSG.GET.BULK", json!({"seq": sequence})).await;
+        assert_eq!(got.get("error"), None, "{got}");
+        assert_eq!(got["message"]["seq"], sequence);
+        let got = request("$JS.API.DIRECT.GET.BULK", json!({"seq": sequence})).await;
+        assert_eq!(got.expect("an answer").payload, payload(sequence));
+    }
+    for sequence in 1..=3 {
+        let next = request("$JS.API.CONSUMER.MSG.NEXT.BULK.reader", json!({})).await;
+        assert_eq!(next.expect("a message").payload, payload(sequence));
+    }
+    let info = api(client, "CONSUMER.INFO.BULK.reader", json!({})).await;
+    assert_eq!(info["delivered"]["stream_seq"], 3, "{info}");
+}
+
 #[tokio::test]
 async fn a_full_disk_is_told_and_a_purge_makes_room_without_a_restart() {
     if binary::is_reference() {
@@ -159,10 +182,13 @@ async fn a_full_disk_is_told_and_a_purge_makes_room_without_a_restart() {
         .start();
     let client = connect(&server).await;
     for name in ["BULK", "SMALL"] {
-        let config = json!({"name": name, "subjects": [name]});
+        let config = json!({"name": name, "subjects": [name], "allow_direct": true});
         let made = api(&client, &format!("STREAM.CREATE.{name}"), config).await;
         assert_eq!(made.get("error"), None, "{made}");
     }
+    let reader = json!({"stream_name": "BULK", "config": {"durable_name": "reader", "ack_policy": "explicit"}});
+    let made = api(&client, "CONSUMER.DURABLE.CREATE.BULK.reader", reader).await;
+    assert_eq!(made.get("error"), None, "{made}");
     let mut heard = client
         .subscribe("$JS.EVENT.ADVISORY.STREAM.FAULT.BULK")
         .await
@@ -193,6 +219,7 @@ async fn a_full_disk_is_told_and_a_purge_makes_room_without_a_restart() {
 
     let told = next_fault(&mut heard).await;
     assert!(told.contains("no space left"), "{told}");
+    what_is_durable_is_read(&client, stored).await;
 
     let purged = api(&client, "STREAM.PURGE.BULK", json!({})).await;
     assert_eq!(purged["success"], true, "{purged}");

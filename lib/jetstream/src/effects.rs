@@ -19,9 +19,25 @@ pub struct Effect<'a> {
     pub kind: Kind,
     /// Headers and payload in one piece, where they lie so.
     whole: Option<&'a [u8]>,
+    message: Option<&'a Message>,
+}
+
+/// What says nothing that a crash could undo: how things are, and messages that are durable.
+fn is_safe(kind: Kind, message: Option<&Message>, durable_through: u64) -> bool {
+    match kind {
+        Kind::View | Kind::Status => true,
+        Kind::Read => message.is_none_or(|message| message.sequence <= durable_through),
+        Kind::Delivery => message.is_some_and(|message| message.sequence <= durable_through),
+        _ => false,
+    }
 }
 
 impl<'a> Effect<'a> {
+    /// Whether it may leave although the log cannot be written, when messages up to this sequence are durable.
+    pub fn is_safe(&self, durable_through: u64) -> bool {
+        is_safe(self.kind, self.message, durable_through)
+    }
+
     /// Headers and payload in a row, copied together only where they come from two places.
     pub fn frame(&self) -> Cow<'a, [u8]> {
         match self.whole {
@@ -42,6 +58,8 @@ pub enum Kind {
     ApiAnswer,
     /// An answer of the API that only shows how things are. It is right even when the log fails: that is when it is asked for.
     View,
+    /// A stored message, or why there is none, read directly by its asker.
+    Read,
     /// What a stream asks of the stream that it mirrors or sources from.
     Request,
     /// A stream's message on its way to a consumer's client.
@@ -192,6 +210,7 @@ impl Effects {
                 headers,
                 payload,
                 whole,
+                message,
             }
         })
     }
@@ -208,6 +227,15 @@ impl Effects {
             index += 1;
             stays
         });
+    }
+
+    /// Forgets what [`Effect::is_safe`] says of: it has left.
+    pub fn keep_unsafe(&mut self, durable_through: u64) {
+        self.entries
+            .retain(|entry| !is_safe(entry.kind, entry.message.as_ref(), durable_through));
+        if self.entries.is_empty() {
+            self.text.clear();
+        }
     }
 
     pub fn is_empty(&self) -> bool {

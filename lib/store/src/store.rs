@@ -191,6 +191,9 @@ pub trait StreamStore: Send {
     /// Once the log has committed this, everything done so far is durable. `None`: nothing to wait for (memory, or all is durable).
     fn staged(&self) -> Option<Position>;
 
+    /// Messages up to this sequence are durable. While the log cannot be written they can be given away all the same.
+    fn durable_through(&self) -> u64;
+
     /// Why this store takes no writes, or what of it is damaged. `None` when all is well.
     fn fault(&self) -> Option<StoreError>;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nats_api::errors::ApiError;
-use nats_jetstream::{Effects, Interest, Kind};
+use nats_jetstream::{Effect, Effects, Interest, Kind};
 use nats_store::StoreError;
 
 use super::engine::Outlet;
@@ -35,6 +35,17 @@ impl AccountOutlet {
         self.release(&effects);
     }
 
+    fn send(&self, cx: &mut Cycle, effect: &Effect<'_>) {
+        let frame = effect.frame();
+        let reply = (!effect.reply.is_empty()).then_some(effect.reply);
+        let message = Message::new(effect.subject, reply, effect.headers.len(), &frame)
+            .shown_as(effect.shown);
+        let is_heard = publish_from_inside(cx, &self.account, &message);
+        if effect.kind == Kind::Request && !is_heard {
+            nobody_there(cx, &self.account, effect.reply);
+        }
+    }
+
     /// Publishes one message at once.
     pub fn publish(&self, subject: &[u8], headers: &[u8], payload: &[u8]) {
         let mut effects = Effects::default();
@@ -59,14 +70,7 @@ impl Outlet for AccountOutlet {
             if effect.kind == Kind::Advisory && !self.listens(effect.subject) {
                 continue;
             }
-            let frame = effect.frame();
-            let reply = (!effect.reply.is_empty()).then_some(effect.reply);
-            let message = Message::new(effect.subject, reply, effect.headers.len(), &frame)
-                .shown_as(effect.shown);
-            let is_heard = publish_from_inside(&mut cx, &self.account, &message);
-            if effect.kind == Kind::Request && !is_heard {
-                nobody_there(&mut cx, &self.account, effect.reply);
-            }
+            self.send(&mut cx, &effect);
             if n % WAKE_EVERY == WAKE_EVERY - 1 {
                 cx.wake_all(None);
             }
@@ -74,7 +78,16 @@ impl Outlet for AccountOutlet {
         finish(cx);
     }
 
-    fn fail(&self, effects: &Effects, error: &StoreError) {
+    fn release_safe(&self, effects: &Effects, durable_through: u64) {
+        let mut cx = Cycle::take(false);
+        let safe = effects.iter().filter(|e| e.is_safe(durable_through));
+        for effect in safe {
+            self.send(&mut cx, &effect);
+        }
+        finish(cx);
+    }
+
+    fn fail(&self, effects: &Effects, durable_through: u64, error: &StoreError) {
         let text = error.to_string();
         let error = ApiError::STREAM_STORE_FAILED.error_with(&[("err", &text)]);
         let refusal = serde_json::json!({ "error": error, "stream": "", "seq": 0 }).to_string();
@@ -83,7 +96,10 @@ impl Outlet for AccountOutlet {
             let failed;
             let payload = match effect.kind {
                 Kind::PubAck => refusal.as_bytes(),
-                Kind::View => effect.payload,
+                _ if effect.is_safe(durable_through) => {
+                    self.send(&mut cx, &effect);
+                    continue;
+                }
                 Kind::ApiAnswer => {
                     failed = failed_answer(effect.payload, &error);
                     &failed

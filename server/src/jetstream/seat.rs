@@ -94,6 +94,10 @@ impl Machine for StreamSeat {
         self.stream.staged()
     }
 
+    fn durable_through(&self) -> u64 {
+        self.stream.durable_through()
+    }
+
     fn commit_failed(&mut self, _: &mut Context<'_>, error: &StoreError, _: &mut Effects) {
         tracing::error!("JetStream stream {}: {error}", self.stream.name());
     }

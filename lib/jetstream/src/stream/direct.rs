@@ -212,7 +212,7 @@ impl Stream {
             self.write_headers(&mut headers, &message, place);
         }
         out.deliver_with_headers(
-            Kind::Answer,
+            Kind::Read,
             reply,
             |_| {},
             |text| text.extend_from_slice(&headers),
@@ -272,7 +272,7 @@ fn directed(request: &Inbound<'_>) -> Result<MsgGetRequest, Status> {
 
 fn answer(status: Status, reply: &[u8], out: &mut Effects) {
     let headers = format!("NATS/1.0 {}\r\n\r\n", status.text());
-    out.send(Kind::Answer, reply, b"", headers.as_bytes(), b"");
+    out.send(Kind::Read, reply, b"", headers.as_bytes(), b"");
 }
 
 fn end_of_batch(pending: u64, previous: u64, up_to: Option<u64>, reply: &[u8], out: &mut Effects) {
@@ -283,7 +283,7 @@ fn end_of_batch(pending: u64, previous: u64, up_to: Option<u64>, reply: &[u8], o
         push_number(&mut headers, UP_TO_SEQUENCE, up_to);
     }
     headers.extend_from_slice(b"\r\n");
-    out.send(Kind::Answer, reply, b"", &headers, b"");
+    out.send(Kind::Read, reply, b"", &headers, b"");
 }
 
 fn bytes_max(ask: &MsgGetRequest) -> usize {

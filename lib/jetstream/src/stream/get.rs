@@ -12,7 +12,8 @@ impl Stream {
     /// STREAM.MSG.GET.
     ///
     /// # Errors
-    /// The request names no message or several ways to find one (10003), there is none (10037), or it is damaged (10077).
+    /// The request names no message or several ways to find one (10003), there is none (10037), it is damaged, or not durable
+    /// while the log cannot be written (10077).
     pub fn get_message(&self, request: &MsgGetRequest) -> Result<MsgGetResponse, ApiError> {
         let by_sequence = request.seq > 0;
         let by_last = !request.last_by_subj.is_empty();
@@ -26,6 +27,12 @@ impl Stream {
         }
         let found = self.find(request).map_err(crate::publish::store_failed)?;
         let message = found.ok_or_else(|| ApiError::NO_MESSAGE_FOUND.error())?;
+        // Others are shown when the log has them.
+        if message.sequence > self.store.durable_through()
+            && let Some(fault) = self.store.fault()
+        {
+            return Err(crate::publish::store_failed(fault));
+        }
         let headers = if request.no_hdr {
             &[][..]
         } else {

@@ -194,6 +194,11 @@ impl Stream {
         messages.max(self.consumers.staged())
     }
 
+    /// Messages up to this sequence are durable.
+    pub fn durable_through(&self) -> u64 {
+        self.store.durable_through()
+    }
+
     /// What is decided from now on leaves when the log has committed this: a consumer's document, or its end.
     pub fn wait_for(&mut self, position: Option<Position>) {
         self.consumers.wait_for(position);

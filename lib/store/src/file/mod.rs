@@ -34,6 +34,7 @@ mod purge;
 mod reads;
 mod record;
 mod recover;
+mod safe;
 mod staging;
 mod stream;
 mod tail;
@@ -196,6 +197,13 @@ impl StreamStore for FileStream {
 
     fn staged(&self) -> Option<Position> {
         (self.staged > self.around.log.durable()).then_some(self.staged)
+    }
+
+    fn durable_through(&self) -> u64 {
+        match self.staged() {
+            Some(_) => self.safe.through(self.around.log.durable()),
+            None => self.contents.last,
+        }
     }
 
     fn fault(&self) -> Option<StoreError> {

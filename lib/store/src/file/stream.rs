@@ -17,6 +17,7 @@ use super::contents::{Contents, Known};
 use super::home::Home;
 use super::marks::Marks;
 use super::record::{put_record, record_len};
+use super::safe::Safe;
 use super::staging::IN_GROUP;
 use super::tail::{Tail, Unwritten};
 use crate::crypt::{Key, fresh_salt};
@@ -80,6 +81,8 @@ pub struct FileStream {
     pub(super) next_block: u64,
     /// What must be committed for everything done so far to be durable.
     pub(super) staged: Position,
+    /// How far messages are durable.
+    pub(super) safe: Safe,
     /// The file of the block that is written.
     pub(super) writing: Option<(u64, Arc<dyn DiskFile>)>,
     /// Files with bytes that no checkpoint made durable.
@@ -154,6 +157,7 @@ impl FileStream {
             unwritten_bytes: 0,
             next_block: 1,
             staged: Position(0),
+            safe: Safe::default(),
             writing: None,
             unsynced: Vec::new(),
             names_changed: false,
@@ -407,6 +411,10 @@ impl FileStream {
 
     /// After every write: what is complete and durable in the log goes to its file.
     pub(super) fn after_write(&mut self) {
+        if self.grouped.is_none() {
+            let durable = self.around.log.durable();
+            self.safe.note(self.staged, self.contents.last, durable);
+        }
         if self.tail.bytes.len() >= self.settings.chunk_bytes
             && let Err(error) = self.seal_tail()
         {

@@ -182,3 +182,39 @@ fn whatever_operation_fails_nothing_acknowledged_is_lost_and_all_is_well_afterwa
         }
     }
 }
+
+#[test]
+fn what_is_durable_is_known_and_read_while_the_log_cannot_be_written() {
+    let disk = fresh();
+    for dir in ["/a", "/b"] {
+        disk.create_dir(Path::new(dir)).unwrap();
+    }
+    let mut streams = open(&disk);
+    let mut known = Acknowledged::default();
+    for _ in 0..3 {
+        publish(&mut streams, &mut known);
+    }
+    assert_eq!(streams[0].durable_through(), 3);
+    disk.add_trouble(Trouble {
+        op: Op::Write,
+        path: "/log".to_owned(),
+        times: u64::MAX,
+        kind: ErrorKind::StorageFull,
+    });
+    publish(&mut streams, &mut known);
+    publish(&mut streams, &mut known);
+    let stream = &streams[0];
+    assert!(stream.fault().is_some());
+    assert_eq!(
+        (stream.state().last_sequence, stream.durable_through()),
+        (4, 3)
+    );
+    for sequence in 1..=3 {
+        let read = stream.load(sequence).unwrap().unwrap();
+        assert_eq!(read.payload(), payload(sequence));
+    }
+    disk.clear_troubles();
+    publish(&mut streams, &mut known);
+    let last = streams[0].state().last_sequence;
+    assert_eq!(streams[0].durable_through(), last);
+}

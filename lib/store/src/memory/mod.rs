@@ -421,6 +421,10 @@ impl StreamStore for MemoryStore {
         }
     }
 
+    fn durable_through(&self) -> u64 {
+        self.state().last_sequence
+    }
+
     fn staged(&self) -> Option<Position> {
         None
     }

@@ -402,6 +402,10 @@ impl StreamStore for NaiveStore {
         }
     }
 
+    fn durable_through(&self) -> u64 {
+        self.state().last_sequence
+    }
+
     fn staged(&self) -> Option<Position> {
         None
     }

@@ -216,6 +216,7 @@ impl Serving<'_> {
                         | Ask::StreamList
                         | Ask::ConsumerInfo(..)
                         | Ask::ConsumerList(_)
+                        | Ask::MsgGet(_)
                 )
             );
             let kind = match shows_only {

@@ -1,6 +1,7 @@
 //! Group commit: whoever finds no commit under way commits for all, and everybody who comes meanwhile shares the next one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nats_store::{Position, StoreError};
 use parking_lot::Mutex;
@@ -22,6 +23,8 @@ pub struct Commits<M> {
     waiting: Mutex<Vec<Arc<Lane<M>>>>,
     /// Held by the thread that commits.
     committing: Mutex<()>,
+    /// The last commit failed.
+    failing: AtomicBool,
 }
 
 impl<M: Machine> Commits<M> {
@@ -30,11 +33,17 @@ impl<M: Machine> Commits<M> {
             log,
             waiting: Mutex::default(),
             committing: Mutex::new(()),
+            failing: AtomicBool::new(false),
         }
     }
 
     pub fn durable(&self) -> Position {
         self.log.durable()
+    }
+
+    /// The last commit failed.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// Sees to it that nobody waits whom no thread commits for.
@@ -83,6 +92,7 @@ impl<M: Machine> Commits<M> {
     /// Commits for whoever waits.
     fn commit(&self) {
         let outcome = self.log.commit();
+        self.failing.store(outcome.is_err(), Ordering::Relaxed);
         // After the commit: lanes that came during it may be served as well; those that were not keep waiting.
         let lanes = std::mem::take(&mut *self.waiting.lock());
         match outcome {

@@ -31,6 +31,8 @@ pub trait Machine: Send + 'static {
     fn deadline(&self) -> Option<Timestamp>;
     /// How far the log must be committed before effects of what was done so far may leave. `None`: they may leave.
     fn staged(&self) -> Option<Position>;
+    /// What is read of messages up to this sequence may leave at any time.
+    fn durable_through(&self) -> u64;
     /// What was staged did not become durable.
     fn commit_failed(&mut self, cx: &mut Context<'_>, error: &StoreError, out: &mut Effects);
 }
@@ -38,8 +40,10 @@ pub trait Machine: Send + 'static {
 /// Where effects go, and who listens there.
 pub trait Outlet: Interest + Send + Sync + 'static {
     fn release(&self, effects: &Effects);
-    /// What was decided is void: publishers are told, everything else is dropped.
-    fn fail(&self, effects: &Effects, error: &StoreError);
+    /// Sends what may leave although the log cannot be written ([`nats_jetstream::Effect::is_safe`]), and nothing else.
+    fn release_safe(&self, effects: &Effects, durable_through: u64);
+    /// What was decided is void: publishers are told, what is safe is sent, everything else is dropped.
+    fn fail(&self, effects: &Effects, durable_through: u64, error: &StoreError);
 }
 
 /// What a lane runs: its machine and the memory that its rounds reuse.
@@ -59,6 +63,8 @@ pub struct Lane<M> {
     outlet: Arc<dyn Outlet>,
     /// When the timers will call, in nanoseconds; `i64::MAX` is never.
     timer: AtomicU64,
+    /// See [`Machine::durable_through`]: as of the last round.
+    safe: AtomicU64,
     /// A commit failed and the machine has not been told yet.
     failed: Mutex<Option<StoreError>>,
     has_failed: AtomicBool,
@@ -107,6 +113,7 @@ impl<M: Machine> Lane<M> {
             effects: Mutex::default(),
             outlet,
             timer: AtomicU64::new(u64::MAX),
+            safe: AtomicU64::new(0),
             failed: Mutex::default(),
             has_failed: AtomicBool::new(false),
         })
@@ -214,6 +221,8 @@ impl<M: Machine> Lane<M> {
         let result = f(machine, &mut cx, &mut out);
         machine.tick(&mut cx, &mut out);
         let staged = machine.staged();
+        let durable_through = machine.durable_through();
+        self.safe.store(durable_through, Ordering::Release);
         let now = cx.now;
         let deadline = machine.deadline();
         // Not done yet: it stopped so that others get their turn. If it did nothing at all, something keeps it from doing it.
@@ -223,6 +232,11 @@ impl<M: Machine> Lane<M> {
             true => idle.then(|| now.plus(RETRY_NANOS)),
             false => deadline,
         });
+        if !out.is_empty() && self.engine.commits().is_failing() {
+            // Readers of what is durable do not wait for a log that cannot be written.
+            self.outlet.release_safe(&out, durable_through);
+            out.keep_unsafe(durable_through);
+        }
         // Under the seat's lock, so that effects queue up in the order of decision.
         // Nobody waits for what has no effects: it becomes durable with the next commit, the upkeep's at the latest.
         let waits = match out.is_empty() {
@@ -278,7 +292,8 @@ impl<M: Machine> Lane<M> {
         self.release(durable);
         let mut waiting = self.effects.lock();
         for (_, mut effects) in waiting.queue.drain(..).collect::<Vec<_>>() {
-            self.outlet.fail(&effects, error);
+            let safe = self.safe.load(Ordering::Acquire);
+            self.outlet.fail(&effects, safe, error);
             effects.clear();
         }
         drop(waiting);

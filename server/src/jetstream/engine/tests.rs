@@ -76,7 +76,16 @@ struct Counting {
 }
 
 impl Machine for Counting {
-    fn input(&mut self, _: &mut Context<'_>, _: InputKind, input: &Input<'_>, out: &mut Effects) {
+    fn input(
+        &mut self,
+        _: &mut Context<'_>,
+        kind: InputKind,
+        input: &Input<'_>,
+        out: &mut Effects,
+    ) {
+        if kind == InputKind::DirectGet {
+            return out.send(Kind::Read, input.reply, b"", b"", b"there");
+        }
         self.inputs += 1;
         self.log.staged.fetch_add(1, Ordering::AcqRel);
         out.send(
@@ -101,6 +110,10 @@ impl Machine for Counting {
 
     fn staged(&self) -> Option<Position> {
         Some(Position(self.log.staged.load(Ordering::Acquire)))
+    }
+
+    fn durable_through(&self) -> u64 {
+        self.log.durable().0
     }
 
     fn commit_failed(&mut self, _: &mut Context<'_>, _: &StoreError, _: &mut Effects) {
@@ -145,8 +158,17 @@ impl Outlet for Sent {
         }
     }
 
-    fn fail(&self, effects: &Effects, error: &StoreError) {
-        for effect in effects.iter() {
+    fn release_safe(&self, effects: &Effects, durable_through: u64) {
+        let safe = effects.iter().filter(|e| e.is_safe(durable_through));
+        for effect in safe {
+            let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
+            self.push(format!("{} {}", text(effect.subject), text(effect.payload)));
+        }
+    }
+
+    fn fail(&self, effects: &Effects, durable_through: u64, error: &StoreError) {
+        self.release_safe(effects, durable_through);
+        for effect in effects.iter().filter(|e| !e.is_safe(durable_through)) {
             self.push(format!(
                 "{} {error}",
                 String::from_utf8_lossy(effect.subject)
@@ -189,13 +211,17 @@ impl World {
     }
 
     fn post(&self) {
+        self.post_as(InputKind::Publish);
+    }
+
+    fn post_as(&self, kind: InputKind) {
         let input = Input {
             subject: b"s",
             reply: b"r",
             headers: b"",
             payload: b"",
         };
-        assert_ne!(self.lane.post(InputKind::Publish, &input), Posted::Full);
+        assert_ne!(self.lane.post(kind, &input), Posted::Full);
     }
 }
 
@@ -226,6 +252,24 @@ fn a_failed_commit_voids_what_waits_and_tells_the_machine() {
     world.post();
     assert_eq!(world.sent.wait_for(2)[1], "r 2");
     assert!(world.failed.load(Ordering::Acquire));
+    world.engine.stop();
+}
+
+#[test]
+fn readers_of_what_is_durable_do_not_wait_for_a_log_that_fails() {
+    let world = World::new(None);
+    world.log.fails.store(true, Ordering::Release);
+    world.log.open();
+    world.post();
+    world.sent.wait_for(1);
+    let attempts = world.log.commits.load(Ordering::Acquire);
+    for _ in 0..10 {
+        world.post_as(InputKind::DirectGet);
+    }
+    let seen = world.sent.wait_for(11);
+    assert!(seen[1..].iter().all(|s| s == "r there"), "{seen:?}");
+    let later = world.log.commits.load(Ordering::Acquire);
+    assert_eq!(later, attempts, "no reader tried to write");
     world.engine.stop();
 }
 
