@@ -163,7 +163,7 @@ async fn what_is_durable_is_read(client: &Client, stored: u64) {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_and_a_purge_makes_room_without_a_restart() {
+async fn j17_a_full_disk_is_told_and_a_purge_makes_room_without_a_restart() {
     if binary::is_reference() {
         return;
     }

@@ -255,7 +255,7 @@ fn check_work(link: &mut Link, promised: &Promised) {
 }
 
 #[test]
-fn what_was_acknowledged_survives_kill_9_under_mixed_load() {
+fn j4_what_was_acknowledged_survives_kill_9_under_mixed_load() {
     let kills: u32 = std::env::var("NATS_KILLS")
         .ok()
         .and_then(|n| n.parse().ok())

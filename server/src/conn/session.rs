@@ -345,8 +345,13 @@ impl Session {
         self.pause.begin(congested, now);
         let follow_ups = cx.take_follow_ups();
         cx.give_back();
+        // One after the other each of many would wait for the disk; elsewhere they share a commit.
+        let is_one = follow_ups.len() == 1;
         for left in follow_ups {
-            self.host.follow_up(left);
+            match is_one {
+                true => self.host.follow_up(left),
+                false => left.elsewhere(),
+            }
         }
     }
 

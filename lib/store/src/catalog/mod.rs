@@ -29,6 +29,8 @@ mod back;
 #[cfg(test)]
 mod crash_tests;
 mod document;
+#[cfg(test)]
+mod fault_tests;
 mod gather;
 mod identity;
 mod names;

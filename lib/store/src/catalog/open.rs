@@ -109,16 +109,7 @@ impl Catalog {
                 io("locking", dir, &e).into()
             }
         })?;
-        for part in [
-            LOG_DIR,
-            ASSETS_DIR,
-            RESTORING_DIR,
-            TRASH_DIR,
-            QUARANTINE_DIR,
-        ] {
-            let path = dir.join(part);
-            create_dirs(&*disk, &path).map_err(|e| io("creating", &path, &e))?;
-        }
+        make_places(&*disk, dir)?;
         let start = identity::begin(&*disk, dir, new, boot)?;
         let (log, mut findings) = open_log(&disk, dir, &settings)?;
         if start.log_end.is_some_and(|end| log.durable().0 < end) {
@@ -364,6 +355,21 @@ impl Catalog {
         }
         Ok(())
     }
+}
+
+/// The directories of a data directory.
+fn make_places(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    for part in [
+        LOG_DIR,
+        ASSETS_DIR,
+        RESTORING_DIR,
+        TRASH_DIR,
+        QUARANTINE_DIR,
+    ] {
+        let path = dir.join(part);
+        create_dirs(disk, &path).map_err(|e| StoreError::io("creating", &path, &e))?;
+    }
+    Ok(())
 }
 
 fn open_log(

@@ -221,7 +221,7 @@ fn reopen(disk: &SimDisk) -> (FileStream, Vec<StreamDamage>) {
 }
 
 #[test]
-fn killed_between_any_two_operations_it_is_as_before_or_after() {
+fn j15_killed_between_any_two_operations_it_is_as_before_or_after() {
     let steps = life();
     let calm = fresh();
     let before = calm.operations();
@@ -363,7 +363,7 @@ proptest! {
 
     /// J5, J6, J8, J9 for one node: whatever rots, what is served is right, and what is missing is said.
     #[test]
-    fn whatever_rots_no_message_is_wrong_and_none_is_missing_in_silence(
+    fn j5_j6_j8_j9_whatever_rots_no_message_is_wrong_and_none_is_missing_in_silence(
         rots in proptest::collection::vec(rot(), 1..4),
         saved in any::<bool>(),
     ) {

@@ -155,7 +155,7 @@ fn run(op: Op, path: &str, kind: ErrorKind, times: u64, at: u64) {
 }
 
 #[test]
-fn whatever_operation_fails_nothing_acknowledged_is_lost_and_all_is_well_afterwards() {
+fn j17_whatever_operation_fails_nothing_acknowledged_is_lost_and_all_is_well_afterwards() {
     let operations = [
         (Op::Create, ".blk"),
         (Op::Write, ".blk"),

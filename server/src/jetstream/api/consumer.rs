@@ -19,7 +19,6 @@ use nats_jetstream::{Context, Effects, Interest};
 use nats_proto::header::block;
 
 use super::Serving;
-use super::stream::page;
 use crate::jetstream::account::{JsAccount, StreamEntry};
 use crate::jetstream::seat::StreamSeat;
 
@@ -138,17 +137,14 @@ impl Serving<'_> {
     pub(super) fn consumer_names(&self, stream: &str) -> Result<ConsumerNamesResponse, ApiError> {
         self.account()?;
         let request = self.list_offset()?;
-        let names = self.find(stream)?.lane.with(|seat, _, _| {
-            let shown = seat.stream.consumer_names().filter(|name| {
-                let config = seat.stream.consumer_config(name);
-                config.is_some_and(|config| !config.direct)
-            });
-            shown.map(str::to_owned).collect()
-        });
-        let (total, offset, consumers) = page::<String>(names, request.offset, NAMES_PAGE);
+        let offset = usize::try_from(request.offset).unwrap_or(0);
+        let entry = self.find(stream)?;
+        let (total, consumers) = entry
+            .lane
+            .with(|seat, _, _| seat.stream.consumer_names_page(offset, NAMES_PAGE));
         Ok(ConsumerNamesResponse {
-            total,
-            offset,
+            total: total as i64,
+            offset: offset.min(total) as i64,
             limit: NAMES_PAGE as i64,
             consumers,
         })

@@ -11,6 +11,7 @@
 //!
 //! Start reading at [`Lane::run`], then [`Commits::settle`].
 
+mod clock;
 mod commits;
 mod lane;
 mod mailbox;

@@ -5,11 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use nats_store::Timestamp;
 use parking_lot::{Condvar, Mutex};
 
+use super::clock::Clock;
 use super::timers::Timers;
 use super::{CommitLog, Commits, Lane, LaneId, Machine};
 use crate::router::Blocking;
@@ -25,6 +26,7 @@ pub struct Engine<M> {
     timer: Condvar,
     commits: Commits<M>,
     ids: AtomicU64,
+    clock: Clock,
     stopped: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -49,6 +51,7 @@ impl<M: Machine> Engine<M> {
             timer: Condvar::new(),
             commits: Commits::new(log),
             ids: AtomicU64::new(1),
+            clock: Clock::start(),
             stopped: AtomicBool::new(false),
             threads: Mutex::default(),
         });
@@ -73,11 +76,9 @@ impl<M: Machine> Engine<M> {
         &self.commits
     }
 
+    /// The time for everything that streams decide, see [`Clock`].
     pub fn now(&self) -> Timestamp {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+        self.clock.now()
     }
 
     pub(super) fn enqueue(&self, lane: Arc<Lane<M>>) {

@@ -40,6 +40,8 @@ pub(super) struct Consumers {
     more: BTreeSet<Id>,
     /// How many count against limits.
     limitable: usize,
+    /// How many are not shown in lists.
+    hidden: usize,
     /// Where the next round of deliveries begins, so that everybody gets a turn.
     cursor: Id,
     /// Counts what was left unsaid.
@@ -132,6 +134,19 @@ impl Consumers {
         slots.map(|slot| &slot.consumer)
     }
 
+    /// Names of those that are shown in lists, in their order, from the `offset`th on.
+    fn shown(&self, offset: usize, most: usize) -> Vec<(&str, Id)> {
+        let all = self.by_name.iter().map(|(name, id)| (&**name, *id));
+        if self.hidden == 0 {
+            return all.skip(offset).take(most).collect();
+        }
+        let is_shown = |(_, id): &(&str, Id)| {
+            let slot = self.slot(*id);
+            slot.is_some_and(|slot| !slot.consumer.config().direct)
+        };
+        all.filter(is_shown).skip(offset).take(most).collect()
+    }
+
     fn id(&self, name: &str) -> Option<Id> {
         self.by_name.get(name).copied()
     }
@@ -166,6 +181,7 @@ impl Consumers {
         });
         self.by_name.insert(consumer.name().into(), id);
         self.limitable += usize::from(counts(consumer.config()));
+        self.hidden += usize::from(consumer.config().direct);
         self.all.insert(consumer.filter(), id);
         if let Some(slot) = self.slots.get_mut(id as usize) {
             *slot = Some(Slot {
@@ -197,6 +213,7 @@ impl Consumers {
         self.unkept.remove(&id);
         self.by_name.remove(slot.consumer.name());
         self.limitable -= usize::from(counts(slot.consumer.config()));
+        self.hidden -= usize::from(slot.consumer.config().direct);
         self.free.push(id);
         Some(slot)
     }

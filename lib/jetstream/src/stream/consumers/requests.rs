@@ -178,16 +178,24 @@ impl Stream {
         most: usize,
         out: &mut Effects,
     ) -> (usize, Vec<ConsumerInfo>) {
-        let shown = |id: &Id| {
-            let slot = self.consumers.slot(*id);
-            slot.is_some_and(|slot| !slot.consumer.config().direct)
-        };
-        let all = self.consumers.by_name.values().copied();
-        let ids: Vec<Id> = all.filter(shown).collect();
-        let page = ids.iter().skip(offset).take(most);
-        let infos = page.filter_map(|id| self.turn(*id, cx, out, Consumer::info));
+        let page = self.consumers.shown(offset, most);
+        let ids: Vec<Id> = page.into_iter().map(|(_, id)| id).collect();
+        let infos = ids
+            .into_iter()
+            .filter_map(|id| self.turn(id, cx, out, Consumer::info));
         let infos = infos.collect();
-        (ids.len(), infos)
+        (self.shown_consumers(), infos)
+    }
+
+    /// One page of the names of those that are shown: how many there are, and the names from `offset` on.
+    pub fn consumer_names_page(&self, offset: usize, most: usize) -> (usize, Vec<String>) {
+        let page = self.consumers.shown(offset, most);
+        let names = page.into_iter().map(|(name, _)| name.to_owned()).collect();
+        (self.shown_consumers(), names)
+    }
+
+    fn shown_consumers(&self) -> usize {
+        self.consumers.len() - self.consumers.hidden
     }
 
     /// CONSUMER.PAUSE: a time that has passed resumes. The caller keeps the changed configuration durable.

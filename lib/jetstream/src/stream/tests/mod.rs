@@ -1,6 +1,7 @@
 //! Streams with consumers, in memory and on a clock of their own.
 
 mod batches;
+mod clock;
 mod consumers;
 mod retention;
 

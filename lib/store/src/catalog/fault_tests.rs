@@ -1,0 +1,303 @@
+//! One test for each kind of damage and loss that one server can meet: J1, J5, J6, J8, J9, J10, J16 of the reliability rules. One server cannot
+//! repair what it has only once: here damage is found and said, never passed over, and never the reason to lose anything else.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::*;
+use crate::consumer::{ConsumerDelta, ConsumerState, ConsumerStore, LoggedConsumer, Place};
+use crate::disk::SimDisk;
+use crate::disk::sim::{CHUNK, Survives};
+use crate::file::FileStream;
+use crate::message::{NewMessage, Timestamp, Ttl};
+use crate::state::{Limits, Removals};
+use crate::store::StreamStore;
+
+const MESSAGES: u64 = 400;
+const DIR: &str = "/data/assets/A/ORDERS.0101010101010101";
+
+fn life(n: u8) -> Incarnation {
+    Incarnation([n; 16])
+}
+
+fn open(disk: &SimDisk) -> (Catalog, Found) {
+    let settings = CatalogSettings {
+        log_held_bytes: 0,
+        ..CatalogSettings::default()
+    };
+    let shared = Arc::new(disk.clone());
+    Catalog::open(
+        shared,
+        Path::new("/data"),
+        life(255),
+        "b",
+        settings,
+        &|_| {},
+    )
+    .unwrap()
+}
+
+fn payload(sequence: u64) -> Vec<u8> {
+    format!("message {sequence} {}", "=".repeat(200)).into_bytes()
+}
+
+fn create(catalog: &Catalog) -> FileStream {
+    let options = StreamOptions::default();
+    catalog
+        .create_stream("A", "ORDERS", life(1), b"{}", options, Limits::default())
+        .unwrap()
+}
+
+fn append(stream: &mut FileStream) -> u64 {
+    let sequence = stream.state().last_sequence + 1;
+    let message = NewMessage {
+        subject: b"orders.new",
+        headers: b"",
+        payload: &payload(sequence),
+        time: Timestamp(5),
+        ttl: Ttl::Stream,
+    };
+    stream
+        .append(sequence, &message, &mut Removals::default())
+        .unwrap();
+    sequence
+}
+
+fn commit(catalog: &Catalog) {
+    let log = catalog.log();
+    log.commit(log.staged()).unwrap();
+}
+
+/// Everything into blocks, nothing left in the log but what has no other place.
+fn settle(catalog: &Catalog, stream: &mut FileStream) {
+    stream.checkpoint().unwrap().unwrap()().unwrap();
+    commit(catalog);
+    catalog.laggards();
+    catalog.tidy().unwrap();
+    catalog.log().trim().unwrap();
+}
+
+/// A stream whose messages are in blocks.
+fn settled() -> SimDisk {
+    let disk = SimDisk::new();
+    let (catalog, _) = open(&disk);
+    let mut stream = create(&catalog);
+    for _ in 0..MESSAGES {
+        append(&mut stream);
+    }
+    commit(&catalog);
+    settle(&catalog, &mut stream);
+    // The log that has the messages too is given up when another segment begins.
+    drop((catalog, stream));
+    let (catalog, mut found) = open(&disk);
+    append(&mut found.streams[0].store);
+    commit(&catalog);
+    settle(&catalog, &mut found.streams[0].store);
+    disk.crash(Survives::All)
+}
+
+fn blocks(disk: &SimDisk) -> Vec<PathBuf> {
+    let files = disk.files().into_iter().map(|(path, _)| path);
+    files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "blk"))
+        .collect()
+}
+
+/// What is read is right, what cannot be read is said, and all of that is known when the stream comes back. How many are lost.
+fn honest(disk: &SimDisk) -> usize {
+    let (_, found) = open(disk);
+    let stream = &found.streams[0];
+    let mut lost = 0;
+    for sequence in 1..=MESSAGES {
+        match stream.store.load(sequence) {
+            Ok(Some(message)) => assert_eq!(message.payload(), payload(sequence)),
+            Ok(None) => panic!("{sequence} is missing in silence"),
+            Err(_) => lost += 1,
+        }
+    }
+    if lost > 0 {
+        assert!(!stream.damage.is_empty());
+        assert!(stream.store.fault().is_some());
+    }
+    assert_eq!(stream.store.state().last_sequence, MESSAGES + 1);
+    lost
+}
+
+#[test]
+fn j1_a_power_loss_takes_nothing_that_was_acknowledged() {
+    for seed in 0..200 {
+        let disk = SimDisk::new();
+        let (catalog, _) = open(&disk);
+        let mut stream = create(&catalog);
+        let mut acknowledged = 0;
+        for n in 0..40 {
+            let sequence = append(&mut stream);
+            if n % 3 == 2 {
+                commit(&catalog);
+                acknowledged = sequence;
+            }
+            if n == 20 {
+                let rest = stream.checkpoint().unwrap();
+                acknowledged = stream.state().last_sequence;
+                // The power goes before, or after, the part that waits for the disk.
+                if seed % 2 == 0 {
+                    rest.unwrap()().unwrap();
+                }
+            }
+        }
+        let survives = match seed {
+            0 => Survives::Synced,
+            seed => Survives::Some { seed },
+        };
+        let (_, found) = open(&disk.crash(survives));
+        let back = &found.streams[0];
+        assert!(
+            found.log.damage.is_empty() && back.damage.is_empty(),
+            "{seed}"
+        );
+        assert!(back.store.state().last_sequence >= acknowledged, "{seed}");
+        for sequence in 1..=acknowledged {
+            let message = back.store.load(sequence).unwrap().unwrap();
+            assert_eq!(message.payload(), payload(sequence), "{seed}");
+        }
+    }
+}
+
+#[test]
+fn j5_a_bit_that_flips_in_a_block_is_found_and_costs_no_other_chunk() {
+    let sound = settled();
+    assert_eq!(honest(&sound.crash(Survives::All)), 0);
+    let block = blocks(&sound)[0].clone();
+    let size = sound.contents(&block).unwrap().len();
+    for n in 0..60 {
+        let rotten = sound.crash(Survives::All);
+        rotten.flip(&block, size * n / 60, u8::try_from(n % 8).unwrap());
+        let lost = honest(&rotten);
+        assert!(lost < MESSAGES as usize, "one bit took everything");
+    }
+}
+
+#[test]
+fn j6_a_block_that_is_cut_off_is_found() {
+    let sound = settled();
+    let block = blocks(&sound)[0].clone();
+    let size = sound.contents(&block).unwrap().len();
+    for n in 0..20 {
+        let rotten = sound.crash(Survives::All);
+        rotten.damage(&block, |bytes| bytes.truncate(size * n / 20));
+        assert!(honest(&rotten) > 0, "cut at {n} twentieths");
+    }
+}
+
+#[test]
+fn j8_a_chunk_of_a_block_that_is_rolled_back_is_found() {
+    let sound = settled();
+    let block = blocks(&sound)[0].clone();
+    let whole = sound.contents(&block).unwrap();
+    for old in [vec![], whole[..whole.len() / 3].to_vec()] {
+        for chunk in 0..whole.len() / CHUNK {
+            let rotten = sound.crash(Survives::All);
+            rotten.roll_back(&block, &old, chunk);
+            let changed = rotten.contents(&block).unwrap() != whole;
+            assert_eq!(honest(&rotten) > 0, changed, "chunk {chunk}");
+        }
+    }
+}
+
+#[test]
+fn j9_a_damaged_document_of_the_state_costs_no_message() {
+    let sound = settled();
+    let state = Path::new(DIR).join("state");
+    let size = sound.contents(&state).unwrap().len();
+    // One copy of two.
+    for at in 0..size {
+        let rotten = sound.crash(Survives::All);
+        rotten.flip(&state, at, 3);
+        assert_eq!(honest(&rotten), 0);
+    }
+    let rotten = sound.crash(Survives::All);
+    rotten.damage(&state, |bytes| bytes.fill(0xa5));
+    let (_, found) = open(&rotten);
+    let stream = &found.streams[0];
+    assert!(!stream.damage.is_empty(), "both copies: it is said");
+    for sequence in 1..=MESSAGES {
+        let message = stream.store.load(sequence).unwrap().unwrap();
+        assert_eq!(message.payload(), payload(sequence));
+    }
+}
+
+#[test]
+fn j10_a_consumer_whose_state_is_damaged_stays_and_that_is_said() {
+    let disk = SimDisk::new();
+    let (catalog, _) = open(&disk);
+    create(&catalog);
+    let mut consumer: LoggedConsumer = catalog
+        .create_consumer("A", "ORDERS", "worker", life(3), b"{}")
+        .unwrap();
+    commit(&catalog);
+    let place = |n| Place {
+        consumer: n,
+        stream: n,
+    };
+    let mut states = vec![ConsumerState::default()];
+    for n in 1..=20 {
+        let deltas = [ConsumerDelta::Moved {
+            delivered: place(n),
+            ack_floor: place(n),
+        }];
+        consumer.stage(&deltas).unwrap();
+        commit(&catalog);
+        let mut state = states.last().unwrap().clone();
+        state.apply(&deltas[0]);
+        states.push(state);
+    }
+    let sound = disk.crash(Survives::All);
+    let log = sound
+        .files()
+        .into_iter()
+        .map(|(path, _)| path)
+        .find(|path| path.extension().is_some_and(|ending| ending == "log"))
+        .unwrap();
+    let whole = sound.contents(&log).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    let mut said = 0;
+    for at in (end / 2..end).step_by(7) {
+        let rotten = sound.crash(Survives::All);
+        rotten.flip(&log, at, 2);
+        let (_, found) = open(&rotten);
+        let consumers = &found.streams[0].consumers;
+        assert_eq!(consumers.len(), 1, "it is never deleted for it");
+        let back = &consumers[0];
+        let state = back.state.clone().unwrap_or_default();
+        assert!(states.contains(&state), "a state that it never had");
+        let is_behind = Some(&state) != states.last();
+        let is_said =
+            back.damage.is_some() || !found.log.damage.is_empty() || found.log.cut.is_some();
+        assert!(is_said, "the flip at {at} is not said");
+        said += usize::from(is_behind);
+    }
+    assert!(said > 0, "no flip cost a change");
+}
+
+#[test]
+fn j16_a_stream_that_is_killed_right_after_its_first_writes_keeps_its_first_and_last_sequence() {
+    for survives in [Survives::Synced, Survives::All] {
+        for messages in 0..3 {
+            let disk = SimDisk::new();
+            let (catalog, _) = open(&disk);
+            let mut stream = create(&catalog);
+            stream.skip(99).unwrap();
+            for _ in 0..messages {
+                append(&mut stream);
+            }
+            commit(&catalog);
+            let (catalog, mut found) = open(&disk.crash(survives));
+            let store = &mut found.streams[0].store;
+            let state = store.state();
+            let expected = (100, 99 + messages);
+            assert_eq!((state.first_sequence, state.last_sequence), expected);
+            assert_eq!(append(store), 100 + messages);
+            commit(&catalog);
+        }
+    }
+}
