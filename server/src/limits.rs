@@ -97,3 +97,8 @@ pub const OCSP_STAPLE_WAIT: Duration = Duration::from_secs(30);
 pub const OCSP_STAPLE_CHECK: Duration = Duration::from_secs(24 * 60 * 60);
 /// The same after an answer that holds no longer.
 pub const OCSP_STAPLE_CHECK_MIN: Duration = Duration::from_secs(120);
+
+/// Lookups of accounts at once: half of the threads that may block, so that others find one.
+pub const LOOKUPS_MAX: usize = 256;
+/// Accounts that were not found and are remembered for a second.
+pub const MISSING_ACCOUNTS_MAX: usize = 10_000;

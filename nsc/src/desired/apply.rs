@@ -62,6 +62,8 @@ pub fn apply(workspace: &mut Workspace, document: &Document, prune: bool) -> Res
         workspace.use_operator(&document.operator.name)?;
     }
     let mut changes = Vec::new();
+    // Before accounts are signed: whether signing keys are required says who signs.
+    operator(workspace, &document.operator, &mut changes)?;
     // First all accounts with their keys and exports: imports of any may name any.
     for (name, wanted) in &document.accounts {
         with_context(
@@ -72,7 +74,7 @@ pub fn apply(workspace: &mut Workspace, document: &Document, prune: bool) -> Res
     for (name, wanted) in &document.accounts {
         with_context(name, imports(workspace, name, wanted, &mut changes))?;
     }
-    operator(workspace, &document.operator, &mut changes)?;
+    system_account(workspace, &document.operator, &mut changes)?;
     for (name, wanted) in &document.accounts {
         if let Some(users) = &wanted.users {
             for (user, wanted) in users {
@@ -391,17 +393,38 @@ fn operator(
     if let Some(tags) = &wanted.tags {
         nats.tags = sorted_tags(tags);
     }
-    if let Some(system) = &wanted.system_account {
-        let name = workspace.account_name(Some(system))?;
-        claims.nats.system_account = workspace.account(&name)?.subject;
-    }
-    let fields = differences(&before, &AnyClaims::Operator(claims.clone()));
+    put_operator(workspace, &before, &claims, changes)
+}
+
+/// It may be an account of the document, so accounts come first.
+fn system_account(
+    workspace: &mut Workspace,
+    wanted: &document::Operator,
+    changes: &mut Vec<Change>,
+) -> Result {
+    let Some(system) = &wanted.system_account else {
+        return Ok(());
+    };
+    let mut claims: OperatorClaims = workspace.edit_operator()?;
+    let before = AnyClaims::Operator(claims.clone());
+    let name = workspace.account_name(Some(system))?;
+    claims.nats.system_account = workspace.account(&name)?.subject;
+    put_operator(workspace, &before, &claims, changes)
+}
+
+fn put_operator(
+    workspace: &mut Workspace,
+    before: &AnyClaims,
+    claims: &OperatorClaims,
+    changes: &mut Vec<Change>,
+) -> Result {
+    let fields = differences(before, &AnyClaims::Operator(claims.clone()));
     if fields.is_empty() {
         return Ok(());
     }
-    check_claims(&claims, workspace.now())?;
+    check_claims(claims, workspace.now())?;
     let signer = workspace.signer(std::slice::from_ref(&claims.subject))?;
-    workspace.put_operator(&claims, &signer)?;
+    workspace.put_operator(claims, &signer)?;
     record(
         changes,
         Verb::Change,

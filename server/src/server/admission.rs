@@ -69,16 +69,24 @@ impl Core {
         proof: Arc<Proof>,
         caller: Caller,
     ) -> Result<Identity, AuthError> {
-        let (core, about) = (self.clone(), proof.clone());
-        let looked_up =
-            tokio::task::spawn_blocking(move || core.load_account(about.account())).await;
+        let operators = self.operators.as_ref().ok_or(AuthError::NoCredentials)?;
+        let turn = operators.lookups().turn(proof.account()).await;
+        let now = unix_seconds(SystemTime::now());
+        let looked_up = match operators.live(proof.account(), now) {
+            // Somebody else's lookup found it.
+            Some(live) => Ok(Ok(live)),
+            None => {
+                let (core, about) = (self.clone(), proof.clone());
+                tokio::task::spawn_blocking(move || core.load_account(about.account())).await
+            }
+        };
+        drop(turn);
         let live = match looked_up {
             Ok(Ok(live)) => live,
             Ok(Err(LookupError::Expired)) => return Err(AuthError::AccountExpired),
             Ok(Err(error)) => return Err(AuthError::NoAccount(error.to_string())),
             Err(_) => return Err(AuthError::NoAccount("the lookup was cut off".into())),
         };
-        let operators = self.operators.as_ref().ok_or(AuthError::NoCredentials)?;
         let strict = operators.is_strict(&live.claims.issuer);
         let identity = proof.judge(&live.claims, strict, SystemTime::now())?;
         match self.ruling(&live, &proof) {
@@ -218,7 +226,12 @@ impl Core {
         }
     }
 
+    /// Who comes into the account after this was asked is judged by what is known then ([`Self::judge_again`]).
     fn clients_of(&self, account: &str) -> Vec<Arc<Shared>> {
+        let known = self.accounts.find(account);
+        if known.is_none_or(|account| account.connections() == 0) {
+            return Vec::new();
+        }
         let mut clients = self.registry.open();
         clients.retain(|client| client.account().is_some_and(|a| *a.name == *account));
         clients

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::Core;
 use super::operators::Operators;
-use crate::account::resolver::FetchError;
+use crate::account::resolver::{Directory, FetchError};
 use crate::auth::unix_seconds;
 use crate::options::ResolverKind;
 use crate::system::{ClaimsAsk, ClaimsScope, Outlet as _, Request};
@@ -182,24 +182,31 @@ impl Core {
             return Outcome::failed(account, words.invalid, reason);
         }
         // Also in a store, where it would lie until somebody trusts it.
-        if let Err(error) = operators.verify(account, token, now) {
+        if let Err(error) = operators.check(account, &claims, now) {
             return Outcome::failed(account, words.failed, error);
         }
-        let is_live = operators.known(account).is_some();
-        let keeps = matches!(rules.kind, ResolverKind::Full { .. });
-        if !is_live && !keeps {
-            return Outcome::done(account, words.skipped);
-        }
-        if rules.resolver.directory().is_some()
-            && let Err(error) = rules.resolver.store(account, token)
-        {
-            return Outcome::failed(account, words.failed, error);
-        }
-        if is_live {
-            match operators.update(&self.accounts, account, token, now) {
-                Ok(changed) => self.claims_changed(&changed),
-                Err(error) => return Outcome::failed(account, words.failed, error),
+        let keeps = match rules.kind {
+            ResolverKind::Full { .. } => true,
+            // What it holds of an account that nobody is in would be out of date.
+            ResolverKind::Cache { .. } => {
+                let holds = |d: &Directory| d.holds(account);
+                operators.known(account).is_some() || rules.resolver.directory().is_some_and(holds)
             }
+            ResolverKind::Memory | ResolverKind::Url(_) => false,
+        };
+        if keeps && let Err(error) = rules.resolver.store(account, token) {
+            return Outcome::failed(account, words.failed, error);
+        }
+        operators.lookups().pushed(account);
+        if operators.known(account).is_some() {
+            let changed = operators.update_to(&self.accounts, token, &claims, now);
+            self.claims_changed(&changed);
+        } else if !keeps {
+            return Outcome::done(account, words.skipped);
+        } else if operators.is_imported(account)
+            && let Err(error) = self.load_account(account)
+        {
+            tracing::error!("Account {account}, from which others import: {error}");
         }
         Outcome::done(account, words.updated)
     }
@@ -230,6 +237,7 @@ impl Core {
                 Err(error) => errors.push(error.to_string()),
                 Ok(_) => {
                     deleted = deleted.saturating_add(1);
+                    operators.lookups().pushed(account);
                     let changed = operators.remove(account);
                     self.claims_changed(&changed);
                 }
@@ -300,10 +308,21 @@ impl Core {
         else {
             return;
         };
-        let changed = match directory.merge(pack) {
+        // Whoever sent it is in the system account, and still not the operator.
+        let trusted = |claims: &AccountClaims| match operators.check(&claims.subject, claims, now) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!("Token of account {} in a pack: {error}", claims.subject);
+                false
+            }
+        };
+        let changed = match directory.merge(pack, &trusted) {
             Ok(changed) => changed,
             Err(error) => return tracing::error!("Merging resulted in error: {error}"),
         };
+        for account in &changed {
+            operators.lookups().pushed(account);
+        }
         for account in changed.iter().filter(|a| operators.known(a).is_some()) {
             let token = rules.resolver.fetch(account).map_err(|e| e.to_string());
             let updated = token.and_then(|token| {

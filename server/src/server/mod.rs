@@ -12,6 +12,7 @@ mod identity;
 mod info;
 mod jetstream;
 mod lifecycle;
+mod lookups;
 mod observer;
 mod ocsp;
 mod operators;

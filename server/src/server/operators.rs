@@ -2,8 +2,8 @@
 //!
 //! States of an account: unknown -> live (claims applied) -> expired or removed -> live again with new claims. The token comes from
 //! the resolver and counts only when a trusted key signed it. Everything that changes the table happens under `updating`, one
-//! change at a time, on a thread that may block; looking up a live account takes a read lock. Start reading at
-//! [`Operators::account`].
+//! change at a time, on a thread that may block; nothing is fetched under it. Looking up a live account takes a read lock. Start
+//! reading at [`Operators::account`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,12 +19,15 @@ use nats_jwt::secret::Secret;
 use parking_lot::{Mutex, RwLock};
 
 use super::Accounts;
+use super::lookups::{Lookups, Ticket};
 use crate::account::claims::{Definition, Known, define};
 use crate::account::resolver::{FetchError, Resolver};
 use crate::options::{Options, ResolverKind};
 
 /// Least time between two fetches for an account that is not live.
 const FETCH_PAUSE: Duration = Duration::from_secs(1);
+/// How often a fetch begins again because something newer was pushed meanwhile.
+const FETCHES_MAX: usize = 8;
 
 /// Why there is no account.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +44,10 @@ pub enum LookupError {
     Invalid(String),
     #[error("account expired")]
     Expired,
+    #[error("account jwt was not found a moment ago")]
+    NotFoundLately,
+    #[error("account jwt changes faster than it can be fetched")]
+    Restless,
 }
 
 /// One account as its token describes it.
@@ -94,14 +101,23 @@ pub struct Operators {
     rules: ArcSwap<Rules>,
     state: RwLock<State>,
     updating: Mutex<()>,
+    lookups: Lookups,
     /// When, in seconds since 1970, something expires that must be acted on.
     deadline: AtomicI64,
 }
 
 /// A token that may be installed.
-struct Verified {
+struct Verified<'a> {
     token: String,
     claims: AccountClaims,
+    /// Of the fetch that brought it; `None` when it was pushed.
+    ticket: Option<Ticket<'a>>,
+}
+
+impl Verified<'_> {
+    fn is_fresh(&self) -> bool {
+        self.ticket.as_ref().is_none_or(Ticket::is_fresh)
+    }
 }
 
 impl Operators {
@@ -124,6 +140,7 @@ impl Operators {
             rules: ArcSwap::from_pointee(rules),
             state: RwLock::default(),
             updating: Mutex::default(),
+            lookups: Lookups::default(),
             deadline: AtomicI64::new(i64::MAX),
         }
     }
@@ -174,15 +191,34 @@ impl Operators {
         {
             return Err(LookupError::Expired);
         }
-        // Without the lock: who comes with a token of an account that nobody knows keeps nobody else waiting.
-        let verified = self.fetch(account, now)?;
-        let _one_at_a_time = self.updating.lock();
-        if let Some(live) = self.live(account, now) {
-            return Ok((live, Vec::new()));
+        for _ in 0..FETCHES_MAX {
+            let first = self.fetch(account, now)?;
+            let all = self.with_exporters(first, now);
+            let _one_at_a_time = self.updating.lock();
+            if let Some(live) = self.live(account, now) {
+                return Ok((live, Vec::new()));
+            }
+            if all.iter().all(Verified::is_fresh) {
+                let changed = self.install(accounts, all, now);
+                let live = self.live(account, now).ok_or(LookupError::Expired)?;
+                return Ok((live, changed));
+            }
         }
-        let changed = self.install(accounts, verified, now);
-        let live = self.live(account, now).ok_or(LookupError::Expired)?;
-        Ok((live, changed))
+        Err(LookupError::Restless)
+    }
+
+    /// Who waits for an account waits here for others who do.
+    pub fn lookups(&self) -> &Lookups {
+        &self.lookups
+    }
+
+    /// Whether an account that is known imports from this one.
+    pub fn is_imported(&self, account: &str) -> bool {
+        let state = self.state.read();
+        state
+            .importers
+            .get(account)
+            .is_some_and(|by| !by.is_empty())
     }
 
     /// Checks a token that is to be `account`'s.
@@ -196,6 +232,20 @@ impl Operators {
         now: i64,
     ) -> Result<AccountClaims, LookupError> {
         let claims = AccountClaims::decode(token)?;
+        self.check(account, &claims, now)?;
+        Ok(claims)
+    }
+
+    /// The same for claims that were decoded, so that their issuer signed them.
+    ///
+    /// # Errors
+    /// Why they do not count.
+    pub fn check(
+        &self,
+        account: &str,
+        claims: &AccountClaims,
+        now: i64,
+    ) -> Result<(), LookupError> {
         if claims.subject != account {
             return Err(LookupError::OtherAccount);
         }
@@ -207,7 +257,7 @@ impl Operators {
             let texts: Vec<_> = findings.iter().map(ToString::to_string).collect();
             return Err(LookupError::Invalid(texts.join("; ")));
         }
-        Ok(claims)
+        Ok(())
     }
 
     /// A live account got another token. Blocks; yields the accounts that changed.
@@ -221,16 +271,38 @@ impl Operators {
         token: &str,
         now: i64,
     ) -> Result<Vec<Arc<str>>, LookupError> {
-        let _one_at_a_time = self.updating.lock();
-        let same = |live: &Live| {
-            &*live.token == token && !live.removed && live.definition.missing.is_empty()
-        };
-        if self.known(account).is_some_and(|live| same(&live)) {
-            return Ok(Vec::new());
-        }
         let claims = self.verify(account, token, now)?;
-        let token = token.to_owned();
-        Ok(self.install(accounts, Verified { token, claims }, now))
+        Ok(self.update_to(accounts, token, &claims, now))
+    }
+
+    /// The same with claims that were verified.
+    pub fn update_to(
+        &self,
+        accounts: &Accounts,
+        token: &str,
+        claims: &AccountClaims,
+        now: i64,
+    ) -> Vec<Arc<str>> {
+        let mut fetches = FETCHES_MAX;
+        loop {
+            let first = Verified {
+                token: token.to_owned(),
+                claims: claims.clone(),
+                ticket: None,
+            };
+            let all = self.with_exporters(first, now);
+            fetches = fetches.saturating_sub(1);
+            let _one_at_a_time = self.updating.lock();
+            let same = |live: &Live| {
+                &*live.token == token && !live.removed && live.definition.missing.is_empty()
+            };
+            if self.known(&claims.subject).is_some_and(|live| same(&live)) {
+                return Vec::new();
+            }
+            if fetches == 0 || all.iter().all(Verified::is_fresh) {
+                return self.install(accounts, all, now);
+            }
+        }
     }
 
     /// The account's token was deleted: nobody may be in it any more.
@@ -298,10 +370,29 @@ impl Operators {
         due.into_iter().collect()
     }
 
-    fn fetch(&self, account: &str, now: i64) -> Result<Verified, LookupError> {
+    /// The token of an account, unless it was not to be had a moment ago.
+    fn fetch(&self, account: &str, now: i64) -> Result<Verified<'_>, LookupError> {
         if !is_public_key(account, Kind::Account) {
             return Err(FetchError::BadKey.into());
         }
+        let begin = Instant::now();
+        if self.lookups.is_missing(account, begin) {
+            return Err(LookupError::NotFoundLately);
+        }
+        let ticket = self.lookups.fetching(account);
+        let fetched = self.fetch_now(account, now);
+        if fetched.is_err() && ticket.is_fresh() {
+            self.lookups.note_missing(account, Instant::now());
+        }
+        let (token, claims) = fetched?;
+        Ok(Verified {
+            token,
+            claims,
+            ticket: Some(ticket),
+        })
+    }
+
+    fn fetch_now(&self, account: &str, now: i64) -> Result<(String, AccountClaims), LookupError> {
         let begin = Instant::now();
         let fetched = self.rules().resolver.fetch(account);
         let took = begin.elapsed();
@@ -310,17 +401,16 @@ impl Operators {
         }
         let token = fetched.inspect_err(|e| tracing::warn!("Account fetch failed: {e}"))?;
         let claims = self.verify(account, &token, now)?;
-        Ok(Verified { token, claims })
+        Ok((token, claims))
     }
 
-    /// Puts the account of a token into the table, with those that it imports from, and defines anew whoever is concerned. Under
-    /// `updating`.
-    fn install(&self, accounts: &Accounts, first: Verified, now: i64) -> Vec<Arc<str>> {
-        let mut touched = BTreeSet::new();
-        let mut tried = BTreeSet::new();
+    /// The account of a token, first, and behind it those that it imports from and that are not known yet. Not under `updating`.
+    fn with_exporters<'a>(&'a self, first: Verified<'a>, now: i64) -> Vec<Verified<'a>> {
+        let mut tried = BTreeSet::from([first.claims.subject.clone()]);
+        let mut all = Vec::new();
         let mut pending = vec![first];
-        while let Some(Verified { token, claims }) = pending.pop() {
-            for import in &claims.nats.imports {
+        while let Some(verified) = pending.pop() {
+            for import in &verified.claims.nats.imports {
                 let exporter = &import.account;
                 if self.known(exporter).is_some() || !tried.insert(exporter.clone()) {
                     continue;
@@ -334,8 +424,21 @@ impl Operators {
                     ),
                 }
             }
-            let name: Arc<str> = claims.subject.as_str().into();
-            self.put(&name, token, claims);
+            all.push(verified);
+        }
+        all
+    }
+
+    /// Puts accounts into the table and defines anew whoever is concerned. Of exporters that are known by now, the known ones stay.
+    /// Under `updating`.
+    fn install(&self, accounts: &Accounts, all: Vec<Verified<'_>>, now: i64) -> Vec<Arc<str>> {
+        let mut touched = BTreeSet::new();
+        for (at, verified) in all.into_iter().enumerate() {
+            let name: Arc<str> = verified.claims.subject.as_str().into();
+            if at > 0 && (self.known(&name).is_some() || !verified.is_fresh()) {
+                continue;
+            }
+            self.put(&name, verified.token, verified.claims);
             touched.insert(name);
         }
         let concerned: BTreeSet<Arc<str>> = {
@@ -346,7 +449,7 @@ impl Operators {
             touched.iter().chain(importers.flatten()).cloned().collect()
         };
         let redefined = self.redefine(accounts, &concerned, now);
-        self.set_deadline(now);
+        self.bring_deadline_forward(touched.union(&redefined), now);
         touched.union(&redefined).cloned().collect()
     }
 
@@ -419,6 +522,20 @@ impl Operators {
             accounts.define(&definitions, self.system.as_deref());
         }
         different
+    }
+
+    /// Something of these accounts may expire before anything else. Looks at no others, since there may be many.
+    fn bring_deadline_forward<'a>(&self, names: impl Iterator<Item = &'a Arc<str>>, now: i64) {
+        let state = self.state.read();
+        let next = names
+            .filter_map(|name| state.live.get(name))
+            .flat_map(|live| [Some(live.claims.expires), live.definition.until])
+            .flatten()
+            .filter(|at| *at > now)
+            .min();
+        if let Some(next) = next {
+            self.deadline.fetch_min(next, Ordering::Relaxed);
+        }
     }
 
     fn set_deadline(&self, now: i64) {

@@ -126,7 +126,7 @@ fn check_preload(trust: &Trust) -> Result<(), SetupError> {
 fn preload(directory: &Directory, trust: &Trust) -> Result<(), SetupError> {
     for (account, token) in &trust.resolver_preload {
         directory
-            .merge(&format!("{account}|{token}"))
+            .merge(&format!("{account}|{token}"), &|_| true)
             .map_err(|e| {
                 SetupError::Resolver(format!("preload account error for {account:?}: {e}"))
             })?;

@@ -24,7 +24,8 @@ type Placed = (Arc<Account>, Arc<Sub>);
 pub struct Services {
     /// By importing account.
     placed: BTreeMap<Arc<str>, Vec<Placed>>,
-    responses: Vec<(Arc<str>, Arc<Responses>)>,
+    /// By exporting account.
+    responses: BTreeMap<Arc<str>, Arc<Responses>>,
     /// Rings when an answer is overdue.
     alarm: Arc<Alarm>,
 }
@@ -63,7 +64,7 @@ impl Services {
 
     /// Ends overdue requests.
     pub fn sweep(&self, now: Instant) {
-        for (_, responses) in self.responses.iter().filter(|(_, r)| !r.is_empty()) {
+        for responses in self.responses.values().filter(|r| !r.is_empty()) {
             let mut cx = Cycle::take(false);
             responses.sweep(&mut cx, now);
             cx.wake_all(None);
@@ -112,17 +113,13 @@ impl Services {
 
     /// The way back out of an exporting account; made when it is first needed.
     fn responses_of(&mut self, exporter: &Arc<Account>) -> Arc<Responses> {
-        let known = self
-            .responses
-            .iter()
-            .find(|(name, _)| *name == exporter.name);
-        if let Some((_, responses)) = known {
+        if let Some(responses) = self.responses.get(&exporter.name) {
             return responses.clone();
         }
         let responses = Responses::new(exporter, self.alarm.clone());
         exporter.interest.insert(responses.subscription());
         self.responses
-            .push((exporter.name.clone(), responses.clone()));
+            .insert(exporter.name.clone(), responses.clone());
         responses
     }
 }

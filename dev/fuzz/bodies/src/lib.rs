@@ -11,11 +11,13 @@
 
 pub mod client_parser;
 pub mod config;
+pub mod desired_state;
 pub mod headers;
 #[cfg(feature = "server")]
 pub mod jetstream_api;
 pub mod jetstream_consumer;
 pub mod nkeys_and_creds;
+pub mod nsc_store_import;
 pub mod proxy;
 pub mod schedules;
 #[cfg(feature = "server")]
@@ -33,11 +35,13 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("client_parser", client_parser::check),
     ("config", config::check),
+    ("desired_state", desired_state::check),
     ("headers", headers::check),
     #[cfg(feature = "server")]
     ("jetstream_api", jetstream_api::check),
     ("jetstream_consumer", jetstream_consumer::check),
     ("nkeys_and_creds", nkeys_and_creds::check),
+    ("nsc_store_import", nsc_store_import::check),
     ("proxy", proxy::check),
     ("schedules", schedules::check),
     #[cfg(feature = "server")]

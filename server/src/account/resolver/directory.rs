@@ -202,11 +202,16 @@ impl Directory {
         Ok(lines)
     }
 
-    /// Takes over the tokens of a pack that are newer than those here. Yields the accounts whose tokens changed.
+    /// Takes over the tokens of a pack that are newer than those here and that `trusted` accepts. Yields the accounts whose tokens
+    /// changed.
     ///
     /// # Errors
     /// At the first line that cannot be taken over; those before it were.
-    pub fn merge(&self, pack: &str) -> Result<Vec<String>, PackError> {
+    pub fn merge(
+        &self,
+        pack: &str,
+        trusted: &dyn Fn(&AccountClaims) -> bool,
+    ) -> Result<Vec<String>, PackError> {
         let mut changed = Vec::new();
         for line in pack.lines().filter(|line| !line.is_empty()) {
             let mut parts = line.split('|');
@@ -217,6 +222,10 @@ impl Directory {
             if !is_public_key(account, Kind::Account) {
                 return Err(PackError::BadKey);
             }
+            // Nearly all of a pack is what is here already.
+            if self.hash_of(account) == Some(hash(token)) {
+                continue;
+            }
             let claims = AccountClaims::decode(token)?;
             if claims.subject != account {
                 return Err(PackError::OtherSubject);
@@ -225,11 +234,21 @@ impl Directory {
             let here = here.and_then(|token| AccountClaims::decode(&token).ok());
             let is_newer =
                 here.is_none_or(|here| here.id != claims.id && here.issued_at <= claims.issued_at);
-            if is_newer && self.store(account, token)? {
+            if is_newer && trusted(&claims) && self.store(account, token)? {
                 changed.push(account.to_owned());
             }
         }
         Ok(changed)
+    }
+
+    /// Whether a token of `account` is here.
+    pub fn holds(&self, account: &str) -> bool {
+        self.hash_of(account).is_some()
+    }
+
+    fn hash_of(&self, account: &str) -> Option<[u8; 32]> {
+        let known = self.known.lock();
+        known.tokens.get(account).map(|entry| entry.hash)
     }
 
     /// Deletes the token of `account`, if there is one. Whether there was.

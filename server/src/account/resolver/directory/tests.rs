@@ -80,7 +80,11 @@ fn names_that_are_no_account_keys_reach_no_file() {
         ));
         assert!(matches!(directory.fetch(name), Err(FetchError::BadKey)));
         assert!(matches!(directory.delete(name), Err(StoreError::BadKey)));
-        assert!(directory.merge(&format!("{name}|{token}")).is_err());
+        assert!(
+            directory
+                .merge(&format!("{name}|{token}"), &|_| true)
+                .is_err()
+        );
     }
     assert!(fs::read_dir(dir.path()).expect("a folder").next().is_none());
 }
@@ -103,13 +107,17 @@ fn a_pack_makes_two_folders_equal_and_older_tokens_do_not_win() {
     there.store(&id, &old).expect("stored");
     here.store(&other.0, &other.1).expect("stored");
     let pack = here.pack(150).expect("readable").join("\n");
-    let mut changed = there.merge(&pack).expect("merged");
+    let mut changed = there.merge(&pack, &|_| true).expect("merged");
     changed.sort();
     let mut expected = vec![id.clone(), other.0];
     expected.sort();
     assert_eq!(changed, expected);
     assert_eq!(there.hash(), here.hash());
-    assert_eq!(here.merge(&format!("{id}|{old}")).expect("merged"), [""; 0]);
+    assert_eq!(
+        here.merge(&format!("{id}|{old}"), &|_| true)
+            .expect("merged"),
+        [""; 0]
+    );
     assert_eq!(here.fetch(&id).expect("there"), new);
     for bad in [
         "x",
@@ -117,7 +125,7 @@ fn a_pack_makes_two_folders_equal_and_older_tokens_do_not_win() {
         &format!("{id}|nonsense"),
         &format!("{}|{new}", account().0),
     ] {
-        assert!(here.merge(bad).is_err(), "{bad}");
+        assert!(here.merge(bad, &|_| true).is_err(), "{bad}");
     }
 }
 
