@@ -42,6 +42,7 @@ pub enum Workload {
     IdleConnections(IdleConnections),
     ConnectionStorm(ConnectionStorm),
     JetStream(JetStream),
+    OperatorMode(OperatorMode),
     Start,
     BinarySize,
 }
@@ -119,6 +120,29 @@ pub enum JsWork {
     },
 }
 
+/// A server in operator mode with a folder of accounts (a full resolver).
+#[derive(Clone, Copy, Debug)]
+pub struct OperatorMode {
+    pub accounts: usize,
+    pub work: TokenWork,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum TokenWork {
+    /// From the start to INFO.
+    Start,
+    /// Connect with token and signed nonce, PING, close; again and again, in one account.
+    Storm { at_once: usize },
+    /// One connection in each account, none of which the server has loaded.
+    Visit { at_once: usize },
+    /// The token of each account is asked for over the system account.
+    Lookup,
+    /// The whole folder is handed to a server that has nothing.
+    Pack,
+    /// The whole folder of another server comes to this one, which has nothing.
+    Merge,
+}
+
 /// A durable consumer with explicit acknowledgements gives out so many messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Pulled {
@@ -174,6 +198,8 @@ const P99_LOWER: Bar = Bar {
 };
 
 const MANY: usize = usize::MAX;
+/// In the folder of a resolver.
+const ACCOUNTS: usize = 10_000;
 
 /// All cases, in the order of the table.
 pub const CASES: &[Case] = &[
@@ -356,6 +382,88 @@ pub const CASES: &[Case] = &[
         workload: Workload::ConnectionStorm(ConnectionStorm { at_once: 16 }),
         bars: &[rate_at_least(1.8), cpu_at_most(0.4)],
         pairs_max: MANY,
+    },
+    Case {
+        name: "connect-jwt",
+        title: "connections per second with JWT and signed nonce",
+        counts: "connections",
+        workload: Workload::OperatorMode(OperatorMode {
+            accounts: 1,
+            work: TokenWork::Storm { at_once: 16 },
+        }),
+        bars: &[rate_at_least(1.0), cpu_at_most(1.0)],
+        pairs_max: MANY,
+    },
+    Case {
+        name: "accounts-start",
+        title: "start with 10,000 accounts in a full resolver",
+        counts: "accounts",
+        workload: Workload::OperatorMode(OperatorMode {
+            accounts: ACCOUNTS,
+            work: TokenWork::Start,
+        }),
+        bars: &[
+            Bar {
+                metric: Metric::StartMs,
+                limit: Limit::RatioAtMost(1.0),
+            },
+            Bar {
+                metric: Metric::IdleRssBytes,
+                limit: Limit::RatioAtMost(1.0),
+            },
+        ],
+        pairs_max: 5,
+    },
+    Case {
+        name: "accounts-visit",
+        title: "first connection in each of 10,000 accounts",
+        counts: "connections",
+        workload: Workload::OperatorMode(OperatorMode {
+            accounts: ACCOUNTS,
+            work: TokenWork::Visit { at_once: 8 },
+        }),
+        bars: &[
+            rate_at_least(1.0),
+            cpu_at_most(1.0),
+            Bar {
+                metric: Metric::HeldRssBytes,
+                limit: Limit::RatioAtMost(1.0),
+            },
+        ],
+        pairs_max: 5,
+    },
+    Case {
+        name: "accounts-lookup",
+        title: "lookup of 10,000 tokens over the system account",
+        counts: "lookups",
+        workload: Workload::OperatorMode(OperatorMode {
+            accounts: ACCOUNTS,
+            work: TokenWork::Lookup,
+        }),
+        bars: &[rate_at_least(1.0), cpu_at_most(1.0)],
+        pairs_max: 5,
+    },
+    Case {
+        name: "accounts-pack",
+        title: "pack of 10,000 tokens",
+        counts: "tokens",
+        workload: Workload::OperatorMode(OperatorMode {
+            accounts: ACCOUNTS,
+            work: TokenWork::Pack,
+        }),
+        bars: &[rate_at_least(1.0), cpu_at_most(1.0)],
+        pairs_max: 5,
+    },
+    Case {
+        name: "accounts-merge",
+        title: "a pack of 10,000 tokens comes to an empty folder (ours synced to disk, the reference's not)",
+        counts: "tokens",
+        workload: Workload::OperatorMode(OperatorMode {
+            accounts: ACCOUNTS,
+            work: TokenWork::Merge,
+        }),
+        bars: &[cpu_at_most(1.0)],
+        pairs_max: 3,
     },
     Case {
         name: "js-publish-memory",

@@ -9,6 +9,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use socket2::{Domain, Socket, Type};
 
+use crate::trust::User;
 use crate::wire::{Splitter, Unit, excerpt, is_ping};
 
 /// No server may keep the generator waiting longer than this.
@@ -37,17 +38,47 @@ pub fn connect_from(source: IpAddr, address: SocketAddr) -> Result<TcpStream> {
     greet(socket.into())
 }
 
-fn greet(mut socket: TcpStream) -> Result<TcpStream> {
+/// As [`connect`], as a user with a token.
+pub fn login(address: SocketAddr, user: &User) -> Result<TcpStream> {
+    let socket = TcpStream::connect_timeout(&address, PATIENCE)
+        .with_context(|| format!("connecting to {address}"))?;
+    greet_as(socket, Some(user))
+}
+
+/// As [`connect_from`], as a user with a token.
+pub fn login_from(source: IpAddr, address: SocketAddr, user: &User) -> Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(source, 0).into())?;
+    socket
+        .connect(&address.into())
+        .with_context(|| format!("connecting from {source} to {address}"))?;
+    greet_as(socket.into(), Some(user))
+}
+
+fn greet(socket: TcpStream) -> Result<TcpStream> {
+    greet_as(socket, None)
+}
+
+fn greet_as(mut socket: TcpStream, user: Option<&User>) -> Result<TcpStream> {
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
-    read_info(&mut socket)?;
-    say_hello(&mut socket)?;
+    let info = read_info(&mut socket)?;
+    match user {
+        None => say_hello(&mut socket)?,
+        Some(user) => {
+            let fields = user.login(&info)?;
+            let hello = String::from_utf8_lossy(CONNECT);
+            let hello = hello.replacen("CONNECT {", &format!("CONNECT {{{fields}"), 1);
+            socket.write_all(hello.as_bytes())?;
+            await_pong(&mut socket)?;
+        }
+    }
     Ok(socket)
 }
 
 /// Reads the INFO line and not a byte more, so that TLS can follow it.
-pub fn read_info(socket: &mut TcpStream) -> Result<()> {
+pub fn read_info(socket: &mut TcpStream) -> Result<Vec<u8>> {
     let mut seen = [0u8; 8 * 1024];
     let ready = socket.peek(&mut seen).context("waiting for INFO")?;
     ensure!(
@@ -60,7 +91,7 @@ pub fn read_info(socket: &mut TcpStream) -> Result<()> {
         ensure!(ready > 0, "the server closed the connection within INFO");
         if let Some(end) = memchr::memchr(b'\n', &seen[..ready]) {
             socket.read_exact(&mut seen[..=end])?;
-            return Ok(());
+            return Ok(seen[..=end].to_vec());
         }
         ensure!(ready < seen.len(), "INFO is longer than {ready} bytes");
     }

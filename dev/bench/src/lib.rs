@@ -25,6 +25,7 @@ pub mod process;
 pub mod report;
 pub mod statistics;
 pub mod table;
+pub mod trust;
 
 mod connection;
 mod frames;

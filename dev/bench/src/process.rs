@@ -14,6 +14,7 @@ use rustls_pki_types::CertificateDer;
 use tempfile::TempDir;
 
 use crate::connection;
+use crate::trust::Trusted;
 
 /// How long a server may take to come up.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -38,6 +39,8 @@ pub struct Setup {
     pub jetstream: bool,
     /// Of JetStream; `None` leaves it out.
     pub sync_interval: Option<&'static str>,
+    /// Nobody comes in without credentials.
+    pub logins: bool,
 }
 
 /// A running server.
@@ -49,6 +52,8 @@ pub struct Server {
     /// From the start of the process to its first PONG.
     started_in: Duration,
     certificate: Option<CertificateDer<'static>>,
+    /// Nobody comes in without credentials.
+    logins: bool,
     dir: TempDir,
 }
 
@@ -123,9 +128,38 @@ impl Binary {
 impl Server {
     /// Starts the server and waits for its first PONG.
     pub fn start(binary: &Binary, setup: Setup) -> Result<Server> {
+        Server::start_with(binary, setup, &|_| Ok(String::new()))
+    }
+
+    /// Starts it with this operator and waits for INFO. It asks others for tokens at this interval, and has those of all accounts
+    /// or only the system account's.
+    pub fn start_in_operator_mode(
+        binary: &Binary,
+        trusted: &Trusted,
+        interval: &str,
+        has_tokens: bool,
+    ) -> Result<Server> {
+        let setup = Setup {
+            logins: true,
+            ..Setup::default()
+        };
+        Server::start_with(binary, setup, &|dir| {
+            if has_tokens {
+                trusted.write_tokens(dir)?;
+            }
+            Ok(trusted.configuration(interval))
+        })
+    }
+
+    /// `prepare` may write into the server's directory, and yields more configuration.
+    fn start_with(
+        binary: &Binary,
+        setup: Setup,
+        prepare: &dyn Fn(&Path) -> Result<String>,
+    ) -> Result<Server> {
         let mut failure = anyhow!("not started");
         for _ in 0..START_ATTEMPTS {
-            match Server::try_start(binary, setup) {
+            match Server::try_start(binary, setup, prepare) {
                 Ok(server) => return Ok(server),
                 Err(latest) => failure = latest,
             }
@@ -133,15 +167,20 @@ impl Server {
         Err(failure)
     }
 
-    fn try_start(binary: &Binary, setup: Setup) -> Result<Server> {
+    fn try_start(
+        binary: &Binary,
+        setup: Setup,
+        prepare: &dyn Fn(&Path) -> Result<String>,
+    ) -> Result<Server> {
         let dir = tempfile::tempdir()?;
+        let more = prepare(dir.path())?;
         let certificate = if setup.tls {
             Some(write_certificate(dir.path())?)
         } else {
             None
         };
         let port = free_port()?;
-        fs::write(dir.path().join(CONFIG), configuration(port, setup))?;
+        fs::write(dir.path().join(CONFIG), configuration(port, setup) + &more)?;
         let began = Instant::now();
         let mut server = Server {
             binary: binary.clone(),
@@ -149,6 +188,7 @@ impl Server {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             started_in: Duration::ZERO,
             certificate,
+            logins: setup.logins,
             dir,
         };
         server.await_first_pong(began)?;
@@ -185,7 +225,7 @@ impl Server {
         };
         socket.set_read_timeout(Some(connection::PATIENCE))?;
         connection::read_info(&mut socket).with_context(|| self.log())?;
-        if self.certificate.is_none() {
+        if self.certificate.is_none() && !self.logins {
             connection::say_hello(&mut socket).with_context(|| self.log())?;
         }
         self.started_in = began.elapsed();
@@ -200,7 +240,7 @@ impl Server {
         self.child.id()
     }
 
-    /// With TLS only to INFO, not to PONG.
+    /// With TLS or in operator mode only to INFO, not to PONG.
     pub fn started_in(&self) -> Duration {
         self.started_in
     }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use nats_bench::cases::{
-    ConnectionStorm, IdleConnections, JetStream, JsWork, Pulled, Requests, Stream, Subjects,
-    Workload,
+    ConnectionStorm, IdleConnections, JetStream, JsWork, OperatorMode, Pulled, Requests, Stream,
+    Subjects, TokenWork, Workload,
 };
 use nats_bench::load::{Run, measure};
 use nats_bench::metric::{Metric, Sample};
@@ -113,6 +113,22 @@ fn connections_come_and_go() {
     let storm = ConnectionStorm { at_once: 3 };
     if let Some(sample) = figures(Workload::ConnectionStorm(storm)) {
         assert_positive(&sample, &[Metric::RatePerSecond]);
+    }
+}
+
+#[test]
+fn users_with_tokens_come_and_folders_of_accounts_are_handed_over() {
+    for work in [
+        TokenWork::Storm { at_once: 3 },
+        TokenWork::Visit { at_once: 3 },
+        TokenWork::Lookup,
+        TokenWork::Pack,
+        TokenWork::Merge,
+    ] {
+        let accounts = 20;
+        if let Some(sample) = figures(Workload::OperatorMode(OperatorMode { accounts, work })) {
+            assert_positive(&sample, &[Metric::RatePerSecond, Metric::PeakRssBytes]);
+        }
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use nats_jwt::creds::Creds;
+
 use crate::peer::Peer;
 use crate::server::{Launch, Server};
 use crate::tls::Authority;
+use crate::trust::{Account, Operator, User, now};
 
 /// One form of credentials: the server that asks for it, and what the client is told, right and wrong.
 pub struct Form {
@@ -16,9 +19,9 @@ pub struct Form {
     pub wrong: Option<String>,
 }
 
-/// Every form of credentials that one server without JWT knows.
+/// Every form of credentials.
 pub fn forms() -> Vec<Form> {
-    let mut forms = vec![none(), password(), token(), nkey()];
+    let mut forms = vec![none(), password(), token(), nkey(), credentials_file()];
     forms.extend(encrypted());
     forms
 }
@@ -63,6 +66,30 @@ fn nkey() -> Form {
         )),
         right: format!(r#"{{"seed":"{SEED}"}}"#),
         wrong: Some(format!(r#"{{"seed":"{OTHER_SEED}"}}"#)),
+    }
+}
+
+/// A `.creds` file as we write them, of a user of an operator's account; and one of a user whom the account revoked.
+fn credentials_file() -> Form {
+    let operator = Operator::new();
+    let mut account = Account::new("A");
+    let (user, revoked) = (account.user("u"), account.user("revoked"));
+    account.claims.nats.revocations.revoke(&revoked.id(), now());
+    let launch = Launch::new(&operator.in_memory(&[&account]));
+    let login = |name: &str, user: User| {
+        let path = launch.dir().join(format!("{name}.creds"));
+        let creds = Creds {
+            jwt: user.token.into(),
+            key: user.key,
+        };
+        creds.write(&path).expect("the folder can be written");
+        format!(r#"{{"creds":"{}"}}"#, path.display())
+    };
+    Form {
+        name: "credentials file",
+        right: login("u", user),
+        wrong: Some(login("revoked", revoked)),
+        server: launch.start(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Authorization services: asked about newcomers, in a configured account and in one of an operator.
 
+use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
+use nats_interop::binary::is_reference;
 use nats_interop::trust::{Account, Operator, key, now, public};
 use nats_interop::{Launch, Server, Wire};
 use nats_jwt::claims::{
@@ -15,14 +17,24 @@ type Decide = Box<dyn Fn(&AuthorizationRequestClaims) -> Option<Vec<u8>> + Send>
 
 /// Answers requests until the connection ends.
 struct Service {
-    _thread: JoinHandle<()>,
+    socket: TcpStream,
+    thread: Option<JoinHandle<()>>,
     seen: mpsc::Receiver<AuthorizationRequestClaims>,
+}
+
+/// It is gone, and answers nobody any more.
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.socket.shutdown(Shutdown::Both);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 impl Service {
     fn start(mut wire: Wire, curve: Option<CurveKey>, decide: Decide) -> Self {
         wire.subscribe("$SYS.REQ.USER.AUTH", "1");
         wire.flush();
+        let socket = wire.socket().try_clone().expect("a socket");
         let (sender, seen) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             wire.set_patience(std::time::Duration::from_secs(20));
@@ -51,7 +63,8 @@ impl Service {
             }
         });
         Self {
-            _thread: thread,
+            socket,
+            thread: Some(thread),
             seen,
         }
     }
@@ -123,7 +136,7 @@ fn is_refused(server: &Server, fields: &str) {
 
 fn launch(config: &str) -> Server {
     Launch::new(config)
-        .allow_log("(?i)auth callout|Authorization|authorized user|issuer|User JWT|valid account|JWT|token|claim|expected")
+        .allow_log("(?i)auth callout|Authorization|authorized user|issuer|User JWT|valid account|JWT|token|claim|expected|not text|reload not supported")
         .start()
 }
 
@@ -200,9 +213,39 @@ fn without_an_answer_nobody_comes_in() {
 #[test]
 fn answers_that_do_not_count_are_refused() {
     type Change = fn(&AuthorizationRequestClaims, &KeyPair, &KeyPair) -> Vec<u8>;
-    let changes: [Change; 8] = [
+    let changes: [Change; 15] = [
         |_, _, _| Vec::new(),
         |_, _, _| b"nonsense".to_vec(),
+        |_, _, _| b"\x00\xff\xfe{}".to_vec(),
+        |_, _, _| b"{\"nats\":{\"jwt\":\"x\"}}".to_vec(),
+        |_, _, _| vec![b'e'; 900_000],
+        // The request itself, signed by the server.
+        |request, issuer, _| request.encode(issuer, now()).expect("signed").into_bytes(),
+        // A user instead of an answer.
+        |request, issuer, _| {
+            let mut user = UserClaims::new(request.nats.user_nkey.clone());
+            user.audience = "APP".into();
+            user.encode(issuer, now()).expect("signed").into_bytes()
+        },
+        // The right user in an answer about another one.
+        |request, issuer, _| {
+            let mut user = UserClaims::new(request.nats.user_nkey.clone());
+            user.audience = "APP".into();
+            let mut answer = AuthorizationResponseClaims::new(public(&key(Kind::User)));
+            answer.audience = request.nats.server.id.clone();
+            answer.nats.jwt = user.encode(issuer, now()).expect("signed");
+            answer.encode(issuer, now()).expect("signed").into_bytes()
+        },
+        // An answer in which there is no user.
+        |request, issuer, _| {
+            let mut answer = AuthorizationResponseClaims::new(request.nats.user_nkey.clone());
+            answer.audience = request.nats.server.id.clone();
+            answer.nats.jwt = "eyJ0eXAiOiJKV1QifQ.e30.x".into();
+            answer
+                .encode(issuer, now())
+                .map(String::into_bytes)
+                .unwrap_or_default()
+        },
         // Signed by somebody else.
         |request, _, other| yes(request, other, |user| user.audience = "APP".into()),
         // Another account than there is.
@@ -370,4 +413,148 @@ fn an_accounts_service_places_users_in_allowed_accounts_only() {
     let info = nats_interop::trust::ask(&mut alice, "$SYS.REQ.USER.INFO", "");
     assert_eq!(info["data"]["account"], app_id, "{info}");
     is_refused(&server, r#""user":"mallory","pass":"x""#);
+}
+
+/// The first answer counts; one that comes later changes nothing, neither for this client nor for the next.
+#[test]
+fn a_second_answer_changes_nothing() {
+    let issuer = key(Kind::Account);
+    let server = launch(&configured(&issuer, ""));
+    let mut service = Wire::open_with(&server, SERVICE);
+    service.subscribe("$SYS.REQ.USER.AUTH", "1");
+    service.flush();
+    let mut alice = Wire::connect(&server);
+    alice.send_connect(ALICE);
+    alice.line("PING");
+    let (reply, _, body) = next_request(&mut service).expect("a request");
+    let token = String::from_utf8(body).expect("a token");
+    let request = AuthorizationRequestClaims::decode(&token).expect("genuine");
+    let answers = ["APP", "SYS", "AUTH"]
+        .map(|account| yes(&request, &issuer, |user| user.audience = account.into()));
+    for answer in &answers {
+        let head = format!("PUB {reply} {}\r\n", answer.len());
+        service.send([head.as_bytes(), answer, b"\r\n"].concat());
+    }
+    service.flush();
+    assert_eq!(alice.read_line().trim(), "PONG");
+    let info = nats_interop::trust::ask(&mut alice, "$SYS.REQ.USER.INFO", "");
+    if !is_reference() {
+        // The reference moves the client with each answer that comes, here to the system account.
+        assert_eq!(info["data"]["account"], "APP", "{info}");
+    }
+    // The answers of then for a client of now.
+    let mut bob = Wire::connect(&server);
+    bob.send_connect(&ALICE.replace("alice", "bob"));
+    bob.line("PING");
+    let (reply, ..) = next_request(&mut service).expect("a request");
+    let answer = &answers[0];
+    let head = format!("PUB {reply} {}\r\n", answer.len());
+    service.send([head.as_bytes(), answer, b"\r\n"].concat());
+    let said = bob.read_to_close();
+    assert!(said.contains("Authorization Violation"), "{said}");
+}
+
+/// An answer after the time for it is over lets nobody in.
+#[test]
+fn a_late_answer_lets_nobody_in() {
+    let issuer = key(Kind::Account);
+    let config = configured(&issuer, "").replace("timeout: 2", "timeout: 1");
+    let server = launch(&config);
+    let service = Service::start(
+        Wire::open_with(&server, SERVICE),
+        None,
+        Box::new(move |request| {
+            std::thread::sleep(std::time::Duration::from_millis(1500));
+            Some(yes(request, &issuer, |user| user.audience = "APP".into()))
+        }),
+    );
+    is_refused(&server, ALICE);
+    service.last();
+    is_refused(&server, ALICE);
+}
+
+/// Whoever serves one account's questions decides about nobody else's users: the service of A is not asked about users of B, and what
+/// it says cannot place anybody into B.
+#[test]
+fn an_accounts_service_has_no_word_in_another_account() {
+    let operator = Operator::new();
+    let (mut a, b) = (Account::new("A"), Account::new("B"));
+    let service_user = a.user("service");
+    a.claims.nats.authorization = ExternalAuthorization {
+        auth_users: vec![service_user.id()],
+        ..ExternalAuthorization::default()
+    };
+    let guest = a.user("guest");
+    let server = launch(&operator.in_memory(&[&a, &b]));
+    let mut wire = Wire::connect(&server);
+    let fields = format!(
+        "{},\"headers\":true,\"no_responders\":true",
+        service_user.fields(&wire)
+    );
+    wire.login(&fields);
+    let (a_key, b_key) = (
+        KeyPair::from_seed(a.key.seed().reveal()).expect("a seed"),
+        KeyPair::from_seed(b.key.seed().reveal()).expect("a seed"),
+    );
+    let b_id = b.id();
+    let turn = std::sync::atomic::AtomicUsize::new(0);
+    let service = Service::start(
+        wire,
+        None,
+        Box::new(move |request| {
+            let mut user = UserClaims::new(request.nats.user_nkey.clone());
+            let signer = match turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+                // A user that B's own key signed.
+                0 => &b_key,
+                // A user that says it is B's, signed by A's key.
+                1 => {
+                    user.nats.issuer_account = b_id.clone();
+                    &a_key
+                }
+                // Placed by the audience, which says nothing here.
+                2 => {
+                    user.audience = b_id.clone();
+                    &b_key
+                }
+                _ => &a_key,
+            };
+            let mut answer = AuthorizationResponseClaims::new(request.nats.user_nkey.clone());
+            answer.audience = request.nats.server.id.clone();
+            answer.nats.jwt = user.encode(signer, now()).expect("signed");
+            Some(answer.encode(&a_key, now()).expect("signed").into_bytes())
+        }),
+    );
+    for _ in 0..3 {
+        guest.is_refused(&server);
+        service.last();
+    }
+    let mut guest = guest.open(&server);
+    service.last();
+    let info = nats_interop::trust::ask(&mut guest, "$SYS.REQ.USER.INFO", "");
+    assert_eq!(info["data"]["account"], a.id(), "{info}");
+    // Nobody is asked about B's users.
+    b.user("u").open(&server);
+    assert!(service.seen.try_recv().is_err());
+}
+
+/// Who decides cannot be changed under a running server, and stays in charge after other changes.
+#[test]
+fn a_reload_does_not_change_who_is_asked() {
+    let (issuer, other) = (key(Kind::Account), key(Kind::Account));
+    let server = launch(&configured(&issuer, ""));
+    let signer = KeyPair::from_seed(issuer.seed().reveal()).expect("a seed");
+    let _service = Service::start(
+        Wire::open_with(&server, SERVICE),
+        None,
+        Box::new(move |request| Some(yes(request, &signer, |user| user.audience = "APP".into()))),
+    );
+    Wire::open_with(&server, ALICE);
+    let why = server.reload_refused(&configured(&other, ""));
+    assert!(why.contains("AuthCallout"), "{why}");
+    Wire::open_with(&server, ALICE);
+    server.reload(&format!(
+        "{}\nmax_subscriptions: 1000\n",
+        configured(&issuer, "")
+    ));
+    Wire::open_with(&server, ALICE);
 }

@@ -28,6 +28,10 @@ fn options(login: &str) -> ConnectOptions {
     if let Some(seed) = text("seed") {
         options = options.nkey(seed);
     }
+    if let Some(path) = text("creds") {
+        let creds = std::fs::read_to_string(path).expect("a credentials file");
+        options = options.credentials(&creds).expect("credentials");
+    }
     if let Some(authority) = text("ca") {
         options = options
             .add_root_certificates(PathBuf::from(authority))

@@ -156,7 +156,7 @@ pub fn storm(
 }
 
 /// A loopback address for the `turn`th connection of a thread. Each has ports for thousands.
-fn source(thread: usize, turn: u64) -> IpAddr {
+pub(super) fn source(thread: usize, turn: u64) -> IpAddr {
     let thread = 1 + (thread % 250) as u8;
     let turn = 1 + (turn % 250) as u8;
     IpAddr::V4(Ipv4Addr::new(127, 1, thread, turn))

@@ -7,6 +7,7 @@
 
 mod connections;
 mod jetstream;
+mod operator;
 mod requests;
 mod stream;
 
@@ -45,6 +46,9 @@ pub fn measure(binary: &Binary, workload: &Workload, run: Run) -> Result<Sample>
         sample.set(Metric::BinaryBytes, binary.stripped_bytes()? as f64);
         return Ok(sample);
     }
+    if let Workload::OperatorMode(case) = workload {
+        return operator::measure(binary, case, run);
+    }
     let setup = match workload {
         Workload::IdleConnections(idle) => Setup {
             tls: idle.tls,
@@ -66,7 +70,7 @@ pub fn measure(binary: &Binary, workload: &Workload, run: Run) -> Result<Sample>
         Workload::ConnectionStorm(storm) => connections::storm(storm, &server, run, &mut sample),
         Workload::JetStream(case) => jetstream::run(case, &mut server, run, &mut sample),
         Workload::Start => start(&server, &mut sample),
-        Workload::BinarySize => Ok(()),
+        Workload::OperatorMode(_) | Workload::BinarySize => Ok(()),
     };
     // The server's own words explain most failures.
     result.map_err(|failure| failure.context(server.log()))?;

@@ -2,15 +2,16 @@
 //
 // NATS_JS_DIR  folder whose node_modules holds the client
 // NATS_URL     where the server is
-// NATS_LOGIN   JSON: user, pass, token, seed, ca, cert, key (files), any of them
+// NATS_LOGIN   JSON: user, pass, token, seed, creds (file), ca, cert, key (files), any of them
 //
 // Exit code 0 means that everything went as the client's documentation promises.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const load = createRequire(`${process.env.NATS_JS_DIR}/`);
-const { connect, headers, nkeyAuthenticator, NoRespondersError, TimeoutError } = load("@nats-io/transport-node");
+const { connect, credsAuthenticator, headers, nkeyAuthenticator, NoRespondersError, TimeoutError } = load("@nats-io/transport-node");
 
 const encode = (text) => new TextEncoder().encode(text);
 const text = (message) => new TextDecoder().decode(message.data);
@@ -21,6 +22,7 @@ function options(more) {
   if (login.user !== undefined) Object.assign(chosen, { user: login.user, pass: login.pass });
   if (login.token !== undefined) chosen.token = login.token;
   if (login.seed !== undefined) chosen.authenticator = nkeyAuthenticator(encode(login.seed));
+  if (login.creds !== undefined) chosen.authenticator = credsAuthenticator(readFileSync(login.creds));
   if (login.ca !== undefined) chosen.tls = { caFile: login.ca, certFile: login.cert, keyFile: login.key };
   return chosen;
 }

@@ -1,7 +1,7 @@
 """What the Python client does with a server: `exercise.py <task>`, addressed by environment variables.
 
 NATS_URL     where the server is
-NATS_LOGIN   JSON: user, pass, token, seed, ca, cert, key (files), any of them
+NATS_LOGIN   JSON: user, pass, token, seed, creds (file), ca, cert, key (files), any of them
 
 Exit code 0 means that everything went as the client's documentation promises.
 """
@@ -27,6 +27,8 @@ def options():
         chosen["token"] = login["token"]
     if "seed" in login:
         chosen["nkeys_seed_str"] = login["seed"]
+    if "creds" in login:
+        chosen["user_credentials"] = login["creds"]
     if "ca" in login:
         context = ssl.create_default_context(cafile=login["ca"])
         if "cert" in login:
