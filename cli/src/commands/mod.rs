@@ -32,6 +32,7 @@ mod bench;
 mod cheat;
 mod consumer;
 mod context;
+mod counter;
 mod errors;
 mod events;
 mod kv;
@@ -42,6 +43,7 @@ mod publish;
 mod reply;
 pub mod request;
 mod rtt;
+mod schema;
 mod server;
 mod service;
 mod stream;
@@ -58,6 +60,7 @@ registry! {
         Cheat(cheat),
         Consumer(consumer),
         Context(context),
+        Counter(counter),
         Errors(errors),
         Events(events),
         Kv(kv),
@@ -68,6 +71,7 @@ registry! {
         Reply(reply),
         Request(request),
         Rtt(rtt),
+        Schema(schema),
         Server(server),
         Service(service),
         Stream(stream),

@@ -9,7 +9,8 @@
 //!
 //! Where to start reading: [`time`] (how times and durations are written), [`monitor`] (the monitoring pages), [`system`]
 //! (requests, replies and events below `$SYS`), [`micro`] (service discovery), [`jetstream`] (streams, consumers and
-//! everything about them), [`errors`] (the JetStream error table), [`decode`] (how a server reads requests).
+//! everything about them), [`errors`] (the JetStream error table), [`decode`] (how a server reads requests), [`schema`]
+//! (what all these may look like, for people and tools).
 
 #![forbid(unsafe_code)]
 
@@ -19,5 +20,6 @@ pub mod jetstream;
 mod json;
 pub mod micro;
 pub mod monitor;
+pub mod schema;
 pub mod system;
 pub mod time;
