@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
 
+use crate::absent;
 use crate::commands;
 use crate::complete;
 use crate::error::{CliError, Result};
@@ -104,6 +105,11 @@ fn usage(mut error: clap::Error, args: &[OsString]) -> Result {
         error.print()?;
         return Ok(());
     }
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && let Some(refused) = refuse_absent(&error, args)
+    {
+        return Err(refused);
+    }
     // The usage line that comes with an error names every flag that has a variable set; the plain one is of more use.
     error.remove(ContextKind::Usage);
     let mut tree = command();
@@ -135,6 +141,24 @@ fn usage(mut error: clap::Error, args: &[OsString]) -> Result {
     // Nobody to tell when standard error is closed.
     let _ = io::stderr().lock().write_all(text.as_bytes());
     Err(CliError::exit(1))
+}
+
+/// Says of a command of the reference tool that it is not here, and what is.
+fn refuse_absent(error: &clap::Error, args: &[OsString]) -> Option<CliError> {
+    let ContextValue::String(name) = error.get(ContextKind::InvalidSubcommand)? else {
+        return None;
+    };
+    let mut tree = command();
+    tree.build();
+    let group = chosen_command(&mut tree, args.get(1..).unwrap_or_default());
+    let group = group.get_bin_name().unwrap_or_default();
+    let path = format!("{group} {name}");
+    let path = path.strip_prefix("nats ").unwrap_or(&path);
+    let instead = absent::instead(path)?;
+    let error = CliError::new(format!(
+        "this build of nats has no command 'nats {path}' yet"
+    ));
+    Some(error.next_step(format!("use meanwhile: {instead}")))
 }
 
 /// The innermost command that the arguments name.

@@ -19,6 +19,7 @@ pub mod output;
 #[macro_use]
 pub mod switches;
 
+pub mod absent;
 pub mod app;
 pub mod bench;
 pub mod buckets;

@@ -57,6 +57,127 @@ fn an_edit_changes_what_was_named_and_nothing_else() {
 }
 
 #[test]
+fn a_stream_is_read_by_consumers_that_stay_and_without_any() {
+    let Some((server, _folder)) = start() else {
+        return;
+    };
+    ok(
+        &server,
+        &["stream", "add", "S", "--subjects", "s.*", "--defaults"],
+    );
+    ok(
+        &server,
+        &[
+            "stream",
+            "add",
+            "W",
+            "--subjects",
+            "w",
+            "--retention",
+            "work",
+            "--defaults",
+        ],
+    );
+    ok(
+        &server,
+        &["pub", "s.a", "{{Count}}", "--count", "5", "-J", "-q"],
+    );
+    ok(&server, &["pub", "w", "job", "-J", "-q"]);
+    let read = |args: &str| {
+        let args: Vec<_> = args.split(' ').collect();
+        ok(&server, &[&["sub", "--raw"], &args[..]].concat()).stdout
+    };
+    // What was shown is acknowledged: the next reader goes on behind it.
+    assert_eq!(read("--stream S --durable D --count 2"), "1\n2\n");
+    assert_eq!(read("--stream S --durable D -T"), "3\n4\n5\n");
+    assert_eq!(
+        read("--stream S --durable E --start-sequence 4 --count 1"),
+        "4\n"
+    );
+    let info = json(&ok(&server, &["consumer", "info", "S", "D", "--json"]));
+    assert_eq!(info["num_ack_pending"], 0);
+    assert_eq!(info["config"]["durable_name"], "D");
+    // Nothing is made and nothing is taken away.
+    assert_eq!(
+        read("--stream S --direct --start-sequence 3 -T"),
+        "3\n4\n5\n"
+    );
+    assert_eq!(read("s.a --direct --last-per-subject -T"), "5\n");
+    assert_eq!(read("w --all -T"), "job\n");
+    assert_eq!(read("--stream W -T"), "job\n");
+    let both = server.nats(&["sub", "--stream", "S", "--durable", "D", "--direct"]);
+    assert_eq!(both.code, 1);
+    assert!(
+        both.stderr
+            .contains("cannot use direct get when a durable name"),
+        "{both:?}"
+    );
+    ok(&server, &["stream", "edit", "W", "--no-allow-direct", "-f"]);
+    let denied = server.nats(&["sub", "--stream", "W", "-T"]);
+    assert!(
+        denied.stderr.contains("allow_direct is not set"),
+        "{denied:?}"
+    );
+}
+
+#[test]
+fn counters_count_and_schemas_are_checked() {
+    let Some((server, folder)) = start() else {
+        return;
+    };
+    let add = "stream add C --subjects c.> --allow-counter --allow-direct --defaults";
+    ok(&server, &add.split(' ').collect::<Vec<_>>());
+    assert_eq!(
+        ok(&server, &["counter", "increment", "c.a", "5"]).stdout,
+        "5\n"
+    );
+    assert_eq!(ok(&server, &["counter", "decr", "c.a", "7"]).stdout, "-2\n");
+    assert_eq!(ok(&server, &["counter", "get", "c.a"]).stdout, "-2\n");
+    let listed = ok(&server, &["counter", "ls", "c.>", "--json"]);
+    assert_eq!(json(&listed), serde_json::json!(["c.a"]));
+    assert_eq!(server.nats(&["counter", "get", "nowhere"]).code, 1);
+
+    let asked = ok(&server, &["schema", "request", "$JS.API.STREAM.INFO.C"]);
+    assert!(
+        asked
+            .stdout
+            .contains("is a valid io.nats.jetstream.api.v1.stream_info_response")
+    );
+    let info = json(&ok(&server, &["stream", "info", "C", "--json"]));
+    let file = folder.path().join("config.json");
+    std::fs::write(&file, info["config"].to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    ok(
+        &server,
+        &["schema", "validate", "stream_configuration", file],
+    );
+    std::fs::write(file, r#"{"retention": "sometimes"}"#).unwrap();
+    let wrong = server.nats(&["schema", "validate", "stream_configuration", file]);
+    assert_eq!(wrong.code, 1);
+    assert!(
+        wrong.stdout.contains("retention: must be one of limits"),
+        "{wrong:?}"
+    );
+    // A server by itself has no leaders to spread.
+    let balance = server.nats(&["stream", "cluster", "balance"]);
+    assert!(
+        balance.stderr.contains("has no cluster information"),
+        "{balance:?}"
+    );
+}
+
+#[test]
+fn a_command_that_is_not_here_is_refused_by_name() {
+    let Some((server, _folder)) = start() else {
+        return;
+    };
+    let refused = server.nats(&["server", "generate", "x"]);
+    assert_eq!(refused.code, 1);
+    let named = "this build of nats has no command 'nats server generate' yet";
+    assert!(refused.stderr.contains(named), "{refused:?}");
+}
+
+#[test]
 fn messages_are_stored_read_removed_and_restored() {
     let Some((server, folder)) = start() else {
         return;

@@ -18,8 +18,11 @@ pub struct EditArgs {
     pub force: bool,
 
     /// Edit the configuration in $EDITOR
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "no_interactive")]
     interactive: bool,
+
+    #[arg(long, overrides_with = "interactive", hide = true)]
+    no_interactive: bool,
 
     /// Show what would change, and change nothing
     #[arg(long)]

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod archive;
+pub mod balance;
 mod cluster;
 mod consumer_view;
 mod document;

@@ -21,7 +21,7 @@ pub struct Incoming {
     pub reply: Option<String>,
     pub headers: HeaderMap,
     pub payload: Vec<u8>,
-    /// Where it stands in its stream, in words.
+    /// Where it stands in its stream: the words behind `Received`.
     pub stored: Option<String>,
 }
 
@@ -115,7 +115,7 @@ impl Display {
                 let at = self.moment();
                 write!(out, "[#{number}]{at} Received ")?;
                 match (&message.stored, &message.reply) {
-                    (Some(place), _) => writeln!(out, "JetStream message: {place}")?,
+                    (Some(place), _) => writeln!(out, "{place}")?,
                     (None, Some(reply)) => {
                         writeln!(out, "on {:?} with reply {reply:?}", message.subject)?;
                     }

@@ -8,7 +8,7 @@ use super::select::WhichStream;
 use crate::error::Result;
 use crate::expression::{Expression, Scope};
 use crate::globals::Globals;
-use crate::jetstream::required_level;
+use crate::jetstream::{Api, required_level};
 use crate::parse;
 
 /// Find consumers of a stream by what they are and do
@@ -34,9 +34,10 @@ pub struct Args {
     api_level: Option<u32>,
 }
 
+/// Shared with `nats consumer cluster balance`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Conditions")]
-struct Conditions {
+pub(super) struct Conditions {
     /// Pull consumers
     #[arg(long)]
     pull: bool,
@@ -95,14 +96,7 @@ struct Conditions {
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
     let (api, stream) = args.which.connect(globals, false).await?;
-    let mut found = api.consumers_of(&stream.config.name).await?.consumers;
-    let mut keep = Vec::with_capacity(found.len());
-    for info in &found {
-        let wanted = args.conditions.matches(info) && args.conditions.answers(info)?;
-        keep.push(wanted != args.conditions.invert);
-    }
-    let mut keep = keep.into_iter();
-    found.retain(|_| keep.next().unwrap_or(false));
+    let mut found = args.conditions.find(&api, &stream.config.name).await?;
     if let Some(level) = args.api_level {
         found.retain(|info| {
             let config = info.config.as_ref();
@@ -117,6 +111,18 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
 }
 
 impl Conditions {
+    pub async fn find(&self, api: &Api, stream: &str) -> Result<Vec<ConsumerInfo>> {
+        let mut found = api.consumers_of(stream).await?.consumers;
+        let mut keep = Vec::with_capacity(found.len());
+        for info in &found {
+            let wanted = self.matches(info) && self.answers(info)?;
+            keep.push(wanted != self.invert);
+        }
+        let mut keep = keep.into_iter();
+        found.retain(|_| keep.next().unwrap_or(false));
+        Ok(found)
+    }
+
     /// What the expression says; without one, yes.
     fn answers(&self, info: &ConsumerInfo) -> Result<bool> {
         let Some(expression) = &self.expression else {

@@ -29,8 +29,11 @@ pub struct Args {
     sort: Sort,
 
     /// Turn the order around
-    #[arg(short = 'R', long)]
+    #[arg(short = 'R', long, overrides_with = "no_reverse")]
     reverse: bool,
+
+    #[arg(long, overrides_with = "reverse", hide = true)]
+    no_reverse: bool,
 
     /// Print JSON
     #[arg(short, long)]

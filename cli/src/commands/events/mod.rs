@@ -1,16 +1,24 @@
 //! `nats events`: what to listen to.
 //!
-//! Called by the root registry only. [`render`] makes text of an event and knows no connection; an event that it cannot
+//! Called by the root registry only. [`render`] makes text of an event and knows no connection, [`advisory`] a line of JetStream's; an event that it cannot
 //! read is shown as it came, never left out.
 
+mod advisory;
 mod render;
 
+use std::time::Duration;
+
+use clap_complete::ArgValueCompleter;
+use nats_client::jetstream::{DeliverPolicy, OrderedOptions};
 use nats_client::{Client, Message};
 use regex::{Regex, RegexBuilder};
 use tokio::sync::mpsc;
 
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
+use crate::jetstream::Api;
+use crate::output::format;
+use crate::parse;
 use crate::signals::interrupted;
 use render::Form;
 
@@ -38,7 +46,8 @@ const WAITING_MAX: usize = 4_096;
         nats events --context system\n  \
         nats events --short --filter 'app-[0-9]+'\n  \
         nats events --json | jq .client.user\n  \
-        nats events --no-srv-advisory --subjects 'latency.>'"
+        nats events --no-srv-advisory --subjects 'latency.>'\n  \
+        nats events --stream EVENTS --since 1h --short"
 )]
 pub struct Args {
     /// Show all kinds of events
@@ -86,26 +95,23 @@ pub struct Args {
     #[arg(long, value_name = "SUBJECT")]
     subjects: Vec<String>,
 
-    #[arg(long, hide = true)]
+    /// Show the events that this stream holds, and those that come to it
+    #[arg(long, conflicts_with_all = ["all", "js_metric", "js_advisory", "subjects"], add = ArgValueCompleter::new(crate::complete::streams))]
     stream: Option<String>,
 
-    #[arg(long, hide = true)]
-    since: Option<String>,
+    /// Only those of the last DURATION
+    #[arg(long, value_name = "DURATION", requires = "stream", value_parser = parse::duration)]
+    since: Option<Duration>,
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
-    for (flag, given) in [
-        ("--stream", args.stream.is_some()),
-        ("--since", args.since.is_some()),
-    ] {
-        if given {
-            return Err(CliError::not_available(flag, "JetStream"));
-        }
-    }
     let filter = RegexBuilder::new(&args.filter)
         .case_insensitive(true)
         .build();
     let filter = filter.map_err(|e| CliError::new(format!("--filter: {e}")))?;
+    if let Some(stream) = &args.stream {
+        return stored(globals, &args, stream, &filter).await;
+    }
     let subjects = args.listened(&globals.context()?.settings.jetstream_event_prefix);
     if subjects.is_empty() {
         return Err(CliError::new("no events were chosen")
@@ -134,6 +140,40 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
             () = interrupted() => return Ok(()),
         }
     }
+}
+
+/// What a stream holds of events.
+async fn stored(globals: &Globals, args: &Args, stream: &str, filter: &Regex) -> Result {
+    let api = Api::connect(globals).await?;
+    api.stream(stream).await?;
+    let start = args.since.and_then(|since| {
+        let start = jiff::Timestamp::now().saturating_sub(since);
+        start.ok()
+    });
+    let mut options = OrderedOptions::default();
+    if let Some(start) = start {
+        options.deliver_policy = DeliverPolicy::ByStartTime;
+        options.opt_start_time = Some(start.into());
+    }
+    if args.form().is_text() {
+        let since = start.map_or_else(String::new, |start| {
+            format!(" since {}", format::time(start))
+        });
+        outln!("Listening for Events in stream {stream}{since}")?;
+    }
+    let mut events = api.ordered_consumer(stream, options).await?;
+    let shown = loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Ok(event)) => show(event.message(), args.form(), filter, globals.trace())?,
+                Some(Err(error)) => break Err(error.into()),
+                None => break Err(CliError::new("the connection was closed")),
+            },
+            () = interrupted() => break Ok(()),
+        }
+    };
+    events.stop().await?;
+    shown
 }
 
 impl Args {

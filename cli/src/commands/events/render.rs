@@ -1,9 +1,12 @@
 //! Events to text.
 
+use nats_api::jetstream::advisory::Event;
+use nats_api::system::client::ClientInfo;
 use nats_api::system::events::{CONNECT_TYPE, ConnectEvent, DISCONNECT_TYPE, DisconnectEvent};
 use nats_api::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::advisory;
 use crate::error::{CliError, Result};
 use crate::output::format;
 
@@ -37,7 +40,13 @@ pub fn event(payload: &[u8], form: Form) -> Result<String> {
         (Form::CloudEvent, _) => cloud_event(&document),
         (_, CONNECT_TYPE) => Ok(connect(&serde_json::from_slice(payload)?, form)),
         (_, DISCONNECT_TYPE) => Ok(disconnect(&serde_json::from_slice(payload)?, form)),
-        (Form::Short, _) => Ok(short_of_any(&document)),
+        (Form::Short, _) => Ok(Event::parse(payload)
+            .ok()
+            .and_then(|event| advisory::short(&event))
+            .map_or_else(
+                || short_of_any(&document),
+                |told| format!("{} {told}", at(&document)),
+            )),
         _ => Ok(any(&document)),
     }
 }
@@ -145,6 +154,7 @@ fn any(document: &Value) -> String {
         kind => kind,
     };
     let mut output = format!("[{at}] [{}] {kind}\n\n", text("id"));
+    let mut clients = Vec::new();
     let fields = document.as_object().into_iter().flatten();
     for (name, value) in
         fields.filter(|(name, _)| !matches!(name.as_str(), "type" | "id" | "timestamp"))
@@ -153,7 +163,17 @@ fn any(document: &Value) -> String {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
+        if name == "client"
+            && let Ok(client) = serde_json::from_str::<ClientInfo>(&value)
+        {
+            clients.push(client);
+            continue;
+        }
         output.push_str(&format!("{name:>20}: {value}\n"));
+    }
+    for client in &clients {
+        output.push_str("\n   Client:\n\n");
+        describe_client(&mut output, client);
     }
     output
 }
@@ -254,6 +274,36 @@ mod tests {
     fn a_connection_is_told_without_statistics() {
         let connect = DISCONNECT.replace("client_disconnect", "client_connect");
         insta::assert_snapshot!(rendered(&connect, Form::Text));
+    }
+
+    #[test]
+    fn an_advisory_of_jetstream_is_told_in_a_line() {
+        let head = r#""id":"X","timestamp":"2026-11-20T12:00:00Z""#;
+        for (kind, fields, told) in [
+            (
+                "advisory.v1.api_audit",
+                r#""server":"n1","client":{"acc":"A","user":"joe","id":1},"subject":"$JS.API.INFO","response":"{}""#,
+                "[JS API] $JS.API.INFO joe @ A",
+            ),
+            (
+                "advisory.v1.stream_action",
+                r#""stream":"S","action":"create""#,
+                "[Stream Create] S",
+            ),
+            (
+                "advisory.v1.consumer_action",
+                r#""stream":"S","consumer":"C","action":"delete""#,
+                "[Consumer Delete] S > C",
+            ),
+            (
+                "advisory.v1.terminated",
+                r#""stream":"S","consumer":"C","consumer_seq":2,"stream_seq":7,"deliveries":3,"reason":"bad""#,
+                "[JS Delivery Terminated] S (7) > C: 3 deliveries: bad",
+            ),
+        ] {
+            let event = format!(r#"{{"type":"io.nats.jetstream.{kind}",{head},{fields}}}"#);
+            assert_eq!(rendered(&event, Form::Short), format!("12:00:00 {told}"));
+        }
     }
 
     #[test]

@@ -22,8 +22,11 @@ pub struct Args {
     bucket: String,
 
     /// Be no mirror any longer
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_no_mirror")]
     no_mirror: bool,
+
+    #[arg(long, overrides_with = "no_mirror", hide = true)]
+    no_no_mirror: bool,
 
     #[command(flatten)]
     flags: KvFlags,

@@ -28,7 +28,8 @@ use feed::Feed;
         nats sub 'logs.>' --raw | grep ERROR\n  \
         nats sub '>' --report-subjects --report-top 20\n  \
         nats sub 'orders.>' 'payments.>' --graph\n  \
-        nats sub --stream ORDERS --last-per-subject"
+        nats sub --stream ORDERS --last-per-subject\n  \
+        nats sub --stream ORDERS --durable BILLING --count 10"
 )]
 pub struct Args {
     /// Subjects to subscribe to

@@ -37,7 +37,7 @@ pub(super) async fn run(globals: &Globals, args: &Args, mut feed: Feed) -> Resul
     draw(globals, args, &rates)
 }
 
-fn draw(globals: &Globals, args: &Args, rates: &SubjectRates) -> Result {
+pub(super) fn draw(globals: &Globals, args: &Args, rates: &SubjectRates) -> Result {
     if output::stdout_is_terminal() {
         // Clear, and begin at the top left.
         out!("\u{1b}[2J\u{1b}[H")?;

@@ -3,6 +3,7 @@
 //! What only makes sense for consumers with several copies. Called by the registry of `nats consumer` only; a consumer
 //! without copies is an error, never a silent success.
 
+mod balance;
 mod step_down;
 
 use crate::error::Result;
@@ -23,6 +24,7 @@ registry! {
     /// What can be done with copies.
     ConsumerCluster {
         StepDown(step_down),
+        Balance(balance),
     }
 }
 

@@ -18,8 +18,11 @@ pub struct Args {
     id: String,
 
     /// Do not ask for confirmation
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "no_force")]
     force: bool,
+
+    #[arg(long, overrides_with = "force", hide = true)]
+    no_force: bool,
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {

@@ -26,12 +26,18 @@ pub struct Args {
     limit: usize,
 
     /// JetStream must be enabled everywhere
-    #[arg(short = 'J', long)]
+    #[arg(short = 'J', long, overrides_with = "no_js_enabled")]
     js_enabled: bool,
 
+    #[arg(long, overrides_with = "js_enabled", hide = true)]
+    no_js_enabled: bool,
+
     /// Check the server only, no streams and consumers
-    #[arg(short = 'S', long)]
+    #[arg(short = 'S', long, overrides_with = "no_server_only")]
     server_only: bool,
+
+    #[arg(long, overrides_with = "server_only", hide = true)]
+    no_server_only: bool,
 
     /// Check only this account
     #[arg(long)]

@@ -7,6 +7,7 @@ mod accounts;
 mod bars;
 mod connections;
 mod cpu;
+mod downgrade;
 mod gateways;
 mod health;
 mod jetstream;
@@ -51,6 +52,7 @@ registry! {
         Accounts(accounts),
         Connections(connections),
         Cpu(cpu),
+        Downgrade(downgrade),
         Gateways(gateways),
         Health(health),
         Jetstream(jetstream),

@@ -28,8 +28,11 @@ pub struct Args {
     accounts: bool,
 
     /// Leave out the subscriptions of the account
-    #[arg(long)]
+    #[arg(long, overrides_with = "subscriptions")]
     no_subscriptions: bool,
+
+    #[arg(long, overrides_with = "no_subscriptions", hide = true)]
+    subscriptions: bool,
 
     #[command(flatten)]
     target: Target,

@@ -3,6 +3,7 @@
 //! What only makes sense for streams with several copies. Called by the registry of `nats stream` only; a stream without
 //! copies is an error, never a silent success.
 
+mod balance;
 mod peer_remove;
 mod step_down;
 
@@ -26,6 +27,7 @@ registry! {
     /// What can be done with copies.
     StreamCluster {
         StepDown(step_down),
+        Balance(balance),
         PeerRemove(peer_remove),
     }
 }
