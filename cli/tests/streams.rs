@@ -166,6 +166,101 @@ fn counters_count_and_schemas_are_checked() {
     );
 }
 
+/// What `--trace` shows: requests and answers, each against its schema. Returns how many there were.
+fn traced(outcome: &Outcome) -> (usize, usize) {
+    let (mut requests, mut answers) = (0, 0);
+    for line in outcome.stderr.lines() {
+        // HH:MM:SS >>> subject: body
+        let Some((way, rest)) = line.get(9..).and_then(|line| line.split_once(' ')) else {
+            continue;
+        };
+        let Some((subject, body)) = rest
+            .split_once(": ")
+            .filter(|(_, body)| body.starts_with('{'))
+        else {
+            continue;
+        };
+        let document: Value = serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {body}"));
+        let schema = match way {
+            ">>>" => nats_api::schema::of_request(subject),
+            _ => document["type"].as_str().and_then(nats_api::schema::find),
+        };
+        let Some(schema) = schema else { continue };
+        match way {
+            ">>>" => requests += 1,
+            _ => answers += 1,
+        }
+        let problems = schema.check(&document);
+        assert!(problems.is_empty(), "{line}: {problems:?}");
+    }
+    (requests, answers)
+}
+
+#[test]
+fn every_request_and_every_answer_fits_its_schema() {
+    let Some((server, folder)) = start() else {
+        return;
+    };
+    let saved = folder.path().join("saved");
+    let backup = format!("stream backup S {} --no-progress", saved.display());
+    let restore = format!("stream restore {} --no-progress", saved.display());
+    let commands = [
+        "stream add S --subjects s.> --max-age 1h --metadata a:b --republish-source s.> --republish-destination r.> --allow-batch --defaults",
+        "stream add M --mirror S --defaults",
+        "stream add T --source S --allow-counter --no-deny-delete --defaults",
+        "stream edit S --max-msgs 100 --description d -f",
+        "stream ls",
+        "stream report",
+        "stream info S",
+        "stream subjects S",
+        "pub s.1 x -J",
+        "pub s.2 x -J",
+        "stream get S 1",
+        "stream get S -S s.2",
+        "stream rmm S 1 -f",
+        "stream purge S --keep 1 -f",
+        "consumer add S C --pull --defaults",
+        "consumer add S B --pull --backoff linear --backoff-steps 3 --max-deliver 5 --defaults",
+        "consumer add S P --target push.here --deliver-group g --heartbeat 5s --flow-control --defaults",
+        "consumer add S W --pull --filter s.1 --filter s.2 --deliver last --ack none --max-pending 7 --sample 50 --defaults",
+        "consumer add S G --pull --pinned-groups g --pinned-ttl 1m --defaults",
+        "consumer edit S C --description d -f",
+        "consumer ls S",
+        "consumer report S",
+        "consumer info S C",
+        "consumer pause S C 1h -f",
+        "consumer resume S C -f",
+        "consumer reset S C -f",
+        "consumer rm S C -f",
+        "sub --stream S -T",
+        "sub --stream S --durable D -T",
+        "sub --stream S --direct -T",
+        &backup,
+        "stream rm S -f",
+        &restore,
+        "kv add B --history 3 --ttl 1h --marker-ttl 1m",
+        "kv put B k v",
+        "kv get B k",
+        "kv history B k",
+        "kv ls B",
+        "kv del B k -f",
+        "kv compact B -f",
+        "object add O",
+        "object info O",
+        "object seal O -f",
+        "account info",
+    ];
+    let (mut requests, mut answers) = (0, 0);
+    for command in commands {
+        let args: Vec<_> = command.split(' ').collect();
+        let outcome = server.nats(&[&["--trace"], &args[..]].concat());
+        assert_eq!(outcome.code, 0, "{command}: {outcome:?}");
+        let (asked, answered) = traced(&outcome);
+        (requests, answers) = (requests + asked, answers + answered);
+    }
+    assert!(requests > 40 && answers > 60, "{requests} {answers}");
+}
+
 #[test]
 fn a_command_that_is_not_here_is_refused_by_name() {
     let Some((server, _folder)) = start() else {

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archives;
 pub mod client_parser;
 pub mod config;
 pub mod desired_state;
@@ -23,6 +24,7 @@ pub mod schedules;
 #[cfg(feature = "server")]
 pub mod server_options;
 pub mod server_parser;
+pub mod store_directories;
 pub mod subjects_and_transforms;
 #[cfg(feature = "server")]
 pub mod sublist;
@@ -33,6 +35,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets; those that need the server are missing in a build without it.
 pub const TARGETS: &[Target] = &[
+    ("archives", archives::check),
     ("client_parser", client_parser::check),
     ("config", config::check),
     ("desired_state", desired_state::check),
@@ -47,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "server")]
     ("server_options", server_options::check),
     ("server_parser", server_parser::check),
+    ("store_directories", store_directories::check),
     ("subjects_and_transforms", subjects_and_transforms::check),
     #[cfg(feature = "server")]
     ("sublist", sublist::check),

@@ -16,6 +16,7 @@ impl Table {
         self.consumer_policies();
         self.consumer_requests();
         self.upstreams();
+        self.archives();
         self.publishing();
         self.counters();
         self.schedules();
@@ -435,6 +436,26 @@ impl Table {
         }
         fake.settle().expect("a connection");
         self.links.insert("N", fake);
+    }
+
+    /// What else is wrong with archives: `jetstream_archives`.
+    fn archives(&mut self) {
+        let ask = json!({"deliver_subject": "x.*"});
+        self.api(10015, "STREAM.SNAPSHOT.S", ask);
+        let about = |name: &str| json!({"config": {"name": name, "subjects": [name]}, "state": {}});
+        self.api(10130, "STREAM.RESTORE.S", about("S"));
+        let begun = self.setup("STREAM.RESTORE.BROKEN", about("BROKEN"));
+        let to = begun["deliver_subject"].as_str().unwrap_or_default();
+        // Whoever looks at once says it after the first chunk, whoever looks at the end after the last.
+        let chunks = [b"this is no archive".as_slice(), b""];
+        let link = self.link();
+        let answers = chunks
+            .iter()
+            .map(|chunk| link.ask(to, chunk).expect("an answer"));
+        let told: Vec<_> = answers.filter(|answer| !answer.body.is_empty()).collect();
+        let error = told.last().map_or(Value::Null, |answer| answer.json());
+        self.schemas.check(&error);
+        self.note(10062, "a restore of nonsense", &error["error"]);
     }
 
     fn publishing(&mut self) {

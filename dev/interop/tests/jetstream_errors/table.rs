@@ -14,7 +14,7 @@ pub struct Table {
     pub listener: Link,
     /// Whose client speaks.
     pub account: &'static str,
-    schemas: Schemas,
+    pub schemas: Schemas,
     problems: Vec<String>,
     /// Descriptions by code.
     pub produced: BTreeMap<u64, BTreeSet<String>>,

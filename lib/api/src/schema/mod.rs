@@ -2,7 +2,8 @@
 //! against it.
 //!
 //! What lives here: [`shape`], the language of the tables; [`documents`], the tables, one per family of documents;
-//! [`render`], a table as a JSON schema (draft 7); [`check`], a document against a table. Who may call: everyone. What
+//! [`render`], a table as a JSON schema (draft 7); [`check`], a document against a table; [`requests`], which
+//! request has which body. Who may call: everyone. What
 //! never happens here: I/O; reading of requests by the server, which has its own rules ([`crate::decode`]).
 //!
 //! The tables describe what servers really send and take. `tests/schemas.rs` holds them against the published schemas
@@ -14,9 +15,11 @@
 mod check;
 mod documents;
 mod render;
+mod requests;
 mod shape;
 
 pub use check::Problem;
+pub use requests::of_request;
 pub use shape::{Body, Form, Kind, Member, Schema, Shape};
 
 /// All schemas, by name.

@@ -4,7 +4,7 @@
 //! against the reference server that `NATS_REFERENCE_BIN` names; one line says so.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use nats_client::jetstream::{JetStream, JetStreamError};
 use nats_client::{Client, Options};
@@ -28,9 +28,19 @@ impl JetStreamServer {
     pub async fn start_with(config: &str) -> Option<Self> {
         let server = RealServer::start_binary(&jetstream_binary().await?, config, true)?;
         let client = Options::new().connect(server.url()).await.expect("connect");
-        let js = client.jetstream();
+        let js = client.jetstream().trace(Arc::new(fits_its_schema));
         Some(Self { server, client, js })
     }
+}
+
+/// Every request that a suite sends through `js` is what the published schemas say (`nats-api` holds the tables against them).
+fn fits_its_schema(subject: &str, body: &[u8], _: Option<&[u8]>) {
+    let Some(schema) = nats_api::schema::of_request(subject).filter(|_| !body.is_empty()) else {
+        return;
+    };
+    let document = serde_json::from_slice(body).expect("a body is JSON");
+    let problems = schema.check(&document);
+    assert!(problems.is_empty(), "{subject} {document}: {problems:?}");
 }
 
 async fn jetstream_binary() -> Option<PathBuf> {

@@ -2,7 +2,8 @@
 
 use nats_api::jetstream::{AckPolicy, ConsumerInfo, Retention, StreamInfo};
 use nats_client::jetstream::{
-    ConsumerConfig, JetStreamMessage, Messages, MessagesOptions, OrderedConsumer, PushMessages,
+    ConsumerConfig, Fetch, FetchOptions, JetStreamError, JetStreamMessage, Messages,
+    MessagesOptions, OrderedConsumer, PullConsumer, PushMessages,
 };
 
 use super::direct::Direct;
@@ -11,6 +12,9 @@ use crate::error::{CliError, Result};
 use crate::jetstream::Api;
 use crate::messaging::Incoming;
 use crate::output::format;
+
+/// Messages that one request for a number of them asks for.
+const BATCH: u64 = 256;
 
 /// A message of a stream.
 pub struct Arrival {
@@ -32,6 +36,7 @@ pub struct Source {
 enum Way {
     Ordered(OrderedConsumer),
     Pull(Messages),
+    Counted(Counted),
     Push(PushMessages),
     Direct(Direct),
 }
@@ -87,7 +92,14 @@ impl Source {
             Way::Push(api.push_consumer(stream, name).await?.messages().await?)
         } else {
             let consumer = api.pull_consumer(stream, name).await?;
-            Way::Pull(consumer.messages(wanted(args)).await?)
+            match args.count.filter(|count| *count > 0) {
+                Some(wanted) => Way::Counted(Counted {
+                    consumer,
+                    wanted,
+                    batch: None,
+                }),
+                None => Way::Pull(consumer.messages(MessagesOptions::default()).await?),
+            }
         };
         let unacknowledged = u64::try_from(info.num_ack_pending).unwrap_or_default();
         Ok(Self {
@@ -107,6 +119,7 @@ impl Source {
         let message = match &mut self.way {
             Way::Ordered(messages) => messages.next().await?,
             Way::Pull(messages) => messages.next().await?,
+            Way::Counted(messages) => messages.next().await,
             Way::Push(messages) => messages.next().await?,
             Way::Direct(messages) => {
                 let arrival = messages.next().await;
@@ -153,7 +166,7 @@ impl Source {
                 messages.unsubscribe();
                 Ok(())
             }
-            Way::Pull(_) | Way::Direct(_) => Ok(()),
+            Way::Pull(_) | Way::Counted(_) | Way::Direct(_) => Ok(()),
         }
     }
 }
@@ -171,12 +184,26 @@ async fn create(api: &Api, args: &Args, stream: &str, name: &str) -> Result<Cons
     created.map_err(|error| CliError::from(error).context(format!("creating consumer {name:?}")))
 }
 
-/// No more messages than are shown: the others would be delivered to nobody until they time out.
-fn wanted(args: &Args) -> MessagesOptions {
-    let options = MessagesOptions::default();
-    let count = args.count.filter(|count| *count > 0);
-    match count.and_then(|count| usize::try_from(count).ok()) {
-        Some(count) if count < options.max_messages => options.max_messages(count),
-        _ => options,
+/// So many messages of a pull consumer and no more: the others would be delivered to nobody, and again after a while only.
+struct Counted {
+    consumer: PullConsumer,
+    wanted: u64,
+    batch: Option<Fetch>,
+}
+
+impl Counted {
+    async fn next(&mut self) -> Result<JetStreamMessage, JetStreamError> {
+        loop {
+            if let Some(batch) = &mut self.batch
+                && let Some(message) = batch.next().await
+            {
+                self.wanted = self.wanted.saturating_sub(1);
+                return message;
+            }
+            // At least one, for those that were left out and do not count.
+            let wanted = usize::try_from(self.wanted.clamp(1, BATCH)).unwrap_or(1);
+            let options = FetchOptions::messages(wanted);
+            self.batch = Some(self.consumer.fetch(options).await?);
+        }
     }
 }
