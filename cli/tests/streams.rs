@@ -258,7 +258,7 @@ fn every_request_and_every_answer_fits_its_schema() {
         let (asked, answered) = traced(&outcome);
         (requests, answers) = (requests + asked, answers + answered);
     }
-    assert!(requests > 40 && answers > 60, "{requests} {answers}");
+    assert!(requests > 25 && answers > 60, "{requests} {answers}");
 }
 
 #[test]

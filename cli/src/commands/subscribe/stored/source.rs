@@ -192,7 +192,7 @@ struct Counted {
 }
 
 impl Counted {
-    async fn next(&mut self) -> Result<JetStreamMessage, JetStreamError> {
+    async fn next(&mut self) -> std::result::Result<JetStreamMessage, JetStreamError> {
         loop {
             if let Some(batch) = &mut self.batch
                 && let Some(message) = batch.next().await
