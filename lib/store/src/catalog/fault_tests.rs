@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::consumer::{ConsumerDelta, ConsumerState, ConsumerStore, LoggedConsumer, Place};
-use crate::disk::SimDisk;
 use crate::disk::sim::{CHUNK, Survives};
+use crate::disk::{Disk, SimDisk};
 use crate::file::FileStream;
 use crate::message::{NewMessage, Timestamp, Ttl};
 use crate::state::{Limits, Removals};
@@ -300,4 +300,88 @@ fn j16_a_stream_that_is_killed_right_after_its_first_writes_keeps_its_first_and_
             commit(&catalog);
         }
     }
+}
+
+/// What is in a directory that somebody else has been at.
+fn meddled(meddle: impl FnOnce(&SimDisk)) -> Found {
+    let disk = settled();
+    meddle(&disk);
+    let (catalog, found) = open(&disk);
+    assert_eq!(found.streams.len(), 1);
+    assert_eq!(found.streams[0].store.state().last_sequence, MESSAGES + 1);
+    catalog.laggards();
+    catalog.tidy().unwrap();
+    drop((catalog, found));
+    let (_, found) = open(&disk);
+    assert_eq!(found.streams.len(), 1, "and again");
+    assert!(!found.quarantined.is_empty(), "it is still said");
+    found
+}
+
+fn copy(disk: &SimDisk, from: &Path, to: &Path) {
+    let _ = disk.create_dir(to.parent().unwrap());
+    let file = disk.create(to).unwrap();
+    file.write_at(&disk.contents(from).unwrap(), 0).unwrap();
+    file.sync().unwrap();
+    disk.sync_dir(to.parent().unwrap()).unwrap();
+    disk.sync_dir(to.parent().unwrap().parent().unwrap())
+        .unwrap();
+}
+
+#[test]
+fn copies_and_strangers_among_the_assets_are_put_aside_and_stop_nothing() {
+    let asset = Path::new(DIR).join("asset");
+    // A copied directory, a copied document of a consumer, files where directories are and the other way round.
+    meddled(|disk| {
+        copy(
+            disk,
+            &asset,
+            Path::new("/data/assets/A/COPY.0101010101010102/asset"),
+        )
+    });
+    meddled(|disk| copy(disk, &asset, Path::new("/data/assets/B/asset")));
+    meddled(|disk| copy(disk, &asset, Path::new("/data/assets/README")));
+    meddled(|disk| {
+        let consumers = Path::new(DIR).join("consumers");
+        copy(disk, &asset, &consumers.join("c.0303030303030303"));
+    });
+    meddled(|disk| {
+        let strange = Path::new(DIR).join("consumers").join("c.0303030303030303");
+        disk.create_dir(&strange).unwrap();
+        disk.sync_dir(strange.parent().unwrap()).unwrap();
+    });
+}
+
+#[test]
+fn a_stream_whose_key_is_lost_is_put_aside_and_the_others_come_back() {
+    let settings = CatalogSettings {
+        key: Some(crate::crypt::Key::from_secret(
+            crate::crypt::Cipher::Aes256Gcm,
+            b"one",
+        )),
+        ..CatalogSettings::default()
+    };
+    let open = |disk: &SimDisk| {
+        let shared = Arc::new(disk.clone());
+        let dir = Path::new("/data");
+        Catalog::open(shared, dir, life(255), "b", settings.clone(), &|_| {}).unwrap()
+    };
+    let disk = SimDisk::new();
+    let (catalog, _) = open(&disk);
+    let mut orders = create(&catalog);
+    append(&mut orders);
+    let options = StreamOptions::default();
+    catalog
+        .create_stream("A", "OTHER", life(2), b"{}", options, Limits::default())
+        .unwrap();
+    commit(&catalog);
+    orders.checkpoint().unwrap().unwrap()().unwrap();
+    commit(&catalog);
+    let rotten = disk.crash(Survives::All);
+    rotten.damage(&Path::new(DIR).join("key"), |bytes| bytes.fill(7));
+    let (_, found) = open(&rotten);
+    let names: Vec<_> = found.streams.iter().map(|s| &*s.name).collect();
+    assert_eq!(names, ["OTHER"]);
+    let why = &found.quarantined[0].why;
+    assert!(why.contains("key is damaged"), "{why}");
 }

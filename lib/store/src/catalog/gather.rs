@@ -13,6 +13,7 @@ use super::open::Found;
 use super::orphans::Orphans;
 use super::records::{Logged, LoggedConsumerDocument, UNFINISHED};
 use super::{Catalog, CatalogError, Consumer, Stream};
+use crate::disk::DirEntry;
 use crate::error::StoreError;
 use crate::file::{Home, Recovering};
 use crate::log::{Entry, GroupId, LogDamage};
@@ -24,11 +25,15 @@ pub(super) struct Opening {
     /// Documents of the stream's consumers, by name.
     pub consumers: BTreeMap<String, AssetDocument>,
     pub recovering: Option<Recovering>,
+    /// Why it cannot be opened, and never could.
+    pub broken: Option<String>,
 }
 
 /// What the first steps of an opening know and the later ones need.
 pub(super) struct Gathered {
     pub openings: Vec<Opening>,
+    /// Account and name of each of them.
+    pub names: BTreeSet<(String, String)>,
     /// What the log says that is not in files.
     pub logged: Logged,
     /// Streams and consumers whose documents stand in the log only.
@@ -46,9 +51,9 @@ impl Catalog {
         found: &mut Found,
     ) -> Result<(), CatalogError> {
         let root = self.dir.join(ASSETS_DIR);
-        for account in self.list(&root)? {
+        for account in self.only_dirs(&root, found)? {
             let account_dir = root.join(account);
-            for name in self.list(&account_dir)? {
+            for name in self.only_dirs(&account_dir, found)? {
                 let dir = account_dir.join(&name);
                 if group_of(&name).is_some_and(|group| self.around.log.is_forgotten(group)) {
                     // The deletion is durable in the log; what it left is removed now, or at the next start.
@@ -81,6 +86,35 @@ impl Catalog {
             }
         }
         Ok(())
+    }
+
+    /// Names of directories; what is none does not belong there.
+    fn only_dirs(&self, dir: &Path, found: &mut Found) -> Result<Vec<String>, CatalogError> {
+        let mut names = Vec::new();
+        for entry in self.entries(dir)? {
+            match entry.is_dir {
+                true => names.push(entry.name),
+                false => self.quarantine(&dir.join(entry.name), "it is no directory", found)?,
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether a document may stand where it was found: copies of directories and files are not what they say.
+    fn check_place(
+        &self,
+        dir: &Path,
+        document: &AssetDocument,
+        gathered: &mut Gathered,
+    ) -> Result<(), &'static str> {
+        if dir != self.stream_dir(document) || !document.consumer.is_empty() {
+            return Err("its document belongs to another directory");
+        }
+        let name = (document.account.clone(), document.stream.clone());
+        match gathered.names.insert(name) {
+            true => Ok(()),
+            false => Err("another stream has its name"),
+        }
     }
 
     /// Nothing but empty directories, and perhaps a key that opens nothing, or a document that was never finished: those go.
@@ -148,28 +182,52 @@ impl Catalog {
         gathered: &mut Gathered,
         found: &mut Found,
     ) -> Result<(), CatalogError> {
+        if let Err(why) = self.check_place(&dir, &document, gathered) {
+            return self.quarantine(&dir, why, found);
+        }
         let missing = match from_log {
             true => Some(self.content(&document)?),
             false => None,
         };
-        let mut consumers = BTreeMap::new();
         let mut stream = Stream {
             home: self.home_of(&dir, missing),
             dir,
             document,
             consumers: Default::default(),
         };
+        let consumers = self.read_consumers(&mut stream, &mut gathered.left, found)?;
+        gathered.openings.push(Opening {
+            stream,
+            consumers,
+            recovering: None,
+            broken: None,
+        });
+        Ok(())
+    }
+
+    /// Documents of a stream's consumers in their files, by name.
+    fn read_consumers(
+        &self,
+        stream: &mut Stream,
+        left: &mut BTreeSet<GroupId>,
+        found: &mut Found,
+    ) -> Result<BTreeMap<String, AssetDocument>, CatalogError> {
+        let mut consumers = BTreeMap::new();
         let consumers_dir = stream.dir.join(CONSUMERS_DIR);
         if !self.exists(&consumers_dir)? {
             self.make_dirs(&consumers_dir)?;
         }
         let mut has_removed = false;
-        for name in self.list(&consumers_dir)? {
+        for DirEntry { name, is_dir } in self.entries(&consumers_dir)? {
             let path = consumers_dir.join(&name);
+            if is_dir {
+                self.quarantine(&path, "it is no document", found)?;
+                continue;
+            }
             if group_of(&name).is_some_and(|group| self.around.log.is_forgotten(group)) {
                 has_removed = true;
                 if self.disk().remove(&path).is_err() {
-                    gathered.left.extend(group_of(&name));
+                    left.extend(group_of(&name));
                 }
                 continue;
             }
@@ -180,6 +238,13 @@ impl Catalog {
                 continue;
             }
             match self.read_document(&path)? {
+                Ok(document)
+                    if !is_consumer_of(stream, &path, &document)
+                        || consumers.contains_key(&document.consumer) =>
+                {
+                    let why = "its document belongs to another consumer";
+                    self.quarantine(&path, why, found)?;
+                }
                 Ok(document) => {
                     let consumer = Consumer {
                         incarnation: document.incarnation,
@@ -198,12 +263,7 @@ impl Catalog {
                 .sync_dir(&consumers_dir)
                 .map_err(|e| StoreError::io("syncing", &consumers_dir, &e))?;
         }
-        gathered.openings.push(Opening {
-            stream,
-            consumers,
-            recovering: None,
-        });
-        Ok(())
+        Ok(consumers)
     }
 
     /// Puts consumers that stand in the log to their streams.
@@ -263,4 +323,12 @@ impl Catalog {
         opening.consumers.insert(name.clone(), document);
         Ok(())
     }
+}
+
+/// Whether a consumer's document says what its place says.
+fn is_consumer_of(stream: &Stream, path: &Path, document: &AssetDocument) -> bool {
+    let (home, name) = (&stream.document, &document.consumer);
+    (&document.account, &document.stream) == (&home.account, &home.stream)
+        && !name.is_empty()
+        && path == consumer_path(&stream.dir, name, &document.incarnation)
 }

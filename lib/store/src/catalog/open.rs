@@ -21,7 +21,7 @@ use super::{Catalog, CatalogError, CatalogSettings, Stream, StreamOptions};
 use crate::consumer::{ConsumerState, LoggedConsumer};
 use crate::crypt::Key;
 use crate::crypt::wrap::{Unwrapped, unwrap, wrap};
-use crate::disk::{Disk, create_dirs, read_all, replace};
+use crate::disk::{DirEntry, Disk, create_dirs, read_all, replace};
 use crate::error::StoreError;
 use crate::file::{Cache, FileSettings, FileStream, Recovering, StreamDamage, Surroundings};
 use crate::limits::META_FILE_MAX;
@@ -140,6 +140,7 @@ impl Catalog {
         let quarantine = dir.join(QUARANTINE_DIR);
         let mut gathered = Gathered {
             openings: Vec::new(),
+            names: BTreeSet::new(),
             logged: catalog.read_logged(&mut found),
             unfiled: Vec::new(),
             left: BTreeSet::new(),
@@ -152,6 +153,7 @@ impl Catalog {
         catalog.around.log.only_left(&gathered.left);
         catalog.place_consumers(&mut gathered, &mut found)?;
         catalog.read_blocks(&mut gathered.openings, progress)?;
+        catalog.fence_broken(&mut gathered.openings, &mut found)?;
         catalog.replay(gathered, &mut found)?;
         catalog.list_quarantine(&mut found)?;
         Ok((catalog, found))
@@ -179,11 +181,13 @@ impl Catalog {
     }
 
     pub(super) fn list(&self, dir: &Path) -> Result<Vec<String>, CatalogError> {
-        let entries = self
-            .disk()
+        Ok(self.entries(dir)?.into_iter().map(|e| e.name).collect())
+    }
+
+    pub(super) fn entries(&self, dir: &Path) -> Result<Vec<DirEntry>, CatalogError> {
+        self.disk()
             .list(dir)
-            .map_err(|e| StoreError::io("listing", dir, &e))?;
-        Ok(entries.into_iter().map(|entry| entry.name).collect())
+            .map_err(|e| StoreError::io("listing", dir, &e).into())
     }
 
     pub(super) fn exists(&self, path: &Path) -> Result<bool, CatalogError> {
@@ -278,6 +282,10 @@ impl Catalog {
                 let mut opening = slot.lock();
                 match self.recover(&opening.stream) {
                     Ok(recovering) => opening.recovering = Some(recovering),
+                    // Its key is lost, and with it this stream; not the others.
+                    Err(CatalogError::Damaged(path)) => {
+                        opening.broken = Some(format!("{} is damaged", path.display()));
+                    }
                     Err(error) => {
                         failed.lock().get_or_insert(error);
                     }
@@ -300,6 +308,21 @@ impl Catalog {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    /// Streams that cannot be opened are kept aside.
+    fn fence_broken(
+        &self,
+        openings: &mut Vec<Opening>,
+        found: &mut Found,
+    ) -> Result<(), CatalogError> {
+        for opening in std::mem::take(openings) {
+            match &opening.broken {
+                Some(why) => self.quarantine(&opening.stream.dir, why, found)?,
+                None => openings.push(opening),
+            }
+        }
+        Ok(())
     }
 
     fn recover(&self, stream: &Stream) -> Result<Recovering, CatalogError> {
