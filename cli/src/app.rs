@@ -48,7 +48,7 @@ pub struct App {
 
 /// The command tree, for generators of man pages, completions and references.
 pub fn command() -> Command {
-    App::command()
+    App::command().mut_subcommand("auth", commands::auth::finished)
 }
 
 /// Runs `nats` with these arguments, the program's name first.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap_complete::engine::CompletionCandidate;
 use nats_client::context::Store;
+use nats_term::completion::{self, beginning};
 
 use crate::error::{CliError, Result};
 use crate::globals::{GlobalArgs, Globals};
@@ -18,25 +19,13 @@ pub const VARIABLE: &str = "COMPLETE";
 
 /// Answers when a shell asks; true when it did.
 pub fn answer(args: &[OsString]) -> Result<bool> {
-    clap_complete::CompleteEnv::with_factory(crate::app::command)
-        .var(VARIABLE)
-        .bin("nats")
-        .try_complete(
-            args.iter().cloned(),
-            std::env::current_dir().ok().as_deref(),
-        )
+    completion::answer("nats", VARIABLE, crate::app::command, args)
         .map_err(|error| CliError::new(error.to_string()))
 }
 
 /// What a user puts into the start-up file of his shell: it makes the shell ask.
 pub fn script(shell: &str) -> Result<String> {
-    let shells = clap_complete::env::Shells::builtins();
-    let completer = shells
-        .completer(shell)
-        .ok_or_else(|| CliError::new(format!("there are no completions for {shell}")))?;
-    let mut script = Vec::new();
-    completer.write_registration(VARIABLE, "nats", "nats", "nats", &mut script)?;
-    Ok(String::from_utf8_lossy(&script).into_owned())
+    completion::script("nats", VARIABLE, shell).map_err(|error| CliError::new(error.to_string()))
 }
 
 /// How long a shell waits for what servers know.
@@ -54,9 +43,7 @@ struct Typed {
 
 impl Typed {
     fn read() -> Option<Self> {
-        // The shell calls us with its own flags, then `--`, then the command line.
-        let words = std::env::args_os().skip_while(|word| word != "--").skip(1);
-        <Self as clap::Parser>::try_parse_from(words).ok()
+        <Self as clap::Parser>::try_parse_from(completion::typed()).ok()
     }
 
     /// Asks the servers, for a while.
@@ -75,12 +62,6 @@ impl Typed {
         };
         asked().unwrap_or_default()
     }
-}
-
-fn beginning(names: Vec<String>, current: &OsStr) -> Vec<CompletionCandidate> {
-    let current = current.to_string_lossy();
-    let names = names.into_iter().filter(|name| name.starts_with(&*current));
-    names.map(CompletionCandidate::new).collect()
 }
 
 /// Streams.
@@ -187,17 +168,5 @@ mod tests {
             ]
         );
         assert_eq!(offered("x"), []);
-    }
-
-    #[test]
-    fn every_shell_gets_a_script() {
-        for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-            let script = script(shell).unwrap();
-            assert!(
-                script.contains("nats") && script.contains(VARIABLE),
-                "{shell}"
-            );
-        }
-        assert!(script("tcsh").is_err());
     }
 }

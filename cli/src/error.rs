@@ -119,6 +119,17 @@ impl From<serde_json::Error> for CliError {
     }
 }
 
+/// Nobody answered; a script passes what was asked for.
+impl From<nats_term::prompt::Unanswered> for CliError {
+    fn from(unanswered: nats_term::prompt::Unanswered) -> Self {
+        let error = Self::new(unanswered.to_string());
+        match unanswered.next_step() {
+            Some(step) => error.next_step(step),
+            None => error,
+        }
+    }
+}
+
 /// Why no connection came about, and what can be done about it.
 impl From<nats_client::ConnectError> for CliError {
     fn from(error: nats_client::ConnectError) -> Self {

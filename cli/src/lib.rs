@@ -36,7 +36,6 @@ pub mod micro;
 pub mod parse;
 pub mod plugins;
 pub mod progress;
-pub mod prompt;
 pub mod reference;
 pub mod signals;
 pub mod template;

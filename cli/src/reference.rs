@@ -15,15 +15,26 @@ pub fn of_flag(flag: &str, tree: impl FnOnce() -> Command) -> Option<Result<Stri
         "--help-long" => long(tree()),
         "--help-compact" => compact(tree()),
         "--help-llm" => markdown(tree()),
-        "--help-man" | "--fisk-introspect" | "--completion-bash" | "--completion-zsh-menu" => {
+        "--help-man" => manual(tree()),
+        "--fisk-introspect" | "--completion-bash" | "--completion-zsh-menu" => {
             let error = CliError::new(format!("{flag} is not available in this build of nats"));
             return Some(Err(error.next_step(
-                "--help-long, --help-llm and --completion-script-bash|zsh|fish|powershell|elvish are",
+                "--help-long, --help-man, --help-llm and --completion-script-bash|zsh|fish|powershell|elvish are",
             )));
         }
         _ => return None,
     };
     Some(Ok(text))
+}
+
+/// The manual page, for `man -l -`.
+fn manual(tree: Command) -> String {
+    let page = nats_term::manual::Page {
+        section: "1",
+        source: concat!("nats ", env!("CARGO_PKG_VERSION")),
+        see_also: &["nsc(1)", "nats-server(8)"],
+    };
+    page.of(tree)
 }
 
 /// The help of every command, one after the other.

@@ -42,6 +42,9 @@ pub enum Reason {
     Key(#[from] nats_jwt::nkey::NkeyError),
     #[error("{0}")]
     Remote(String),
+    /// Nobody answered a question.
+    #[error("{0}")]
+    Unanswered(#[from] nats_term::prompt::Unanswered),
     /// Everything was said in the report.
     #[error("{0}")]
     Reported(String),
@@ -105,7 +108,11 @@ impl Error {
     }
 
     pub fn next_step(&self) -> Option<&str> {
-        self.hint.as_deref()
+        let question = match &*self.reason {
+            Reason::Unanswered(question) => question.next_step(),
+            _ => None,
+        };
+        self.hint.as_deref().or(question)
     }
 
     pub fn report(&self) -> Option<&Report> {

@@ -4,7 +4,7 @@
 //! commit ([`files`], [`workspace`]), who signs ([`signer`]), what can be done ([`ops`]), talking to servers ([`remote`]), desired
 //! state ([`desired`]), and the program itself ([`commands`]).
 //!
-//! Who may call: `nsc`, `nats auth`, `nats up --operator`, tests. Everything but [`commands`] and [`prompt`] works without a terminal.
+//! Who may call: `nsc`, `nats auth`, `nats up --operator`, tests. Everything but [`commands`] works without a terminal.
 //! What never happens here: a secret in a message; a file that others may read; a store that is half-written; a name from a token
 //! that leads out of its directory; an edit that changes what was not mentioned.
 //! Locks: none; a file that somebody else changed in the meantime is not overwritten.
@@ -24,11 +24,9 @@ pub mod limits;
 pub mod name;
 pub mod ops;
 pub mod places;
-pub mod prompt;
 pub mod remote;
 pub mod report;
 pub mod signer;
 pub mod store;
-pub mod table;
 pub mod text;
 pub mod workspace;

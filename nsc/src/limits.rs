@@ -4,6 +4,8 @@
 pub const FILE_BYTES_MAX: u64 = 2 << 20;
 /// Largest file of desired state that is read, in bytes.
 pub const DESIRED_BYTES_MAX: u64 = 8 << 20;
+/// Largest backup that is read, in bytes: some 50,000 accounts.
+pub const BACKUP_BYTES_MAX: usize = 256 << 20;
 /// Longest name of an operator, account or user, in bytes: with `.creds.PID.tmp` behind it a file's name.
 pub const NAME_BYTES_MAX: usize = 200;
 /// Most files that one import or `fix` looks at.

@@ -397,7 +397,7 @@ impl Workspace {
     }
 
     /// The text itself when it is a key, else what the file holds that it names.
-    fn text_or_file(&mut self, text: &str) -> Option<Secret> {
+    pub(crate) fn text_or_file(&mut self, text: &str) -> Option<Secret> {
         let is_key =
             |text: &str| PublicKey::parse(text).is_ok() || nats_jwt::nkey::seed_kind(text).is_ok();
         if is_key(text.trim()) {

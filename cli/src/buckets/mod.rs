@@ -15,7 +15,7 @@ pub use show::{
 
 use crate::error::{CliError, Result};
 use crate::jetstream::Api;
-use crate::prompt::Prompt;
+use nats_term::prompt::Prompt;
 
 /// The two kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,7 +27,7 @@ macro_rules! registry {
 
 // Below the macro: what is declared above it cannot use it.
 mod account;
-mod auth;
+pub(crate) mod auth;
 mod bench;
 mod cheat;
 mod consumer;

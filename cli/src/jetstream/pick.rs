@@ -6,7 +6,7 @@ use super::api::Api;
 use super::{Scope, is_internal_stream};
 use crate::error::{CliError, Result};
 use crate::output::stdout_is_terminal;
-use crate::prompt::Prompt;
+use nats_term::prompt::Prompt;
 
 /// The stream `name`. Without a name, and on a terminal also when there is no such stream, the user chooses, unless
 /// `no_select` forbids it.
@@ -78,7 +78,7 @@ pub fn confirmed(prompt: &mut impl Prompt, force: bool, question: &str) -> Resul
     if force {
         return Ok(true);
     }
-    prompt.confirm(question, false, "--force")
+    Ok(prompt.confirm(question, false, "--force")?)
 }
 
 /// Streams below buckets and object stores have a shape of their own: whoever changes them by hand is asked, even with

@@ -5,13 +5,11 @@
 //! pipe carries results only. A reader that goes away ends the program quietly: use `out!` and `outln!`, which return an
 //! error, rather than `println!`, which panics.
 
-pub mod color;
 mod columns;
 pub mod format;
 pub mod graph;
 pub mod plots;
 pub mod screen;
-mod table;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -21,7 +19,7 @@ use serde::Serialize;
 use crate::error::Result;
 
 pub use columns::Columns;
-pub use table::Table;
+pub use nats_term::{Table, color, markdown_wanted};
 
 /// Prints to standard output; the value is a `Result` that must be passed on with `?`.
 #[macro_export]
@@ -72,17 +70,4 @@ pub fn stdout_is_terminal() -> bool {
 
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
-}
-
-/// Columns of the terminal on standard output; `None` when it is not a terminal.
-pub fn terminal_width() -> Option<u16> {
-    if !stdout_is_terminal() {
-        return None;
-    }
-    crossterm::terminal::size().ok().map(|(width, _)| width)
-}
-
-/// True when documentation tools for language models asked for markdown (`LLMFORMAT=1`).
-pub(crate) fn markdown_wanted() -> bool {
-    std::env::var_os("LLMFORMAT").is_some_and(|v| v == "1")
 }

@@ -302,6 +302,21 @@ impl Options {
         self
     }
 
+    /// Curves to offer in the handshake, the preferred one first: `X25519`, `P256`, `P384`, `X25519MLKEM768`.
+    ///
+    /// # Errors
+    /// Names the one that is not known.
+    pub fn tls_curves<S: AsRef<str>>(mut self, names: &[S]) -> Result<Self, String> {
+        self.tls.curves = names
+            .iter()
+            .map(|name| {
+                let name = name.as_ref();
+                crate::tls::curve(name).ok_or_else(|| format!("{name:?} is no curve known here"))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
     /// A TLS configuration made by the caller, instead of one made from the other settings.
     pub fn tls_config(mut self, config: Arc<rustls::ClientConfig>) -> Self {
         self.tls.config = Some(config);

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::aws_lc_rs::kx_group;
+use rustls::crypto::{
+    CryptoProvider, SupportedKxGroup, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -27,6 +30,8 @@ pub(crate) struct Tls {
     /// The same as PEM text.
     pub ca_pem: Vec<Vec<u8>>,
     pub client_certificate: Option<ClientCertificate>,
+    /// Curves to offer, the preferred one first; those of rustls when empty.
+    pub curves: Vec<&'static dyn SupportedKxGroup>,
     /// Name to expect in the certificate instead of the host of the address.
     pub server_name: Option<String>,
     pub danger_accept_any_certificate: bool,
@@ -72,7 +77,11 @@ impl Tls {
     }
 
     fn client_config(&self) -> Result<ClientConfig, String> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        if !self.curves.is_empty() {
+            provider.kx_groups.clone_from(&self.curves);
+        }
+        let provider = Arc::new(provider);
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
@@ -107,6 +116,17 @@ impl Tls {
             add_roots(&mut roots, pem, "CA certificates")?;
         }
         Ok(Arc::new(roots))
+    }
+}
+
+/// A curve of the handshake by its usual name.
+pub(crate) fn curve(name: &str) -> Option<&'static dyn SupportedKxGroup> {
+    match name.to_ascii_uppercase().as_str() {
+        "X25519" => Some(kx_group::X25519),
+        "P256" => Some(kx_group::SECP256R1),
+        "P384" => Some(kx_group::SECP384R1),
+        "X25519MLKEM768" => Some(kx_group::X25519MLKEM768),
+        _ => None,
     }
 }
 

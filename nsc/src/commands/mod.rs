@@ -5,7 +5,7 @@
 //! Results go to standard output, and what is said about them as well where there is no other result; errors go to standard error.
 //! Exit codes: 0; 1 for every error; `plan` has 2 for "changes pending".
 
-mod complete;
+pub mod complete;
 mod interactive;
 mod run;
 pub mod tool;
@@ -25,16 +25,16 @@ use crate::ops::describe::pretty;
 
 /// The command tree, for generators of references and completions.
 pub fn command() -> clap::Command {
-    tree::App::command()
+    complete::names_in(tree::App::command(), complete::open)
 }
 
 /// Runs `nsc` with these arguments, the program's name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    match complete::answer(&args) {
+    match nats_term::completion::answer("nsc", complete::VARIABLE, command, &args) {
         Ok(true) => return ExitCode::SUCCESS,
         Ok(false) => {}
-        Err(error) => return failed(&error, false),
+        Err(error) => return failed(&Error::refused(error.to_string()), false),
     }
     let matches = match command().try_get_matches_from(&args) {
         Ok(matches) => matches,
@@ -150,16 +150,9 @@ fn show(outcome: &Outcome, json: bool) -> Result<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use nats_term::examples::each;
 
-    fn walk(command: &clap::Command, path: &str, visit: &mut impl FnMut(&str, &clap::Command)) {
-        visit(path, command);
-        for child in command.get_subcommands() {
-            if child.get_name() != "help" {
-                walk(child, &format!("{path} {}", child.get_name()), visit);
-            }
-        }
-    }
+    use super::*;
 
     #[test]
     fn the_command_tree_is_free_of_contradictions() {
@@ -169,7 +162,7 @@ mod tests {
     #[test]
     fn every_command_shows_an_example() {
         let mut missing = Vec::new();
-        walk(&command(), "nsc", &mut |path, command| {
+        each(&command(), &mut |path, command| {
             let after = command
                 .get_after_help()
                 .map(ToString::to_string)
@@ -180,48 +173,5 @@ mod tests {
             }
         });
         assert_eq!(missing, Vec::<String>::new());
-    }
-
-    #[test]
-    fn every_example_parses() {
-        let mut wrong = Vec::new();
-        walk(&command(), "nsc", &mut |_, command| {
-            let after = command
-                .get_after_help()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            for line in after
-                .lines()
-                .map(str::trim)
-                .filter(|line| line.starts_with("nsc "))
-            {
-                let words = words(line);
-                if let Err(error) = self::command().try_get_matches_from(&words) {
-                    wrong.push(format!("{line}: {error}"));
-                }
-            }
-        });
-        assert_eq!(wrong, Vec::<String>::new());
-    }
-
-    /// The words of a command as a shell reads them, up to a comment or redirection.
-    fn words(line: &str) -> Vec<String> {
-        let mut words = Vec::new();
-        let mut word: Option<String> = None;
-        let mut quoted = false;
-        let line = line.split("   ").next().unwrap_or(line);
-        for c in line.chars() {
-            match c {
-                '\'' => {
-                    quoted = !quoted;
-                    word.get_or_insert_default();
-                }
-                ' ' if !quoted => words.extend(word.take()),
-                '>' | ';' | '#' if !quoted => break,
-                c => word.get_or_insert_default().push(c),
-            }
-        }
-        words.extend(word);
-        words
     }
 }

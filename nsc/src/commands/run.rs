@@ -7,22 +7,22 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use super::tree::{
-    Add, App, Command, Delete, Describe, Diagram, Edit, Export, Generate, Import, Keys, List,
-    Named, Reissue, Rename, Revocations, Select,
+    Add, App, Command, Delete, Describe, DescribeArgs, Diagram, Edit, Export, Generate, Import,
+    ImportOperator, Keys, List, Reissue, Rename, Revocations, Select,
 };
 use super::{complete, interactive, print, show, tool};
 use crate::desired;
 use crate::error::{Error, Result};
 use crate::ops::{
-    Outcome, account, authcallout, describe, expirations, export, generate, import, init, keys,
-    list, mapping, operator, repair, revocations, select, signing_key, user, validate,
+    Outcome, account, authcallout, backup, describe, expirations, export, generate, import, init,
+    keys, list, mapping, operator, repair, revocations, select, signing_key, user, validate,
 };
 use crate::places::Surroundings;
-use crate::prompt::Terminal;
 use crate::remote::{http, is_http, pull, push};
 use crate::report::{Report, Status};
 use crate::signer::Program;
 use crate::workspace::{self, Signing, Workspace};
+use nats_term::prompt::Terminal;
 
 /// Seconds since 1970.
 fn now() -> i64 {
@@ -51,13 +51,25 @@ pub async fn run(app: App) -> Result<u8> {
     let w = &mut workspace;
     let json = app.json;
     match command {
-        Command::Describe(what) => describe(w, what, json).await,
+        Command::Describe(args) => describe(w, args, json).await,
+        Command::Export(Export::Account(request)) => {
+            let name = w.account_name(request.name.as_deref())?;
+            let token = w.store()?.account_token(&mut w.files, &name)?;
+            deliver(w, exported(token), &request.output_file, true, json).await
+        }
+        Command::Export(Export::Operator(request)) => {
+            if let Some(name) = &request.name {
+                w.use_operator(name)?;
+            }
+            let token = w.store()?.operator_token(&mut w.files)?;
+            deliver(w, exported(token), &request.output_file, true, json).await
+        }
         Command::Generate(what) => generate(w, what, json).await,
         Command::Plan(request) => plan(w, &request, json).await,
         Command::Apply(request) => apply(w, &request, json).await,
         Command::Tool(what) => {
             let (url, user) = tool::prepare(w, &what)?;
-            tool::run(&what, &url, &user).await?;
+            tool::run(&what, &url, &user, json).await?;
             Ok(0)
         }
         Command::Validate(request) => {
@@ -69,7 +81,9 @@ pub async fn run(app: App) -> Result<u8> {
             Ok(0)
         }
         Command::Completion(request) => {
-            print(&complete::script(&request.shell)?)?;
+            let script = nats_term::completion::script("nsc", complete::VARIABLE, &request.shell)
+                .map_err(|error| Error::refused(error.to_string()))?;
+            print(&script)?;
             Ok(0)
         }
         Command::Load(_) => Err(elsewhere(
@@ -91,7 +105,8 @@ pub async fn run(app: App) -> Result<u8> {
 async fn change(w: &mut Workspace, command: Command) -> Result<Outcome> {
     match command {
         Command::Add(what) => add(w, what).await,
-        Command::Delete(what) => delete(w, what),
+        Command::Backup(request) => backup::backup(w, &request),
+        Command::Delete(what) => delete(w, what).await,
         Command::Edit(what) => edit(w, what),
         Command::Env(request) => select::env(w, &request),
         Command::Expirations(request) => expirations::expirations(w, &request),
@@ -99,6 +114,7 @@ async fn change(w: &mut Workspace, command: Command) -> Result<Outcome> {
         Command::Fix(request) => repair::fix(w, &request),
         Command::Import(Import::Account(request)) => repair::import_account(w, &request),
         Command::Import(Import::Keys(request)) => keys::import(w, &request),
+        Command::Import(Import::Operator(request)) => import_operator(w, request).await,
         Command::Import(Import::User(request)) => repair::import_user(w, &request),
         Command::Init(request) => {
             let token = match &request.remote_operator {
@@ -124,12 +140,49 @@ async fn change(w: &mut Workspace, command: Command) -> Result<Outcome> {
         Command::Push(request) => Ok(push::push(push::prepare(w, &request)?).await?.into()),
         Command::Reissue(Reissue::Operator(request)) => operator::reissue(w, &request),
         Command::Rename(Rename::Account(request)) => account::rename(w, &request),
+        Command::Restore(request) => {
+            let path = w.places.expanded(&request.file);
+            let content = std::fs::read(&path).map_err(|e| Error::file("reading", &path, e))?;
+            backup::restore(w, &request, &zeroize::Zeroizing::new(content))
+        }
         Command::Revocations(what) => revoke(w, what),
         Command::Select(Select::Account { name }) => select::account(w, &name),
         Command::Select(Select::Operator { name }) => select::operator(w, &name),
         Command::UpgradeJwt => repair::upgrade(w),
         other => Err(Error::refused(format!("{other:?} changes nothing"))),
     }
+}
+
+/// A token as a result.
+fn exported(token: String) -> Outcome {
+    Outcome::text(format!("{token}\n")).with_json(json!({"token": token}))
+}
+
+/// An operator from elsewhere, with keys of it.
+async fn import_operator(w: &mut Workspace, request: ImportOperator) -> Result<Outcome> {
+    let token = load_operator(w, &request.file).await?;
+    let add = operator::Add {
+        name: request.name,
+        url: Some(request.file),
+        force: request.force,
+        ..operator::Add::default()
+    };
+    let mut outcome = operator::add(w, &add, Some(&token))?;
+    let claims = w.operator()?;
+    let known = Workspace::operator_signers(&claims, Some(&claims.subject));
+    for given in &request.key {
+        let key = w
+            .given_key(given, nats_jwt::nkey::Kind::Operator)?
+            .to_string();
+        if key != claims.subject && !known.contains(&key) {
+            return Err(Error::refused(format!(
+                "{key} is no key of operator {:?}",
+                claims.name
+            )));
+        }
+        outcome.report.ok(format!("stored key {key}"));
+    }
+    Ok(outcome)
 }
 
 fn elsewhere(command: &str, hint: &str) -> Error {
@@ -276,9 +329,25 @@ async fn add(w: &mut Workspace, what: Add) -> Result<Outcome> {
     }
 }
 
-fn delete(w: &mut Workspace, what: Delete) -> Result<Outcome> {
+async fn delete(w: &mut Workspace, what: Delete) -> Result<Outcome> {
     match what {
-        Delete::Account(request) => account::delete(w, &request),
+        Delete::Account(request) => {
+            let mut report = account::retire(w, &request)?;
+            if !report.is_empty() {
+                w.commit()?;
+                hand_over(w, &mut report).await?;
+            }
+            if report.has_errors() {
+                return Err(Error::refused(
+                    "the operator was not told that the account ends, and it was not deleted",
+                )
+                .hint("delete it without a word: --revoke=false")
+                .with_report(report));
+            }
+            let mut outcome = account::delete(w, &request)?;
+            report.add(std::mem::take(&mut outcome.report));
+            Ok(outcome.with_report(report))
+        }
         Delete::Export(request) => export::delete(w, &request),
         Delete::Import(request) => import::delete(w, &request),
         Delete::Mapping(request) => mapping::delete(w, &request),
@@ -312,36 +381,36 @@ fn revoke(w: &mut Workspace, what: Revocations) -> Result<Outcome> {
 fn list(w: &mut Workspace, what: List) -> Result<Outcome> {
     let bold = std::io::stdout().is_terminal();
     match what {
-        List::Accounts => Ok(list::shown("Accounts", &list::accounts(w)?, bold)),
+        List::Accounts(of) => {
+            if let Some(operator) = &of.operator {
+                w.use_operator(operator)?;
+            }
+            Ok(list::shown("Accounts", &list::accounts(w)?, bold))
+        }
         List::Operators => Ok(list::shown("Operators", &list::operators(w)?, bold)),
-        List::Users(request) => Ok(list::shown(
-            "Users",
-            &list::users(w, request.account.as_deref())?,
-            false,
-        )),
+        List::Users(request) => {
+            if let Some(operator) = &request.of.operator {
+                w.use_operator(operator)?;
+            }
+            let users = list::users(w, request.account.as_deref())?;
+            Ok(list::shown("Users", &users, false))
+        }
         List::Keys(request) => keys::list(w, &request),
     }
 }
 
-async fn describe(w: &mut Workspace, what: Describe, json: bool) -> Result<u8> {
-    let (token, form, scope) = match what {
-        Describe::Operator(Named {
-            positional,
-            name,
-            form,
-        }) => {
-            if let Some(name) = positional.or(name) {
-                w.use_operator(&name)?;
+async fn describe(w: &mut Workspace, args: DescribeArgs, json: bool) -> Result<u8> {
+    let form = args.form;
+    let (token, scope) = match args.what {
+        Describe::Operator(named) => {
+            if let Some(name) = named.name() {
+                w.use_operator(name)?;
             }
-            (w.store()?.operator_token(&mut w.files)?, form, None)
+            (w.store()?.operator_token(&mut w.files)?, None)
         }
         Describe::Account(named) => {
             let name = w.account_name(named.name())?;
-            (
-                w.store()?.account_token(&mut w.files, &name)?,
-                named.form,
-                None,
-            )
+            (w.store()?.account_token(&mut w.files, &name)?, None)
         }
         Describe::User(request) => {
             let account = w.account_name(request.account.as_deref())?;
@@ -353,17 +422,13 @@ async fn describe(w: &mut Workspace, what: Describe, json: bool) -> Result<u8> {
                 .signing_keys
                 .scope(&claims.issuer)
                 .cloned();
-            (
-                w.store()?.user_token(&mut w.files, &account, &user)?,
-                request.named.form,
-                scope,
-            )
+            (w.store()?.user_token(&mut w.files, &account, &user)?, scope)
         }
         Describe::Jwt(request) => {
             let content = zeroize::Zeroizing::new(load(w, &request.file).await?);
             let token = nats_jwt::creds::parse_jwt(&content)
                 .map_err(|e| Error::refused(format!("{}: {e}", request.file)))?;
-            (token.reveal().to_owned(), request.form, None)
+            (token.reveal().to_owned(), None)
         }
     };
     let claims = nats_jwt::claims::decode(&token).map_err(|e| Error::refused(e.to_string()))?;

@@ -4,25 +4,33 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use nats_client::Client;
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::remote::nats::{self, Tls, User};
 use crate::workspace::Workspace;
 
-/// Who connects where.
+/// What is tried out, and where.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the servers are, when it is not where the operator says
+    #[arg(long, global = true, value_name = "URL")]
+    pub nats: Option<String>,
+    #[command(flatten)]
+    pub tls: Tls,
+    #[command(subcommand)]
+    pub tool: Tool,
+}
+
+/// Who connects.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Connect {
-    /// Where the servers are, when it is not where the operator says
-    #[arg(long, value_name = "URL")]
-    pub nats: Option<String>,
     /// Name or public key of the account, when it is not the chosen one
     #[arg(short, long)]
     pub account: Option<String>,
     /// Name of the user, when there is more than one
     #[arg(short, long)]
     pub user: Option<String>,
-    #[command(flatten)]
-    pub tls: Tls,
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,7 +78,7 @@ pub struct Receive {
 }
 
 impl Tool {
-    /// Who connects, and where.
+    /// Who connects.
     fn target(&self) -> &Connect {
         match self {
             Self::Pub(send) | Self::Req(send) => &send.connect,
@@ -84,9 +92,9 @@ impl Tool {
 ///
 /// # Errors
 /// When the user's key is not here.
-pub fn prepare(workspace: &mut Workspace, tool: &Tool) -> Result<(String, User)> {
-    let target = tool.target();
-    let url = nats::service_url(workspace, target.nats.as_deref())?;
+pub fn prepare(workspace: &mut Workspace, args: &Args) -> Result<(String, User)> {
+    let target = args.tool.target();
+    let url = nats::service_url(workspace, args.nats.as_deref())?;
     let account = workspace.account_name(target.account.as_deref())?;
     let user = workspace.user_name(&account, target.user.as_deref())?;
     Ok((url, nats::stored_user(workspace, &account, &user)?))
@@ -100,18 +108,23 @@ fn failed(error: impl std::fmt::Display) -> Error {
 ///
 /// # Errors
 /// When the server is not to be had, or does not allow it.
-pub async fn run(tool: &Tool, url: &str, user: &User) -> Result {
-    let client = nats::connect(url, "nsc_tool", user, &tool.target().tls).await?;
+pub async fn run(args: &Args, url: &str, user: &User, json: bool) -> Result {
+    let client = nats::connect(url, "nsc_tool", user, &args.tls).await?;
     let mut events = client.events();
     let work = async {
-        match tool {
-            Tool::Pub(send) => publish(&client, send).await,
-            Tool::Req(send) => request(&client, send).await,
-            Tool::Sub(receive) => listen(&client, receive, false).await,
-            Tool::Reply(receive) => listen(&client, receive, true).await,
+        match &args.tool {
+            Tool::Pub(send) => publish(&client, send, json).await,
+            Tool::Req(send) => request(&client, send, json).await,
+            Tool::Sub(receive) => listen(&client, receive, false, json).await,
+            Tool::Reply(receive) => listen(&client, receive, true, json).await,
             Tool::Rtt(_) => {
                 let rtt = client.rtt().await.map_err(failed)?;
-                super::print(&format!("round trip time to [{url}] = {rtt:?}\n"))
+                let nanoseconds = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX);
+                say(
+                    json,
+                    &format!("round trip time to [{url}] = {rtt:?}"),
+                    || json!({"url": url, "rtt": nanoseconds}),
+                )
             }
         }
     };
@@ -132,7 +145,16 @@ pub async fn run(tool: &Tool, url: &str, user: &User) -> Result {
     result
 }
 
-async fn publish(client: &Client, send: &Send) -> Result {
+/// A line for people, or a document a line.
+fn say(json: bool, words: &str, document: impl FnOnce() -> Value) -> Result {
+    if json {
+        super::print(&format!("{}\n", document()))
+    } else {
+        super::print(&format!("{words}\n"))
+    }
+}
+
+async fn publish(client: &Client, send: &Send, json: bool) -> Result {
     client
         .publish(&send.subject, send.payload.as_bytes())
         .await
@@ -140,30 +162,37 @@ async fn publish(client: &Client, send: &Send) -> Result {
     client.flush().await.map_err(failed)?;
     // A refusal comes before the answer to the flush, and ends the program first.
     tokio::task::yield_now().await;
-    super::print(&format!(
-        "Published [{}] : {:?}\n",
-        send.subject, send.payload
-    ))
+    say(
+        json,
+        &format!("Published [{}] : {:?}", send.subject, send.payload),
+        || json!({"subject": send.subject, "payload": send.payload}),
+    )
 }
 
-async fn request(client: &Client, send: &Send) -> Result {
-    super::print(&format!(
-        "published request: [{}] : '{}'\n",
-        send.subject, send.payload
-    ))?;
+async fn request(client: &Client, send: &Send, json: bool) -> Result {
+    if !json {
+        super::print(&format!(
+            "published request: [{}] : '{}'\n",
+            send.subject, send.payload
+        ))?;
+    }
     let wait = Duration::from_secs(5);
     let answer = client
         .request(&send.subject, None, send.payload.as_bytes(), wait)
         .await
         .map_err(failed)?;
-    super::print(&format!(
-        "received reply: [{}] : '{}'\n",
-        answer.subject(),
-        answer.text()
-    ))
+    say(
+        json,
+        &format!(
+            "received reply: [{}] : '{}'",
+            answer.subject(),
+            answer.text()
+        ),
+        || json!({"subject": answer.subject().to_string(), "payload": answer.text()}),
+    )
 }
 
-async fn listen(client: &Client, receive: &Receive, answer: bool) -> Result {
+async fn listen(client: &Client, receive: &Receive, answer: bool, json: bool) -> Result {
     let subject = &receive.subject;
     let subscription = match &receive.queue {
         Some(queue) => client.queue_subscribe(subject, queue).await,
@@ -172,22 +201,31 @@ async fn listen(client: &Client, receive: &Receive, answer: bool) -> Result {
     let mut subscription = subscription.map_err(failed)?;
     client.flush().await.map_err(failed)?;
     let most = receive.max_messages.unwrap_or(u64::MAX);
-    super::print(&match receive.max_messages {
-        Some(most) => format!("listening on [{subject}] for {most} messages\n"),
-        None => format!("listening on [{subject}]\n"),
-    })?;
+    if !json {
+        super::print(&match receive.max_messages {
+            Some(most) => format!("listening on [{subject}] for {most} messages\n"),
+            None => format!("listening on [{subject}]\n"),
+        })?;
+    }
     let mut count: u64 = 0;
     while count < most {
         let Some(message) = subscription.next().await else {
             break;
         };
         count = count.saturating_add(1);
-        super::print(&format!(
-            "[#{count}] received on [{}]: '{}'\n",
-            message.subject(),
-            message.text()
-        ))?;
+        say(
+            json,
+            &format!(
+                "[#{count}] received on [{}]: '{}'",
+                message.subject(),
+                message.text()
+            ),
+            || json!({"subject": message.subject().to_string(), "payload": message.text(), "count": count}),
+        )?;
         if answer {
+            if message.reply().is_none() && json {
+                continue;
+            }
             if message.reply().is_none() {
                 super::print(&format!(
                     "[#{count}] ignoring request on [{}]: no reply subject\n",

@@ -4,8 +4,8 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use crate::ops::generate::{self, config, diagram, profile};
 use crate::ops::{
-    account, authcallout, describe, expirations, export, import, init, keys, mapping, operator,
-    repair, revocations, select, signing_key, user, validate,
+    account, authcallout, backup, describe, expirations, export, import, init, keys, mapping,
+    operator, repair, revocations, select, signing_key, user, validate,
 };
 use crate::places::Directories;
 use crate::remote::{pull, push};
@@ -50,6 +50,7 @@ pub struct App {
         long,
         global = true,
         env = "NSC_SIGNER",
+        hide_env_values = true,
         value_name = "exec:CMD",
         help_heading = "Global Options"
     )]
@@ -73,6 +74,11 @@ pub enum Command {
     /// Bring the store and the servers to the state that a file describes
     #[command(after_help = "Example:\n  nsc apply -f desired.yaml --push")]
     Apply(crate::desired::Request),
+    /// Write an operator with its accounts, users and keys to a file
+    #[command(after_help = "Examples:\n  \
+        nsc backup OPS.backup\n  \
+        nsc backup OPS.sealed --key backup.nk              sealed for the owner of a curve key")]
+    Backup(backup::Backup),
     /// Print what a shell needs to complete commands and names
     #[command(after_help = "Example:\n  nsc completion bash >> ~/.bashrc")]
     Completion(Completion),
@@ -80,8 +86,7 @@ pub enum Command {
     #[command(subcommand)]
     Delete(Delete),
     /// Describe operators, accounts, users, and tokens in files
-    #[command(subcommand)]
-    Describe(Describe),
+    Describe(DescribeArgs),
     /// Edit operators, accounts, users, exports, signing keys, authorization services
     #[command(subcommand)]
     Edit(Edit),
@@ -91,7 +96,7 @@ pub enum Command {
     /// Report what expires
     #[command(after_help = "Example:\n  nsc expirations --within 2w --skip")]
     Expirations(expirations::Expirations),
-    /// Export keys
+    /// Export keys, and tokens of operators and accounts
     #[command(subcommand)]
     Export(Export),
     /// Rebuild stores and keystore from loose files
@@ -103,7 +108,7 @@ pub enum Command {
     /// Generate activation tokens, server configurations, credentials, keys, profiles, contexts, diagrams
     #[command(subcommand)]
     Generate(Generate),
-    /// Import accounts, users and keys
+    /// Import operators, accounts, users and keys
     #[command(subcommand)]
     Import(Import),
     /// Make an operator, an account, a user and credentials in one step
@@ -144,6 +149,11 @@ pub enum Command {
     /// Rename an account
     #[command(subcommand, hide = true)]
     Rename(Rename),
+    /// Make an operator again from a file that backup wrote
+    #[command(after_help = "Examples:\n  \
+        nsc restore OPS.backup\n  \
+        nsc restore OPS.sealed --key backup.nk --name COPY")]
+    Restore(backup::Restore),
     /// Manage revocations of users and of activation tokens
     #[command(subcommand, visible_alias = "revocation")]
     Revocations(Revocations),
@@ -151,8 +161,7 @@ pub enum Command {
     #[command(subcommand)]
     Select(Select),
     /// Try out users: publish, subscribe, request, reply, rtt
-    #[command(subcommand)]
-    Tool(tool::Tool),
+    Tool(tool::Args),
     #[command(hide = true)]
     Update(Elsewhere),
     /// Write tokens of version 1 as version 2
@@ -228,7 +237,7 @@ pub enum Delete {
     User(user::Delete),
 }
 
-/// Something that is named, and how it is shown.
+/// Something that is named.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Named {
     /// Name, when it is not the chosen one
@@ -237,14 +246,21 @@ pub struct Named {
     /// Name, when it is not the chosen one
     #[arg(short, long, conflicts_with = "positional")]
     pub name: Option<String>,
-    #[command(flatten)]
-    pub form: describe::Form,
 }
 
 impl Named {
     pub fn name(&self) -> Option<&str> {
         self.positional.as_deref().or(self.name.as_deref())
     }
+}
+
+/// What is described, and how it is shown.
+#[derive(Debug, clap::Args)]
+pub struct DescribeArgs {
+    #[command(flatten)]
+    pub form: describe::Form,
+    #[command(subcommand)]
+    pub what: Describe,
 }
 
 #[derive(Debug, Subcommand)]
@@ -268,10 +284,15 @@ pub enum Describe {
 #[derive(Debug, clap::Args)]
 pub struct DescribeJwt {
     /// File or URL with a token
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "interactive"
+    )]
     pub file: String,
-    #[command(flatten)]
-    pub form: describe::Form,
 }
 
 #[derive(Debug, clap::Args)]
@@ -303,7 +324,7 @@ pub enum Edit {
     /// Edit an operator
     #[command(after_help = "Examples:\n  \
         nsc edit operator --account-jwt-server-url nats://localhost:4222\n  \
-        nsc edit operator --sk generate --require-signing-keys")]
+        nsc edit operator --sk generate --require-signing-keys --resign")]
     Operator(operator::Edit),
     /// Edit a signing key's role, or give it one
     #[command(
@@ -317,9 +338,26 @@ pub enum Edit {
 
 #[derive(Debug, Subcommand)]
 pub enum Export {
+    /// Write the token of an account, for whoever signs or serves it
+    #[command(after_help = "Example:\n  nsc export account ORDERS -o ORDERS.jwt")]
+    Account(ExportToken),
     /// Copy keys out of the keystore
     #[command(after_help = "Example:\n  nsc export keys --all --dir backup")]
     Keys(keys::Export),
+    /// Write the token of the operator, for those whose accounts it will sign
+    #[command(after_help = "Example:\n  nsc export operator -o operator.jwt")]
+    Operator(ExportToken),
+}
+
+/// Whose token goes where.
+#[derive(Debug, clap::Args)]
+pub struct ExportToken {
+    /// Name, when it is not the chosen one
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Where to write; -- is standard output
+    #[arg(short, long, default_value = "--", value_name = "FILE")]
+    pub output_file: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -381,9 +419,36 @@ pub enum Import {
     /// Import keys
     #[command(after_help = "Example:\n  nsc import keys --dir backup --recurse")]
     Keys(keys::Import),
+    /// Import an operator, and keys of it
+    #[command(after_help = "Example:\n  nsc import operator --file operator.jwt --key signing.nk")]
+    Operator(ImportOperator),
     /// Import a user
     #[command(after_help = "Example:\n  nsc import user --file till.creds")]
     User(repair::ImportUser),
+}
+
+/// An operator's token and keys.
+#[derive(Debug, clap::Args)]
+pub struct ImportOperator {
+    /// The operator's token: a file, a URL, or the name of a known operator
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "interactive"
+    )]
+    pub file: String,
+    /// Name of the operator in the store, when it is not its own
+    #[arg(short, long)]
+    pub name: Option<String>,
+    /// Keys of the operator: seeds or files - comma separated, or several times
+    #[arg(short, long, value_delimiter = ',', value_name = "KEY")]
+    pub key: Vec<String>,
+    /// Replace an operator of that name
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -397,7 +462,7 @@ pub enum Keys {
 pub enum List {
     /// List the accounts
     #[command(after_help = "Example:\n  nsc list accounts --json")]
-    Accounts,
+    Accounts(ListOf),
     /// List keys
     #[command(after_help = "Example:\n  nsc list keys --all")]
     Keys(keys::List),
@@ -406,7 +471,25 @@ pub enum List {
     Operators,
     /// List the users of an account
     #[command(after_help = "Example:\n  nsc list users -a ORDERS")]
-    Users(revocations::ListUsers),
+    Users(ListUsers),
+}
+
+/// Of which operator.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ListOf {
+    /// Name of the operator, when it is not the chosen one
+    #[arg(short, long, value_name = "NAME")]
+    pub operator: Option<String>,
+}
+
+/// Of which account.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ListUsers {
+    #[command(flatten)]
+    pub of: ListOf,
+    /// Name or public key of the account, when it is not the chosen one
+    #[arg(short, long)]
+    pub account: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -478,6 +561,6 @@ pub enum Select {
 #[derive(Debug, clap::Args)]
 pub struct Completion {
     /// The shell
-    #[arg(value_parser = ["bash", "zsh", "fish", "powershell", "elvish"])]
+    #[arg(value_parser = nats_term::completion::SHELLS)]
     pub shell: String,
 }

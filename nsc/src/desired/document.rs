@@ -226,65 +226,65 @@ pub struct Mapping {
     pub cluster: String,
 }
 
-/// What users of a signing key may do.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Role {
-    pub description: String,
-    #[serde(rename = "pub")]
-    pub publish: Side,
-    #[serde(rename = "sub")]
-    pub subscribe: Side,
-    pub responses: Option<Responses>,
-    pub bearer: bool,
-    pub subscriptions: Option<Number>,
-    pub payload: Option<Number>,
-    pub data: Option<Number>,
-    pub source_networks: Vec<String>,
-    pub connection_types: Vec<String>,
-    pub times: Vec<String>,
-    pub locale: String,
-}
-
-/// A user. With a role, the role decides what it may do.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct User {
-    pub role: Option<String>,
-    pub tags: Vec<String>,
-    pub expires: Option<String>,
-    #[serde(rename = "pub")]
-    pub publish: Side,
-    #[serde(rename = "sub")]
-    pub subscribe: Side,
-    pub responses: Option<Responses>,
-    pub bearer: bool,
-    pub subscriptions: Option<Number>,
-    pub payload: Option<Number>,
-    pub data: Option<Number>,
-    pub source_networks: Vec<String>,
-    pub connection_types: Vec<String>,
-    pub times: Vec<String>,
-    pub locale: String,
-}
-
-impl User {
-    /// What it may do, as a role without a name.
-    pub fn as_role(&self) -> Role {
-        Role {
-            description: String::new(),
-            publish: self.publish.clone(),
-            subscribe: self.subscribe.clone(),
-            responses: self.responses.clone(),
-            bearer: self.bearer,
-            subscriptions: self.subscriptions,
-            payload: self.payload,
-            data: self.data,
-            source_networks: self.source_networks.clone(),
-            connection_types: self.connection_types.clone(),
-            times: self.times.clone(),
-            locale: self.locale.clone(),
+/// Declares a document that says what users may do, besides fields of its own. (A nested struct would want serde's `flatten`, which
+/// cannot refuse unknown fields.)
+macro_rules! allowing {
+    ($(#[$meta:meta])* $name:ident { $($(#[$attribute:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$attribute])* pub $field: $kind,)*
+            #[serde(rename = "pub")]
+            pub publish: Side,
+            #[serde(rename = "sub")]
+            pub subscribe: Side,
+            pub responses: Option<Responses>,
+            pub bearer: bool,
+            pub subscriptions: Option<Number>,
+            pub payload: Option<Number>,
+            pub data: Option<Number>,
+            pub source_networks: Vec<String>,
+            pub connection_types: Vec<String>,
+            pub times: Vec<String>,
+            pub locale: String,
         }
+
+        impl $name {
+            /// What it allows, as a role without a name.
+            pub fn as_role(&self) -> Role {
+                Role {
+                    description: String::new(),
+                    publish: self.publish.clone(),
+                    subscribe: self.subscribe.clone(),
+                    responses: self.responses.clone(),
+                    bearer: self.bearer,
+                    subscriptions: self.subscriptions,
+                    payload: self.payload,
+                    data: self.data,
+                    source_networks: self.source_networks.clone(),
+                    connection_types: self.connection_types.clone(),
+                    times: self.times.clone(),
+                    locale: self.locale.clone(),
+                }
+            }
+        }
+    };
+}
+
+allowing! {
+    /// What users of a signing key may do.
+    Role {
+        description: String,
+    }
+}
+
+allowing! {
+    /// A user. With a role, the role decides what it may do.
+    User {
+        role: Option<String>,
+        tags: Vec<String>,
+        expires: Option<String>,
     }
 }
 
@@ -308,8 +308,7 @@ pub fn time_range(text: &str) -> Result<TimeRange> {
 /// # Errors
 /// When it is no such document; says where.
 pub fn parse(content: &str) -> Result<Document> {
-    let document: Document =
-        serde_saphyr::from_str(content).map_err(|error| Error::refused(error.to_string()))?;
+    let document: Document = super::from_yaml(content)?;
     for name in document.accounts.keys() {
         crate::name::checked("account", name)?;
     }

@@ -40,6 +40,19 @@ pub struct Request {
     pub tls: nats::Tls,
 }
 
+/// A document in YAML, of which JSON is a part.
+///
+/// # Errors
+/// Says where it is none.
+pub fn from_yaml<T: serde::de::DeserializeOwned>(content: &str) -> Result<T> {
+    if u64::try_from(content.len()).unwrap_or(u64::MAX) > DESIRED_BYTES_MAX {
+        return Err(Error::refused(format!(
+            "it is larger than {DESIRED_BYTES_MAX} bytes"
+        )));
+    }
+    serde_saphyr::from_str(content).map_err(|error| Error::refused(error.to_string()))
+}
+
 /// Reads the file of a request.
 ///
 /// # Errors

@@ -13,6 +13,9 @@ use crate::report::{Report, Status};
 use crate::text;
 use crate::workspace::{self, Workspace};
 
+/// How long the last token of a deleted account is good: it has to be good when it arrives.
+const RETIREMENT_SECONDS: i64 = 60;
+
 /// `add account`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Add {
@@ -583,8 +586,8 @@ pub struct Delete {
     /// Name or public key of the account, when it is not the chosen one
     #[arg(short, long, conflicts_with = "positional")]
     pub name: Option<String>,
-    /// For scripts: users of an account that is gone need not be revoked
-    #[arg(short = 'R', long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    /// In a managed store: hand the operator the account with all users revoked and about to expire, before it is deleted here (default)
+    #[arg(short = 'R', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub revoke: Option<bool>,
     /// Delete the keys as well
     #[arg(short = 'D', long)]
@@ -595,6 +598,32 @@ pub struct Delete {
     /// Delete also what cannot be made again
     #[arg(short = 'F', long)]
     pub force: bool,
+}
+
+/// The last token of an account of a managed store, which the operator's servers are to have before it is gone here: everybody revoked,
+/// and good for a minute more. Nothing where the operator is ours, or where that is not wanted.
+///
+/// # Errors
+/// When there is no such account, or no key to sign with.
+pub fn retire(workspace: &mut Workspace, request: &Delete) -> Result<Report> {
+    let mut report = Report::list();
+    if !workspace.store()?.is_managed() || !request.force || request.revoke == Some(false) {
+        return Ok(report);
+    }
+    let given = request.positional.as_deref().or(request.name.as_deref());
+    let name = workspace.account_name(given)?;
+    let mut claims = workspace.edit_account(&name)?;
+    let now = workspace.now();
+    for user in workspace.users(&name)? {
+        let key = workspace.user(&name, &user)?.subject;
+        claims.nats.revocations.revoke(&key, now);
+        report.ok(format!("revoked user {user:?}"));
+    }
+    claims.expires = now.saturating_add(RETIREMENT_SECONDS);
+    let signer = workspace.signer_of_account(&claims)?;
+    workspace.put_account(&claims, &signer)?;
+    report.ok(format!("expired account {name:?}"));
+    Ok(report)
 }
 
 /// Deletes an account and its users.
@@ -619,6 +648,9 @@ pub fn delete(workspace: &mut Workspace, request: &Delete) -> Result<Outcome> {
         );
     }
     let mut report = Report::line(Status::Ok, "delete account");
+    if request.revoke == Some(true) && !store.is_managed() {
+        report.warn("nobody has to be revoked: all users of the account are refused once servers no longer have it");
+    }
     for user in workspace.users(&name)? {
         report.add(user::remove(
             workspace,
@@ -656,7 +688,12 @@ pub fn delete(workspace: &mut Workspace, request: &Delete) -> Result<Outcome> {
             .config
             .save(&mut workspace.files, &workspace.places);
     }
-    report.warn("servers that have the account keep it: nsc push --prune, or --account-removal");
+    if !store.is_managed() {
+        report.warn(format!(
+            "servers that have the account keep it: nsc push --account-removal {}",
+            claims.subject
+        ));
+    }
     Ok(report.into())
 }
 

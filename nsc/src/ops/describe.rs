@@ -9,24 +9,24 @@ use serde_json::Value;
 
 use super::Outcome;
 use crate::error::{Error, Result};
-use crate::table::Table;
 use crate::text;
 use crate::workspace::Workspace;
+use nats_term::Table;
 
 /// How it is shown.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Form {
     /// The token itself
-    #[arg(short = 'R', long)]
+    #[arg(short = 'R', long, global = true)]
     pub raw: bool,
     /// One field, such as nats.limits.conn or nats.exports[0].subject
-    #[arg(short = 'F', long, value_name = "PATH")]
+    #[arg(short = 'F', long, global = true, value_name = "PATH")]
     pub field: Option<String>,
     /// Long ids in tables of imports
-    #[arg(short = 'W', long)]
+    #[arg(short = 'W', long, global = true)]
     pub long_ids: bool,
     /// Where to write; standard output when not given
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, global = true, value_name = "FILE")]
     pub output_file: Option<String>,
 }
 
@@ -153,7 +153,7 @@ fn standard<N: Payload>(
 
 /// An operator as a table.
 pub fn operator(claims: &OperatorClaims, names: &Names) -> String {
-    let mut table = Table::new("Operator Details");
+    let mut table = Table::ascii("Operator Details");
     let nats = &claims.nats;
     standard(&mut table, claims, "Operator ID", "", &nats.tags);
     if !nats.account_server_url.is_empty() {
@@ -196,7 +196,7 @@ fn limit(table: &mut Table, label: &str, value: i64, in_bytes: bool) {
 /// An account as tables.
 pub fn account(claims: &AccountClaims, names: &Names, long_ids: bool) -> String {
     let nats = &claims.nats;
-    let mut table = Table::new("Account Details");
+    let mut table = Table::ascii("Account Details");
     standard(&mut table, claims, "Account ID", "", &nats.tags);
     table.separator();
     if !nats.description.is_empty() {
@@ -335,7 +335,7 @@ fn jetstream(table: &mut Table, limits: &JetStreamLimits) {
 }
 
 fn exports(exports: &[Export]) -> String {
-    let mut table = Table::new("Exports").header([
+    let mut table = Table::ascii("Exports").header([
         "Name",
         "Type",
         "Subject",
@@ -346,7 +346,7 @@ fn exports(exports: &[Export]) -> String {
         "Allow Trace",
     ]);
     let mut words =
-        Table::new("Exports - Descriptions").header(["Name", "Description", "Info Url"]);
+        Table::ascii("Exports - Descriptions").header(["Name", "Description", "Info Url"]);
     for export in exports {
         let is_service = export.kind == ExportType::Service;
         let tracking = match &export.latency {
@@ -405,7 +405,7 @@ fn title(kind: ExportType) -> &'static str {
 }
 
 fn imports(imports: &[Import], names: &Names, long_ids: bool) -> String {
-    let mut table = Table::new("Imports").header([
+    let mut table = Table::ascii("Imports").header([
         "Name",
         "Type",
         "Remote",
@@ -469,7 +469,7 @@ fn mappings(claims: &AccountClaims) -> String {
         .values()
         .flatten()
         .any(|to| !to.cluster.is_empty());
-    let mut table = Table::new("Mappings");
+    let mut table = Table::ascii("Mappings");
     table = if any_cluster {
         table.header(["From", "To", "Weight (%)", "Cluster"])
     } else {
@@ -556,7 +556,7 @@ fn limits(table: &mut Table, limits: &UserPermissionLimits) {
 
 /// A scope as a table.
 pub fn scoped(scope: &UserScope) -> String {
-    let mut table = Table::new("Scoped Signing Key - Details");
+    let mut table = Table::ascii("Scoped Signing Key - Details");
     table.pair("Key", &scope.key);
     table.pair("Role", &scope.role);
     table.pair("Description", &scope.description);
@@ -577,7 +577,7 @@ fn connection_types(table: &mut Table, limits: &UserPermissionLimits) {
 
 /// A user as a table.
 pub fn user(claims: &UserClaims) -> String {
-    let mut table = Table::new("User");
+    let mut table = Table::ascii("User");
     let nats = &claims.nats;
     standard(
         &mut table,
@@ -600,7 +600,7 @@ pub fn user(claims: &UserClaims) -> String {
 
 /// An activation as a table.
 pub fn activation(claims: &ActivationClaims) -> String {
-    let mut table = Table::new("Activation");
+    let mut table = Table::ascii("Activation");
     let nats = &claims.nats;
     standard(
         &mut table,

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::Outcome;
 use crate::error::Result;
-use crate::table::Table;
 use crate::text;
 use crate::workspace::Workspace;
+use nats_term::Table;
 
 /// `expirations`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -107,7 +107,7 @@ fn expiry<N: Payload>(resource: String, claims: &Claims<N>, now: i64, threshold:
 
 fn shown(all: &[Expiry], threshold: i64, now: i64) -> Outcome {
     let title = format!("Expiration Report ({})", text::distance(threshold, now));
-    let mut table = Table::new(title).header(["Expired", "Resource", "Expiration"]);
+    let mut table = Table::ascii(title).header(["Expired", "Resource", "Expiration"]);
     for one in all {
         let expired = match (one.expired, one.expires_soon) {
             (true, _) => "Yes",

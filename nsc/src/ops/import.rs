@@ -81,6 +81,75 @@ pub fn add(workspace: &mut Workspace, request: &Add, token: Option<&[u8]>) -> Re
     Ok(report.into())
 }
 
+/// What changes of an import; only what is mentioned.
+#[derive(Debug, Clone, Default)]
+pub struct Edit {
+    /// The exporter's subject.
+    pub subject: String,
+    pub account: Option<String>,
+    /// Empty for the exporter's subject.
+    pub local_subject: Option<String>,
+    pub share: Option<bool>,
+    pub allow_trace: Option<bool>,
+}
+
+/// Changes an import; yields it.
+///
+/// # Errors
+/// When there is none such, or several, or the change makes no sense.
+pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Import> {
+    if request.local_subject.is_none() && request.share.is_none() && request.allow_trace.is_none() {
+        return Err(Error::refused("specify an edit option")
+            .hint("a local subject, sharing, or tracing can change"));
+    }
+    let name = workspace.account_name(request.account.as_deref())?;
+    let mut account = workspace.edit_account(&name)?;
+    let fits = |import: &Import| import.exporter_subject() == request.subject;
+    if account
+        .nats
+        .imports
+        .iter()
+        .filter(|import| fits(import))
+        .count()
+        > 1
+    {
+        refuse!(
+            "account {name:?} imports {:?} from several accounts",
+            request.subject
+        );
+    }
+    let Some(import) = account.nats.imports.iter_mut().find(|import| fits(import)) else {
+        return Err(Error::missing(format!(
+            "account {name:?} does not import {:?}",
+            request.subject
+        ))
+        .hint(format!("see which there are: nsc describe account {name}")));
+    };
+    if let Some(local) = &request.local_subject {
+        if !import.to.is_empty() {
+            // The deprecated form of the same; both together are refused.
+            import.subject = import.exporter_subject().to_owned();
+            import.to.clear();
+        }
+        import.local_subject.clone_from(local);
+    }
+    if let Some(share) = request.share {
+        import.share = share;
+    }
+    if let Some(trace) = request.allow_trace {
+        import.allow_trace = trace;
+    }
+    if import.kind == ExportType::Stream && import.share {
+        refuse!("only services can set the share property");
+    }
+    if import.kind == ExportType::Service && import.allow_trace {
+        refuse!("only streams can be imported with allow-trace");
+    }
+    let edited = import.clone();
+    store(workspace, &account)?;
+    Ok(edited)
+}
+
 fn store(workspace: &mut Workspace, account: &AccountClaims) -> Result {
     check_account(workspace, account)?;
     let signer = workspace.signer_of_account(account)?;

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::limits::{FOUND_FILES_MAX, SEARCH_DEPTH_MAX};
 use crate::refuse;
 use crate::report::Report;
-use crate::table::Table;
 use crate::workspace::{self, Workspace};
+use nats_term::Table;
 
 /// Which keys.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -25,9 +25,12 @@ pub struct Which {
     /// Keys of users
     #[arg(short, long)]
     pub users: bool,
-    /// Curve keys
-    #[arg(short = 'x', long, visible_alias = "curve")]
+    /// Curve keys; each command has a flag of its own for them.
+    #[arg(skip)]
     pub curves: bool,
+    /// Only this key.
+    #[arg(skip)]
+    pub key: Option<String>,
     /// Keys of the operator, of all accounts and all users
     #[arg(short = 'A', long)]
     pub all: bool,
@@ -187,6 +190,7 @@ pub fn find(workspace: &mut Workspace, which: &Which) -> Result<Vec<Listed>> {
             && which.filter.as_ref().is_none_or(|text| {
                 one.key.contains(&text.to_uppercase()) || one.name.contains(text)
             })
+            && which.key.as_ref().is_none_or(|key| one.key == *key)
             && which
                 .user
                 .as_ref()
@@ -200,6 +204,9 @@ pub fn find(workspace: &mut Workspace, which: &Which) -> Result<Vec<Listed>> {
 pub struct List {
     #[command(flatten)]
     pub which: Which,
+    /// Curve keys
+    #[arg(short = 'x', long = "curve", alias = "curves")]
+    pub curves: bool,
     /// Show seeds
     #[arg(short = 'S', long, conflicts_with = "not_referenced")]
     pub show_seeds: bool,
@@ -210,7 +217,11 @@ pub struct List {
 /// # Errors
 /// As [`find`].
 pub fn list(workspace: &mut Workspace, request: &List) -> Result<Outcome> {
-    let found = find(workspace, &request.which)?;
+    let which = Which {
+        curves: request.curves,
+        ..request.which.clone()
+    };
+    let found = find(workspace, &which)?;
     let mut json = serde_json::to_value(&found).unwrap_or_default();
     if found.is_empty() {
         return Ok(Outcome::text("no keys matched query\n").with_json(json));
@@ -219,11 +230,11 @@ pub fn list(workspace: &mut Workspace, request: &List) -> Result<Outcome> {
     let mark = |is: bool| if is { "*".to_owned() } else { String::new() };
     let any_role = found.iter().any(|one| !one.role.is_empty());
     let mut table = if request.show_seeds {
-        Table::new("Seeds Keys").header(["Entity", "Private Key", "Signing Key"])
+        Table::ascii("Seeds Keys").header(["Entity", "Private Key", "Signing Key"])
     } else if any_role {
-        Table::new("Keys").header(["Entity", "Key", "Signing Key", "Stored", "Role"])
+        Table::ascii("Keys").header(["Entity", "Key", "Signing Key", "Stored", "Role"])
     } else {
-        Table::new("Keys").header(["Entity", "Key", "Signing Key", "Stored"])
+        Table::ascii("Keys").header(["Entity", "Key", "Signing Key", "Stored"])
     };
     for (at, one) in found.iter().enumerate() {
         if request.show_seeds {
@@ -266,6 +277,12 @@ pub fn list(workspace: &mut Workspace, request: &List) -> Result<Outcome> {
 pub struct Export {
     #[command(flatten)]
     pub which: Which,
+    /// Curve keys
+    #[arg(short = 'x', long)]
+    pub curves: bool,
+    /// Only this curve key
+    #[arg(long, value_name = "KEY")]
+    pub curve: Option<String>,
     /// Directory to which they are copied
     #[arg(short, long, value_name = "DIR")]
     pub dir: String,
@@ -285,7 +302,12 @@ pub struct Export {
 /// # Errors
 /// When there are none, or files are there already.
 pub fn export(workspace: &mut Workspace, request: &Export) -> Result<Outcome> {
-    let found = find(workspace, &request.which)?;
+    let which = Which {
+        curves: request.curves || request.curve.is_some(),
+        key: request.curve.clone(),
+        ..request.which.clone()
+    };
+    let found = find(workspace, &which)?;
     let directory = workspace.places.expanded(&request.dir);
     let mut report = Report::counted();
     let write = |workspace: &mut Workspace, name: String, content: &[u8]| -> Result {

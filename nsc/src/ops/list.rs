@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::Outcome;
 use crate::error::Result;
 use crate::store::{self, Store};
-use crate::table::Table;
 use crate::workspace::Workspace;
+use nats_term::Table;
 
 /// An entry of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,11 +82,11 @@ pub fn users(workspace: &mut Workspace, account: Option<&str>) -> Result<Vec<Ent
 pub fn shown(title: &str, entries: &[Entry], bold: bool) -> Outcome {
     let json = serde_json::to_value(entries).unwrap_or_default();
     if entries.is_empty() {
-        let mut table = Table::new("");
+        let mut table = Table::ascii("");
         table.row([format!("No {}", title.to_lowercase())]);
         return Outcome::text(format!("{}\n", table.render())).with_json(json);
     }
-    let mut table = Table::new(title).header(["Name", "Public Key"]);
+    let mut table = Table::ascii(title).header(["Name", "Public Key"]);
     for entry in entries {
         let key = entry.error.as_ref().map_or_else(
             || entry.public_key.clone(),

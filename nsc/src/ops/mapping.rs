@@ -1,5 +1,7 @@
 //! Mappings of subjects: add, delete.
 
+use std::collections::BTreeMap;
+
 use nats_jwt::claims::{AccountClaims, WeightedMapping};
 
 use super::Outcome;
@@ -13,10 +15,24 @@ use crate::workspace::Workspace;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Add {
     /// The subject that is mapped
-    #[arg(short, long, value_name = "SUBJECT")]
+    #[arg(
+        short,
+        long,
+        value_name = "SUBJECT",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "interactive"
+    )]
     pub from: String,
     /// Where it goes
-    #[arg(short, long, value_name = "SUBJECT")]
+    #[arg(
+        short,
+        long,
+        value_name = "SUBJECT",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "interactive"
+    )]
     pub to: String,
     /// How many of a hundred messages go there
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=100), value_name = "PERCENT")]
@@ -68,6 +84,20 @@ pub fn add(workspace: &mut Workspace, request: &Add) -> Result<Outcome> {
     Ok(report.into())
 }
 
+/// Sets the mappings of some subjects; others stay.
+///
+/// # Errors
+/// When they make no sense together.
+pub fn set(
+    workspace: &mut Workspace,
+    account: &str,
+    mappings: BTreeMap<String, Vec<WeightedMapping>>,
+) -> Result {
+    let mut account = workspace.edit_account(account)?;
+    account.nats.mappings.extend(mappings);
+    store(workspace, &account)
+}
+
 fn store(workspace: &mut Workspace, account: &AccountClaims) -> Result {
     check_account(workspace, account)?;
     let signer = workspace.signer_of_account(account)?;
@@ -79,7 +109,14 @@ fn store(workspace: &mut Workspace, account: &AccountClaims) -> Result {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Delete {
     /// The subject that is mapped
-    #[arg(short, long, value_name = "SUBJECT")]
+    #[arg(
+        short,
+        long,
+        value_name = "SUBJECT",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "interactive"
+    )]
     pub from: String,
     /// Only this destination
     #[arg(short, long, value_name = "SUBJECT")]

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod authcallout;
+pub mod backup;
 pub mod describe;
 pub mod expirations;
 pub mod export;

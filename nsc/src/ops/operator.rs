@@ -264,8 +264,8 @@ pub struct Edit {
     /// Remove signing keys
     #[arg(long, value_delimiter = ',', value_name = "KEY")]
     pub rm_sk: Vec<String>,
-    /// With --rm-sk: sign again what the removed keys signed
-    #[arg(long, requires = "rm_sk")]
+    /// With --rm-sk, --require-signing-keys: sign accounts again whose signer no longer counts
+    #[arg(long)]
     pub resign: bool,
     /// Where accounts are pushed to and pulled from: nats://, tls://, ws://, wss://, http:// or https://
     #[arg(short = 'u', long, value_name = "URL")]
@@ -416,6 +416,10 @@ fn resign(
     report: &mut Report,
 ) -> Result {
     if request.rm_sk.is_empty() && request.require_signing_keys != Some(true) {
+        if request.resign {
+            return Err(Error::refused("nothing has to be signed again")
+                .hint("--resign goes with --rm-sk or --require-signing-keys"));
+        }
         return Ok(());
     }
     let accepted = Workspace::operator_signers(claims, None);
@@ -425,7 +429,10 @@ fn resign(
         let account = workspace.account(&name)?;
         if !accepted.contains(&account.issuer) && !managed {
             if !request.resign && !request.rm_sk.contains(&account.issuer) {
-                refuse!("account {name:?} needs to be issued with a signing key first");
+                return Err(Error::refused(format!(
+                    "account {name:?} needs to be issued with a signing key first"
+                ))
+                .hint("add --resign to issue it with one"));
             }
             if !request.resign {
                 return Err(Error::refused(format!(
@@ -445,9 +452,12 @@ fn resign(
         for user in workspace.users(&name)? {
             let issuer = workspace.user(&name, &user)?.issuer;
             if issuer == account.subject {
-                refuse!(
+                return Err(Error::refused(format!(
                     "user {user:?} in account {name:?} needs to be issued with a signing key first"
-                );
+                ))
+                .hint(format!(
+                    "give the account one: nsc edit account {name} --sk generate; then: nsc edit user {user} -a {name} -K KEY"
+                )));
             }
         }
     }

@@ -23,7 +23,14 @@ use crate::workspace::{self, Workspace};
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ImportAccount {
     /// The account's token
-    #[arg(short = 'j', long, value_name = "FILE")]
+    #[arg(
+        short = 'j',
+        long,
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "interactive"
+    )]
     pub file: String,
     /// Take it also when it does not validate
     #[arg(long)]
@@ -117,7 +124,14 @@ fn place_account(
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ImportUser {
     /// The user's token or credentials
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "interactive"
+    )]
     pub file: String,
     /// Take it also when it does not validate
     #[arg(long)]
@@ -192,7 +206,7 @@ pub struct Migrate {
         short,
         long,
         value_name = "FILE",
-        required_unless_present = "operator_dir",
+        required_unless_present_any = ["operator_dir", "interactive"],
         conflicts_with = "operator_dir"
     )]
     pub url: Option<String>,

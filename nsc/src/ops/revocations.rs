@@ -8,9 +8,9 @@ use super::Outcome;
 use crate::error::{Error, Result};
 use crate::refuse;
 use crate::report::Report;
-use crate::table::Table;
 use crate::text;
 use crate::workspace::Workspace;
+use nats_term::Table;
 
 /// Which user.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -134,7 +134,7 @@ pub fn list_users(workspace: &mut Workspace, request: &ListUsers) -> Result<Outc
 }
 
 fn listed(revocations: &Revocations, title: String, none: String) -> Outcome {
-    let mut table = Table::new(title).header(["Public Key", "Revoke Credentials Before"]);
+    let mut table = Table::ascii(title).header(["Public Key", "Revoke Credentials Before"]);
     let mut all = Vec::new();
     for (key, at) in revocations.iter() {
         let when = jiff::Timestamp::from_second(at)
@@ -205,7 +205,14 @@ pub struct Activation {
     #[command(flatten)]
     pub export: Activations,
     /// Whose: public key of an account, name of one of this operator, or * for all
-    #[arg(short, long, value_name = "ACCOUNT")]
+    #[arg(
+        short,
+        long,
+        value_name = "ACCOUNT",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "interactive"
+    )]
     pub target_account: String,
     /// Revoke what was issued until then: RFC 3339, or seconds since 1970; now when not given
     #[arg(long, value_name = "TIME")]

@@ -7,8 +7,8 @@ use crate::config::Here;
 use crate::error::{Error, Result};
 use crate::refuse;
 use crate::report::Report;
-use crate::table::Table;
 use crate::workspace::Workspace;
+use nats_term::Table;
 
 /// `select operator`.
 ///
@@ -102,7 +102,7 @@ pub fn env(workspace: &mut Workspace, request: &Env) -> Result<Outcome> {
 fn show(workspace: &Workspace) -> Outcome {
     let around = workspace.around();
     let places = &workspace.places;
-    let mut table = Table::new("NSC Environment").header(["Setting", "Set", "Effective Value"]);
+    let mut table = Table::ascii("NSC Environment").header(["Setting", "Set", "Effective Value"]);
     variables(workspace, &mut table);
     table.separator();
     let from_here = Here::find(around.directory()).is_some();

@@ -124,7 +124,12 @@ pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Outcome> {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Delete {
     /// The key: public key or role
-    #[arg(value_name = "KEY")]
+    #[arg(
+        value_name = "KEY",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "interactive"
+    )]
     pub key: String,
     /// Sign the users again that the key signed
     #[arg(long, conflicts_with = "keep_users")]

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::Outcome;
 use crate::error::{Error, Result};
 use crate::refuse;
-use crate::table::Table;
 use crate::workspace::Workspace;
+use nats_term::Table;
 
 /// `validate`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -62,7 +62,7 @@ impl Checked {
     }
 
     fn table(&self) -> String {
-        let mut table = Table::new(&self.name);
+        let mut table = Table::ascii(&self.name);
         if self.issues.is_empty() {
             table.row(["No issues found"]);
             return table.render();

@@ -19,14 +19,21 @@ use crate::workspace::{self, Workspace};
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Tls {
     /// Do the TLS handshake before the server's INFO
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub tls_first: bool,
     /// Certificates of authorities to trust
-    #[arg(long, env = "NATS_CA", value_name = "FILE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "NATS_CA",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
     pub ca_cert: Option<PathBuf>,
     /// Certificate to show
     #[arg(
         long,
+        global = true,
         env = "NATS_CERT",
         value_name = "FILE",
         hide_env_values = true,
@@ -36,12 +43,16 @@ pub struct Tls {
     /// Key of the certificate
     #[arg(
         long,
+        global = true,
         env = "NATS_KEY",
         value_name = "FILE",
         hide_env_values = true,
         requires = "client_cert"
     )]
     pub client_key: Option<PathBuf>,
+    /// Curves for the handshake, the preferred one first - comma separated
+    #[arg(long, global = true, value_delimiter = ',', value_parser = ["X25519", "P256", "P384", "X25519MLKEM768"], ignore_case = true, value_name = "CURVE")]
+    pub tls_curves: Vec<String>,
 }
 
 /// Who connects.
@@ -165,6 +176,11 @@ pub async fn connect(url: &str, name: &str, user: &User, tls: &Tls) -> Result<Cl
     }
     if let (Some(certificate), Some(key)) = (&tls.client_cert, &tls.client_key) {
         options = options.client_certificate(certificate, key);
+    }
+    if !tls.tls_curves.is_empty() {
+        options = options
+            .tls_curves(&tls.tls_curves)
+            .map_err(Error::refused)?;
     }
     options.connect(url).await.map_err(|e| {
         let hint = if e.is_authentication() {

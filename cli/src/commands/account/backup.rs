@@ -9,7 +9,7 @@ use crate::globals::Globals;
 use crate::jetstream::archive::{self, Wanted};
 use crate::jetstream::{Api, pick};
 use crate::output::{Columns, format};
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Save all streams of the account, each in a folder of its own
 #[derive(Debug, clap::Args)]

@@ -9,45 +9,31 @@ use nats_nsc::ops::account::{self, JetStream, Limits};
 use nats_nsc::ops::request::{TagChanges, Times};
 use serde_json::Value;
 
-use super::session::{confirmed, print_claims};
+use super::session::{Form, ListForm, Listed, Of, OfAccount};
+use super::session::{confirmed, document, given, print_claims};
 use super::{Session, keys, mappings, share};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::output::{Columns, Table, format};
+use crate::output::{Columns, format};
 use crate::parse;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Account {
     /// Add an account
-    #[command(
-        visible_alias = "create",
-        alias = "new",
-        after_help = "Example:\n  nats auth account add ORDERS --connections 100 --jetstream"
-    )]
+    #[command(after_help = "Example:\n  nats auth account add STOCK --connections 100 --jetstream")]
     Add(Add),
     /// Show an account
-    #[command(visible_alias = "i", aliases = ["show", "view"], after_help = "Example:\n  nats auth account info ORDERS")]
+    #[command(after_help = "Example:\n  nats auth account info ORDERS")]
     Info(Info),
     /// Edit an account: only what is mentioned
-    #[command(
-        alias = "update",
-        after_help = "Example:\n  nats auth account edit ORDERS --payload 1MB"
-    )]
+    #[command(after_help = "Example:\n  nats auth account edit ORDERS --payload 1MB")]
     Edit(Edit),
     /// List the accounts
-    #[command(
-        name = "ls",
-        alias = "list",
-        after_help = "Example:\n  nats auth account ls"
-    )]
-    List(List),
+    #[command(after_help = "Example:\n  nats auth account ls")]
+    Ls(List),
     /// Remove an account and its users
-    #[command(
-        name = "rm",
-        alias = "delete",
-        after_help = "Example:\n  nats auth account rm ORDERS"
-    )]
-    Remove(Remove),
+    #[command(after_help = "Example:\n  nats auth account rm ORDERS --force")]
+    Rm(Remove),
     /// Hand an account to the servers
     #[command(after_help = "Example:\n  nats auth account push ORDERS --context system")]
     Push(Push),
@@ -195,12 +181,11 @@ impl LimitFlags {
 #[derive(Debug, clap::Args)]
 pub struct Add {
     /// Name of the account
-    account: String,
+    account: Option<String>,
     #[command(flatten)]
     limits: LimitFlags,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[command(flatten)]
+    of: Of,
     /// Key of the operator to sign with
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
@@ -211,46 +196,37 @@ pub struct Add {
 
 #[derive(Debug, clap::Args)]
 pub struct Info {
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
-    /// Print JSON
-    #[arg(short, long)]
-    json: bool,
+    #[command(flatten)]
+    at: OfAccount,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Edit {
-    /// The account, when it is not the chosen one
-    account: Option<String>,
+    #[command(flatten)]
+    at: OfAccount,
     #[command(flatten)]
     limits: LimitFlags,
     /// Remove tags
     #[arg(long, value_delimiter = ',', value_name = "TAG")]
     no_tags: Vec<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct List {
     /// The operator, when it is not the selected one
     operator: Option<String>,
-    /// Names only
-    #[arg(long)]
-    names: bool,
+    #[command(flatten)]
+    form: ListForm,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Remove {
     /// The account
     name: String,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[command(flatten)]
+    of: Of,
     /// Do not ask
     #[arg(short, long)]
     force: bool,
@@ -258,11 +234,8 @@ pub struct Remove {
 
 #[derive(Debug, clap::Args)]
 pub struct Push {
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[command(flatten)]
+    at: OfAccount,
     /// Show the account as well
     #[arg(long)]
     show: bool,
@@ -274,26 +247,24 @@ pub struct Query {
     account: String,
     /// Write the token to a file
     output: Option<PathBuf>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[command(flatten)]
+    of: Of,
 }
 
 pub async fn run(globals: &Globals, command: Account) -> Result {
     match command {
-        Account::Add(args) => add(globals, &args),
+        Account::Add(args) => add(globals, args),
         Account::Info(args) => {
-            let mut session = Session::with_operator(args.operator.as_deref())?;
-            let name = session.account(args.account.as_deref())?;
+            let (mut session, name) = args.at.open()?;
             let claims = session.work.account(&name)?;
-            if args.json {
+            if args.form.json {
                 return print_claims(&AnyClaims::Account(claims));
             }
             show(globals, &mut session, &claims)
         }
         Account::Edit(args) => edit(globals, &args),
-        Account::List(args) => list(globals, &args),
-        Account::Remove(args) => remove(&args),
+        Account::Ls(args) => list(globals, &args),
+        Account::Rm(args) => remove(&args),
         Account::Push(args) => push(globals, &args).await,
         Account::Query(args) => query(globals, &args).await,
         Account::Imports(command) => share::imports(globals, command),
@@ -303,26 +274,26 @@ pub async fn run(globals: &Globals, command: Account) -> Result {
     }
 }
 
-fn add(globals: &Globals, args: &Add) -> Result {
-    let mut session = Session::with_operator(args.operator.as_deref())?;
+fn add(globals: &Globals, args: Add) -> Result {
+    let name = given(args.account, "Account Name", "ACCOUNT")?;
+    let mut session = args.of.open()?;
     session.work.signing.key.clone_from(&args.key);
     let request = account::Add {
-        name: Some(args.account.clone()),
+        name: Some(name.clone()),
         ..account::Add::default()
     };
     account::add(&mut session.work, &request)?;
-    let request = args.limits.edit(&args.account, session.work.now());
+    let request = args.limits.edit(&name, session.work.now());
     if !request.is_empty() {
         account::edit(&mut session.work, &request)?;
     }
     session.commit()?;
-    let claims = session.work.account(&args.account)?;
+    let claims = session.work.account(&name)?;
     show(globals, &mut session, &claims)
 }
 
 fn edit(globals: &Globals, args: &Edit) -> Result {
-    let mut session = Session::with_operator(args.operator.as_deref())?;
-    let name = session.account(args.account.as_deref())?;
+    let (mut session, name) = args.at.open()?;
     let mut request = args.limits.edit(&name, session.work.now());
     request.tags.rm_tag.clone_from(&args.no_tags);
     account::edit(&mut session.work, &request)?;
@@ -332,11 +303,9 @@ fn edit(globals: &Globals, args: &Edit) -> Result {
 }
 
 fn remove(args: &Remove) -> Result {
-    let mut session = Session::with_operator(args.operator.as_deref())?;
-    if !confirmed(
-        args.force,
-        &format!("Really remove the Account {}", args.name),
-    )? {
+    let mut session = args.of.open()?;
+    let question = format!("Really remove the Account {}", args.name);
+    if !confirmed(args.force, &question)? {
         return Ok(());
     }
     let request = account::Delete {
@@ -351,39 +320,27 @@ fn remove(args: &Remove) -> Result {
 
 fn list(globals: &Globals, args: &List) -> Result {
     let mut session = Session::with_operator(args.operator.as_deref())?;
-    let names = session.work.accounts()?;
-    if names.is_empty() {
-        return outln!("No Accounts found");
-    }
-    if args.names {
-        for name in names {
-            outln!("{name}")?;
-        }
-        return Ok(());
-    }
     let system = session.work.operator()?.nats.system_account;
-    let title = format!("Accounts in Operator {}", session.work.config.operator);
-    let mut table = Table::new(title, globals.scheme()).header([
-        "Name",
-        "Subject",
-        "Users",
-        "JetStream",
-        "System",
-    ]);
-    for name in names {
+    let mut rows = Vec::new();
+    for name in session.work.accounts()? {
         let claims = session.work.account(&name)?;
         let users = session.work.users(&name)?.len();
-        let jetstream = claims.nats.limits.has_jetstream();
-        let is_system = claims.subject == system;
-        table.row([
+        rows.push(vec![
             name,
-            claims.subject,
+            claims.subject.clone(),
             users.to_string(),
-            jetstream.to_string(),
-            is_system.to_string(),
+            claims.nats.limits.has_jetstream().to_string(),
+            (claims.subject == system).to_string(),
         ]);
     }
-    out!("{}", table.render())
+    let listed = Listed {
+        title: format!("Accounts in Operator {}", session.work.config.operator),
+        none: "No Accounts found",
+        header: &["Name", "Subject", "Users", "JetStream", "System"],
+        rows,
+        document: document(&nats_nsc::ops::list::accounts(&mut session.work)?),
+    };
+    listed.print(globals, args.form)
 }
 
 /// An account, for people.
@@ -485,8 +442,7 @@ fn jetstream(columns: &mut Columns, limits: &JetStreamLimits) {
 }
 
 async fn push(globals: &Globals, args: &Push) -> Result {
-    let mut session = Session::with_operator(args.operator.as_deref())?;
-    let name = session.account(args.account.as_deref())?;
+    let (mut session, name) = args.at.open()?;
     let claims = session.work.account(&name)?;
     let store = session.work.store()?;
     let token = store.account_token(&mut session.work.files, &name)?;
@@ -532,7 +488,7 @@ async fn push(globals: &Globals, args: &Push) -> Result {
 
 async fn query(globals: &Globals, args: &Query) -> Result {
     let mut session = Session::open()?;
-    session.use_operator(args.operator.as_deref()).ok();
+    session.use_operator(args.of.operator.as_deref()).ok();
     let key = session.key_of(&args.account)?;
     let client = globals.connect_system().await?;
     let subject = format!("$SYS.REQ.ACCOUNT.{key}.CLAIMS.LOOKUP");

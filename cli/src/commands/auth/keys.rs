@@ -1,44 +1,38 @@
 //! `nats auth account keys`: scoped signing keys.
 
-use nats_nsc::ops::request::{PermissionChanges, UserLimits};
+use nats_nsc::ops::request::UserLimits;
 use nats_nsc::ops::{describe, signing_key};
 
-use super::Session;
-use super::session::confirmed;
+use super::session::{Form, ListForm, Listed, Of, OfAccount, PermissionFlags};
+use super::session::{confirmed, document, given};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::output::Table;
-use crate::parse;
+use crate::{output, parse};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Keys {
     /// Make a signing key with a role
-    #[command(aliases = ["new", "a", "n"], after_help = "Example:\n  nats auth account keys add ORDERS till --pub-allow 'orders.{{name()}}'")]
+    #[command(
+        after_help = "Example:\n  nats auth account keys add ORDERS cashier --pub-allow 'orders.{{name()}}'"
+    )]
     Add(Add),
     /// Show a signing key
-    #[command(visible_alias = "i", aliases = ["show", "view"], after_help = "Example:\n  nats auth account keys info ORDERS till")]
+    #[command(after_help = "Example:\n  nats auth account keys info ORDERS cashier")]
     Info(Info),
     /// List signing keys
-    #[command(
-        name = "ls",
-        alias = "list",
-        after_help = "Example:\n  nats auth account keys ls ORDERS"
-    )]
-    List(List),
+    #[command(after_help = "Example:\n  nats auth account keys ls ORDERS")]
+    Ls(List),
     /// Remove a signing key
-    #[command(
-        name = "rm",
-        after_help = "Example:\n  nats auth account keys rm ORDERS --key till"
-    )]
-    Remove(Remove),
+    #[command(after_help = "Example:\n  nats auth account keys rm ORDERS --key cashier --force")]
+    Rm(Remove),
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Add {
-    /// The account
-    account: String,
+    /// The account, when it is not the chosen one
+    account: Option<String>,
     /// Name of the role
-    role: String,
+    role: Option<String>,
     /// What the role is for
     #[arg(long)]
     description: Option<String>,
@@ -54,56 +48,42 @@ pub struct Add {
     /// Time zone of times
     #[arg(long, value_name = "ZONE")]
     locale: Option<String>,
-    /// Kinds of connections: nats, ws, leaf, wsleaf, mqtt
+    /// Kinds of connections
     #[arg(long, value_parser = ["nats", "ws", "leaf", "wsleaf", "mqtt"], value_name = "KIND")]
     connection: Vec<String>,
-    /// Allow publishing on subjects
-    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
-    pub_allow: Vec<String>,
-    /// Deny publishing on subjects
-    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
-    pub_deny: Vec<String>,
-    /// Allow subscribing to subjects
-    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
-    sub_allow: Vec<String>,
-    /// Deny subscribing to subjects
-    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
-    sub_deny: Vec<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[command(flatten)]
+    permissions: PermissionFlags,
+    #[command(flatten)]
+    of: Of,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Info {
-    /// The account
-    account: String,
+    /// The account, when it is not the chosen one
+    account: Option<String>,
     /// Role or public key
-    key: String,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    key: Option<String>,
+    #[command(flatten)]
+    of: Of,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct List {
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[command(flatten)]
+    at: OfAccount,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Remove {
-    /// The account, when it is not the chosen one
-    account: Option<String>,
+    #[command(flatten)]
+    at: OfAccount,
     /// Role or public key
     #[arg(long)]
-    key: String,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    key: Option<String>,
     /// Do not ask, and leave users as they are that the key signed; servers will refuse them
     #[arg(short, long)]
     force: bool,
@@ -111,76 +91,84 @@ pub struct Remove {
 
 pub fn run(globals: &Globals, command: Keys) -> Result {
     match command {
-        Keys::Add(args) => add(&args),
-        Keys::Info(args) => {
-            let mut session = Session::with_operator(args.operator.as_deref())?;
-            let account = session.account(Some(&args.account))?;
-            let claims = session.work.account(&account)?;
-            let keys = &claims.nats.signing_keys;
-            let scope = keys.role(&args.key).or_else(|| keys.scope(&args.key));
-            match scope {
-                Some(scope) => out!("{}", describe::scoped(scope)),
-                None if keys.contains(&args.key) => {
-                    outln!("{} is a signing key without a role", args.key)
-                }
-                None => Err(CliError::new(format!(
-                    "account {account} has no signing key {:?}",
-                    args.key
-                ))
-                .next_step(format!(
-                    "see which there are: nats auth account keys ls {account}"
-                ))),
-            }
-        }
-        Keys::List(args) => {
-            let mut session = Session::with_operator(args.operator.as_deref())?;
-            let account = session.account(args.account.as_deref())?;
-            let claims = session.work.account(&account)?;
-            if claims.nats.signing_keys.is_empty() {
-                return outln!("No Signing Keys defined");
-            }
-            let mut table = Table::new(
-                format!("Signing Keys of account {account}"),
-                globals.scheme(),
-            )
-            .header(["Role", "Key", "Scoped", "Users"]);
-            for (key, scope) in claims.nats.signing_keys.iter() {
-                let users = signing_key::issued(&mut session.work, &account, key)?.len();
-                let role = scope.map(|scope| scope.role.clone()).unwrap_or_default();
-                table.row([
-                    role,
-                    key.to_owned(),
-                    scope.is_some().to_string(),
-                    users.to_string(),
-                ]);
-            }
-            out!("{}", table.render())
-        }
-        Keys::Remove(args) => {
-            let mut session = Session::with_operator(args.operator.as_deref())?;
-            let account = session.account(args.account.as_deref())?;
-            if !confirmed(
-                args.force,
-                &format!("Really remove the signing key {}", args.key),
-            )? {
+        Keys::Add(args) => add(args),
+        Keys::Info(args) => info(args),
+        Keys::Ls(args) => list(globals, &args),
+        Keys::Rm(args) => {
+            let (mut session, account) = args.at.open()?;
+            let key = given(args.key, "Role or public key", "--key")?;
+            if !confirmed(args.force, &format!("Really remove the signing key {key}"))? {
                 return Ok(());
             }
             let request = signing_key::Delete {
-                key: args.key.clone(),
+                key: key.clone(),
                 keep_users: args.force,
                 account: Some(account),
                 ..signing_key::Delete::default()
             };
             signing_key::delete(&mut session.work, &request)?;
             session.commit()?;
-            outln!("Removed signing key {}", args.key)
+            outln!("Removed signing key {key}")
         }
     }
 }
 
-fn add(args: &Add) -> Result {
-    let mut session = Session::with_operator(args.operator.as_deref())?;
-    let account = session.account(Some(&args.account))?;
+fn info(args: Info) -> Result {
+    let mut session = args.of.open()?;
+    let account = session.account(args.account.as_deref())?;
+    let keys = session.work.account(&account)?.nats.signing_keys;
+    let mut all = keys.iter().map(|(key, _)| key);
+    let key = match (args.key, all.next(), all.next()) {
+        (None, Some(only), None) => only.to_owned(),
+        (key, ..) => given(key, "Role or public key", "KEY")?,
+    };
+    match keys.role(&key).or_else(|| keys.scope(&key)) {
+        Some(scope) if args.form.json => {
+            let all = document(&keys);
+            let mut all = all.as_array().into_iter().flatten();
+            output::json(&all.find(|one| one["key"] == scope.key))
+        }
+        Some(scope) => out!("{}", describe::scoped(scope)),
+        None if keys.contains(&key) && args.form.json => {
+            output::json(&serde_json::json!({"key": key}))
+        }
+        None if keys.contains(&key) => outln!("{key} is a signing key without a role"),
+        None => Err(
+            CliError::new(format!("account {account} has no signing key {key:?}")).next_step(
+                format!("see which there are: nats auth account keys ls {account}"),
+            ),
+        ),
+    }
+}
+
+fn list(globals: &Globals, args: &List) -> Result {
+    let (mut session, account) = args.at.open()?;
+    let keys = session.work.account(&account)?.nats.signing_keys;
+    let mut rows = Vec::new();
+    for (key, scope) in keys.iter() {
+        let users = signing_key::issued(&mut session.work, &account, key)?.len();
+        rows.push(vec![
+            scope.map(|scope| scope.role.clone()).unwrap_or_default(),
+            key.to_owned(),
+            scope.is_some().to_string(),
+            users.to_string(),
+        ]);
+    }
+    let listed = Listed {
+        title: format!("Signing Keys of account {account}"),
+        none: "No Signing Keys defined",
+        header: &["Role", "Key", "Scoped", "Users"],
+        rows,
+        document: document(&keys),
+    };
+    let form = args.form;
+    listed.print(globals, ListForm { names: false, form })
+}
+
+fn add(args: Add) -> Result {
+    let mut session = args.of.open()?;
+    let account = session.account(args.account.as_deref())?;
+    let role = given(args.role, "Role Name", "ROLE")?;
     let kinds = args.connection.iter().map(|kind| {
         match kind.as_str() {
             "ws" => "WEBSOCKET",
@@ -192,22 +180,16 @@ fn add(args: &Add) -> Result {
         .to_owned()
     });
     let request = signing_key::Edit {
-        role: Some(args.role.clone()),
-        description: args.description.clone(),
+        role: Some(role.clone()),
+        description: args.description,
         account: Some(account.clone()),
         limits: UserLimits {
             subs: args.subscriptions,
             payload: args.payload,
             bearer: args.bearer.then_some(true),
-            locale: args.locale.clone(),
+            locale: args.locale,
             conn_type: kinds.collect(),
-            permissions: PermissionChanges {
-                allow_pub: args.pub_allow.clone(),
-                allow_sub: args.sub_allow.clone(),
-                deny_pub: args.pub_deny.clone(),
-                deny_sub: args.sub_deny.clone(),
-                ..PermissionChanges::default()
-            },
+            permissions: args.permissions.changes(),
             ..UserLimits::default()
         },
         ..signing_key::Edit::default()
@@ -215,7 +197,7 @@ fn add(args: &Add) -> Result {
     signing_key::add(&mut session.work, &request)?;
     session.commit()?;
     let claims = session.work.account(&account)?;
-    match claims.nats.signing_keys.role(&args.role) {
+    match claims.nats.signing_keys.role(&role) {
         Some(scope) => out!("{}", describe::scoped(scope)),
         None => Ok(()),
     }

@@ -14,6 +14,8 @@ mod share;
 mod simulate;
 mod user;
 
+use nats_nsc::commands::complete;
+
 use crate::error::Result;
 use crate::globals::Globals;
 use session::Session;
@@ -47,6 +49,34 @@ enum Auth {
     #[command(subcommand, visible_alias = "nk")]
     Nkey(nkey::Nkey),
     Simulate(simulate::Args),
+}
+
+/// Other words for the verbs of all nouns: the first is shown.
+const VERBS: &[(&str, &[&str])] = &[
+    ("add", &["new", "create", "a", "n"]),
+    ("info", &["i", "show", "view"]),
+    ("edit", &["update"]),
+    ("ls", &["list"]),
+    ("rm", &["delete"]),
+];
+
+/// The tree with other words for its verbs, and names that complete.
+pub fn finished(auth: clap::Command) -> clap::Command {
+    fn verbs(command: clap::Command) -> clap::Command {
+        let known = VERBS.iter().find(|(verb, _)| *verb == command.get_name());
+        let command = match known {
+            Some((_, [shown, rest @ ..])) => {
+                command.visible_alias(*shown).aliases(rest.iter().copied())
+            }
+            _ => command,
+        };
+        command.mut_subcommands(verbs)
+    }
+    complete::names_below(verbs(auth), "nats auth", |_| {
+        Session::with_operator(None)
+            .ok()
+            .map(|session| session.work)
+    })
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {

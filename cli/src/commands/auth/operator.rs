@@ -1,17 +1,17 @@
 //! `nats auth operator`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nats_jwt::claims::AnyClaims;
 use nats_jwt::nkey::Kind;
 use nats_nsc::ops::request::TagChanges;
-use nats_nsc::ops::{list, operator};
+use nats_nsc::ops::{backup, list, operator};
 
 use super::Session;
-use super::session::{confirmed, print_claims};
+use super::session::{Form, ListForm, Listed, confirmed, document, given, print_claims};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::output::{Columns, Table};
+use crate::output::Columns;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Operator {
@@ -21,18 +21,13 @@ pub enum Operator {
     )]
     Add(Add),
     /// Show an operator
-    #[command(visible_alias = "i", aliases = ["show", "view"], after_help = "Example:\n  nats auth operator info OPS")]
+    #[command(after_help = "Example:\n  nats auth operator info OPS")]
     Info(Info),
     /// List the operators
-    #[command(
-        name = "ls",
-        alias = "list",
-        after_help = "Example:\n  nats auth operator ls --names"
-    )]
-    List(List),
+    #[command(after_help = "Example:\n  nats auth operator ls --names")]
+    Ls(List),
     /// Edit an operator
     #[command(
-        alias = "update",
         after_help = "Example:\n  nats auth operator edit OPS --account-server nats://localhost:4222"
     )]
     Edit(Edit),
@@ -45,7 +40,33 @@ pub enum Operator {
     #[command(after_help = "Example:\n  nats auth operator select OPS")]
     Select {
         /// The operator
+        name: Option<String>,
+    },
+    /// Write an operator with its accounts, users and keys to a file
+    #[command(after_help = "Examples:\n  \
+        nats auth operator backup OPS OPS.backup\n  \
+        nats auth operator backup OPS OPS.sealed --key backup.nk")]
+    Backup {
+        /// The operator
         name: String,
+        /// The file
+        output: String,
+        /// Seal the file for the owner of this curve key: a file with its seed
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+    },
+    /// Make an operator again from a file that backup wrote
+    #[command(
+        after_help = "Example:\n  nats auth operator restore COPY OPS.sealed --key backup.nk"
+    )]
+    Restore {
+        /// Name of the operator in the store
+        name: String,
+        /// The file
+        input: PathBuf,
+        /// The curve key for whose owner the file is sealed
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
     },
     /// Manage signing keys of operators
     #[command(subcommand, visible_alias = "sk", alias = "s")]
@@ -55,7 +76,7 @@ pub enum Operator {
 #[derive(Debug, clap::Args)]
 pub struct Add {
     /// Name of the operator
-    name: String,
+    name: Option<String>,
     /// URLs at which its servers are
     #[arg(long, value_name = "URL")]
     service: Vec<String>,
@@ -77,16 +98,14 @@ pub struct Add {
 pub struct Info {
     /// Name of the operator, when it is not the selected one
     name: Option<String>,
-    /// Print JSON
-    #[arg(short, long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct List {
-    /// Names only
-    #[arg(long)]
-    names: bool,
+    #[command(flatten)]
+    form: ListForm,
 }
 
 #[derive(Debug, clap::Args)]
@@ -110,7 +129,9 @@ pub struct Edit {
 #[derive(Debug, clap::Args)]
 pub struct Import {
     /// File with the operator's token
-    token: PathBuf,
+    // Not `token`: that is a global flag.
+    #[arg(value_name = "TOKEN")]
+    file: PathBuf,
     /// Files with keys of the operator
     key: Vec<PathBuf>,
 }
@@ -118,28 +139,22 @@ pub struct Import {
 #[derive(Debug, clap::Subcommand)]
 pub enum Keys {
     /// List signing keys
-    #[command(
-        name = "ls",
-        alias = "list",
-        after_help = "Example:\n  nats auth operator keys ls OPS"
-    )]
-    List {
+    #[command(after_help = "Example:\n  nats auth operator keys ls OPS")]
+    Ls {
         /// Name of the operator, when it is not the selected one
         name: Option<String>,
+        #[command(flatten)]
+        form: Form,
     },
     /// Make a signing key
-    #[command(aliases = ["new", "create"], after_help = "Example:\n  nats auth operator keys add OPS")]
+    #[command(after_help = "Example:\n  nats auth operator keys add OPS")]
     Add {
         /// Name of the operator, when it is not the selected one
         name: Option<String>,
     },
     /// Remove a signing key, and sign again what it signed
-    #[command(
-        name = "rm",
-        alias = "delete",
-        after_help = "Example:\n  nats auth operator keys rm OPS OD…"
-    )]
-    Remove {
+    #[command(after_help = "Example:\n  nats auth operator keys rm OPS $KEY --force")]
+    Rm {
         /// Name of the operator
         name: String,
         /// The key
@@ -155,28 +170,61 @@ pub fn run(globals: &Globals, command: Operator) -> Result {
         Operator::Add(args) => add(globals, args),
         Operator::Info(args) => {
             let mut session = Session::with_operator(args.name.as_deref())?;
-            if args.json {
+            if args.form.json {
                 return print_claims(&AnyClaims::Operator(session.work.operator()?));
             }
             show(globals, &mut session)
         }
-        Operator::List(args) => ls(globals, &args),
+        Operator::Ls(args) => ls(globals, &args),
         Operator::Edit(args) => edit(globals, args),
         Operator::Import(args) => import(globals, &args),
         Operator::Select { name } => {
             let mut session = Session::open()?;
+            let name = match name {
+                Some(name) => name,
+                None => session.pick_operator()?,
+            };
             session.select(&name)?;
             session.commit()?;
             outln!("Selected operator {name}")
         }
+        Operator::Backup { name, output, key } => {
+            let mut session = Session::open()?;
+            let request = backup::Backup {
+                file: output,
+                name: Some(name),
+                key,
+                // The reference replaces it, too.
+                force: true,
+            };
+            let outcome = backup::backup(&mut session.work, &request)?;
+            session.commit()?;
+            outln!("{}", outcome.report.render())
+        }
+        Operator::Restore { name, input, key } => restore(name, &input, key),
         Operator::Keys(command) => keys(globals, command),
     }
 }
 
+fn restore(name: String, input: &Path, key: Option<String>) -> Result {
+    let mut session = Session::open()?;
+    let content = std::fs::read(input).map_err(|e| CliError::from(e).context(input.display()))?;
+    let request = backup::Restore {
+        file: input.display().to_string(),
+        name: Some(name),
+        key,
+    };
+    let content = zeroize::Zeroizing::new(content);
+    let outcome = backup::restore(&mut session.work, &request, &content)?;
+    session.commit()?;
+    outln!("{}", outcome.report.render())
+}
+
 fn add(globals: &Globals, args: Add) -> Result {
     let mut session = Session::open()?;
+    let name = given(args.name, "Operator Name", "NAME")?;
     let request = operator::Add {
-        name: Some(args.name.clone()),
+        name: Some(name),
         sys: true,
         generate_signing_key: !args.no_signing_key,
         ..operator::Add::default()
@@ -235,30 +283,31 @@ fn show(globals: &Globals, session: &mut Session) -> Result {
 fn ls(globals: &Globals, args: &List) -> Result {
     let mut session = Session::open()?;
     let all = list::operators(&mut session.work)?;
-    if all.is_empty() {
-        return outln!("No Operators found");
-    }
-    if args.names {
-        for one in &all {
-            outln!("{}", one.name)?;
-        }
-        return Ok(());
-    }
     session.use_operator(None).ok();
     let chosen = session.work.config.operator.clone();
-    let mut table =
-        Table::new("Operators", globals.scheme()).header(["Name", "Subject", "Accounts"]);
-    for one in all {
+    let mut rows = Vec::new();
+    for one in &all {
         session.work.use_operator(&one.name)?;
         let accounts = session.work.accounts()?.len();
-        let mark = if one.name == chosen { "*" } else { "" };
-        table.row([
+        let mark = if one.name == chosen && !args.form.names {
+            "*"
+        } else {
+            ""
+        };
+        rows.push(vec![
             format!("{}{mark}", one.name),
-            one.public_key,
+            one.public_key.clone(),
             accounts.to_string(),
         ]);
     }
-    out!("{}", table.render())
+    let listed = Listed {
+        title: "Operators".to_owned(),
+        none: "No Operators found",
+        header: &["Name", "Subject", "Accounts"],
+        rows,
+        document: document(&all),
+    };
+    listed.print(globals, args.form)
 }
 
 fn edit(globals: &Globals, args: Edit) -> Result {
@@ -280,9 +329,9 @@ fn edit(globals: &Globals, args: Edit) -> Result {
 fn import(globals: &Globals, args: &Import) -> Result {
     let mut session = Session::open()?;
     let content =
-        std::fs::read(&args.token).map_err(|e| CliError::from(e).context(args.token.display()))?;
+        std::fs::read(&args.file).map_err(|e| CliError::from(e).context(args.file.display()))?;
     let request = operator::Add {
-        url: Some(args.token.display().to_string()),
+        url: Some(args.file.display().to_string()),
         ..operator::Add::default()
     };
     operator::add(&mut session.work, &request, Some(&content))?;
@@ -296,20 +345,22 @@ fn import(globals: &Globals, args: &Import) -> Result {
 
 fn keys(globals: &Globals, command: Keys) -> Result {
     match command {
-        Keys::List { name } => {
+        Keys::Ls { name, form } => {
             let mut session = Session::with_operator(name.as_deref())?;
             let claims = session.work.operator()?;
-            if claims.nats.signing_keys.is_empty() {
-                return outln!("No Signing Keys defined");
-            }
-            let mut table =
-                Table::new(format!("Signing Keys of {}", claims.name), globals.scheme())
-                    .header(["Key", "Stored"]);
+            let mut rows = Vec::new();
             for key in &claims.nats.signing_keys {
                 let stored = session.work.signing_key(key)?.is_some();
-                table.row([key.clone(), stored.to_string()]);
+                rows.push(vec![key.clone(), stored.to_string()]);
             }
-            out!("{}", table.render())
+            let listed = Listed {
+                title: format!("Signing Keys of {}", claims.name),
+                none: "No Signing Keys defined",
+                header: &["Key", "Stored"],
+                rows,
+                document: document(&claims.nats.signing_keys),
+            };
+            listed.print(globals, ListForm { names: false, form })
         }
         Keys::Add { name } => {
             let mut session = Session::with_operator(name.as_deref())?;
@@ -325,7 +376,7 @@ fn keys(globals: &Globals, command: Keys) -> Result {
                 claims.nats.signing_keys.last().cloned().unwrap_or_default()
             )
         }
-        Keys::Remove { name, key, force } => {
+        Keys::Rm { name, key, force } => {
             let mut session = Session::with_operator(Some(&name))?;
             if !confirmed(force, &format!("Really remove the signing key {key}"))? {
                 return Ok(());

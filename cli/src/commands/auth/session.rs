@@ -4,12 +4,95 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nats_jwt::nkey::Kind;
+use nats_nsc::ops::request::PermissionChanges;
 use nats_nsc::places::{Directories, Surroundings};
 use nats_nsc::workspace::Workspace;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{CliError, Result};
-use crate::prompt::{Prompt, Terminal};
+use crate::globals::Globals;
+use crate::output::{self, Table};
+use nats_term::prompt::{Prompt, Terminal};
+
+/// Of which operator.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Of {
+    /// The operator, when it is not the selected one
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
+}
+
+impl Of {
+    pub fn open(&self) -> Result<Session> {
+        Session::with_operator(self.operator.as_deref())
+    }
+}
+
+/// Of which account, as the last words of a command.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct OfAccount {
+    /// The account, when it is not the chosen one
+    pub account: Option<String>,
+    #[command(flatten)]
+    pub of: Of,
+}
+
+impl OfAccount {
+    /// The store, and the account's name.
+    pub fn open(&self) -> Result<(Session, String)> {
+        let mut session = self.of.open()?;
+        let account = session.account(self.account.as_deref())?;
+        Ok((session, account))
+    }
+}
+
+/// How something is shown.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct Form {
+    /// Print JSON
+    #[arg(short, long)]
+    pub json: bool,
+}
+
+/// How a list is shown.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct ListForm {
+    /// Names only
+    #[arg(long)]
+    pub names: bool,
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// Who publishes and subscribes where.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct PermissionFlags {
+    /// Allow publishing on subjects
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
+    pub_allow: Vec<String>,
+    /// Deny publishing on subjects
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
+    pub_deny: Vec<String>,
+    /// Allow subscribing to subjects
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
+    sub_allow: Vec<String>,
+    /// Deny subscribing to subjects
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
+    sub_deny: Vec<String>,
+}
+
+impl PermissionFlags {
+    pub fn changes(&self) -> PermissionChanges {
+        PermissionChanges {
+            allow_pub: self.pub_allow.clone(),
+            allow_sub: self.sub_allow.clone(),
+            deny_pub: self.pub_deny.clone(),
+            deny_sub: self.sub_deny.clone(),
+            ..PermissionChanges::default()
+        }
+    }
+}
 
 /// `nats/cli/config.json` below the configuration.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -75,6 +158,14 @@ impl Session {
             .files
             .write(&path, &serde_json::to_vec_pretty(&choice)?);
         Ok(())
+    }
+
+    /// The operator that the user picks.
+    pub fn pick_operator(&mut self) -> Result<String> {
+        let all = nats_nsc::ops::list::operators(&mut self.work)?;
+        let names: Vec<String> = all.into_iter().map(|one| one.name).collect();
+        let at = Terminal.select("Select an Operator", &names, "NAME")?;
+        Ok(names.get(at).cloned().unwrap_or_default())
     }
 
     /// The named account, else the chosen one, else the one that the user picks.
@@ -144,10 +235,62 @@ pub fn confirmed(force: bool, question: &str) -> Result<bool> {
     if force {
         return Ok(true);
     }
-    Terminal.confirm(question, false, "--force")
+    Ok(Terminal.confirm(question, false, "--force")?)
 }
 
 /// Prints claims as a document.
 pub fn print_claims(claims: &nats_jwt::claims::AnyClaims) -> Result {
     crate::output::json(&nats_nsc::ops::describe::document(claims))
+}
+
+/// A list, whose entries have a column each per word of its header.
+pub struct Listed<'a> {
+    pub title: String,
+    /// What is said instead of an empty table.
+    pub none: &'a str,
+    pub header: &'a [&'a str],
+    /// The first cell is the name.
+    pub rows: Vec<Vec<String>>,
+    /// The same for programs.
+    pub document: Value,
+}
+
+impl Listed<'_> {
+    pub fn print(self, globals: &Globals, form: ListForm) -> Result {
+        if form.form.json {
+            return output::json(&self.document);
+        }
+        if self.rows.is_empty() {
+            return outln!("{}", self.none);
+        }
+        if form.names {
+            for row in &self.rows {
+                outln!("{}", row.first().map_or("", String::as_str))?;
+            }
+            return Ok(());
+        }
+        let mut table =
+            Table::new(self.title, globals.scheme()).header(self.header.iter().copied());
+        for row in self.rows {
+            table.row(row);
+        }
+        out!("{}", table.render())
+    }
+}
+
+/// What a user leaves out is asked for.
+pub fn given(text: Option<String>, question: &str, instead: &str) -> Result<String> {
+    match text {
+        Some(text) => Ok(text),
+        None => Ok(nats_term::prompt::required(
+            &mut Terminal,
+            question,
+            instead,
+        )?),
+    }
+}
+
+/// A document of something that can be one.
+pub fn document<T: Serialize + ?Sized>(of: &T) -> Value {
+    serde_json::to_value(of).unwrap_or_default()
 }

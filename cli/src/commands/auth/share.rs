@@ -4,61 +4,73 @@ use nats_jwt::claims::{ExportType, Import};
 use nats_nsc::ops::{export, import};
 
 use super::Session;
-use super::session::confirmed;
+use super::session::{Form, ListForm, Listed, Of, OfAccount, confirmed, document};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::output::{self, Columns, Table};
+use crate::output::{self, Columns};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Imports {
     /// Add an import
-    #[command(aliases = ["new", "a", "n"], after_help = "Example:\n  nats auth account imports add prices 'price.*' SHOP --source PRICES --service")]
+    #[command(
+        after_help = "Example:\n  nats auth account imports add prices 'price.*' SHOP --source PRICES --service"
+    )]
     Add(AddImport),
     /// Show an import
-    #[command(visible_alias = "i", aliases = ["show", "view"], after_help = "Example:\n  nats auth account imports info 'price.*' SHOP")]
+    #[command(after_help = "Example:\n  nats auth account imports info 'price.*' SHOP")]
     Info(Info),
+    /// Edit an import: only what is mentioned
+    #[command(
+        after_help = "Example:\n  nats auth account imports edit 'price.*' SHOP --local 'shop.price.*'"
+    )]
+    Edit(EditImport),
     /// List imports
-    #[command(
-        name = "ls",
-        alias = "list",
-        after_help = "Example:\n  nats auth account imports ls SHOP"
-    )]
-    List(List),
+    #[command(after_help = "Example:\n  nats auth account imports ls SHOP")]
+    Ls(ListImports),
     /// Remove an import
-    #[command(
-        name = "rm",
-        after_help = "Example:\n  nats auth account imports rm 'price.*' SHOP"
-    )]
-    Remove(Remove),
+    #[command(after_help = "Example:\n  nats auth account imports rm 'price.*' SHOP --force")]
+    Rm(Remove),
 }
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Exports {
     /// Add an export
-    #[command(aliases = ["new", "a", "n"], after_help = "Example:\n  nats auth account exports add prices 'price.*' PRICES --service")]
+    #[command(
+        after_help = "Example:\n  nats auth account exports add prices 'price.*' PRICES --service"
+    )]
     Add(AddExport),
     /// Show an export
-    #[command(visible_alias = "i", aliases = ["show", "view"], after_help = "Example:\n  nats auth account exports info 'price.*' PRICES")]
+    #[command(after_help = "Example:\n  nats auth account exports info 'price.*' PRICES")]
     Info(Info),
     /// Edit an export: only what is mentioned
     #[command(
-        alias = "update",
         after_help = "Example:\n  nats auth account exports edit 'price.*' PRICES --description 'what things cost'"
     )]
     Edit(EditExport),
     /// List exports
-    #[command(
-        name = "ls",
-        alias = "list",
-        after_help = "Example:\n  nats auth account exports ls PRICES"
-    )]
-    List(List),
+    #[command(after_help = "Example:\n  nats auth account exports ls PRICES")]
+    Ls(List),
     /// Remove an export
-    #[command(
-        name = "rm",
-        after_help = "Example:\n  nats auth account exports rm 'price.*' PRICES"
-    )]
-    Remove(Remove),
+    #[command(after_help = "Example:\n  nats auth account exports rm 'price.*' PRICES --force")]
+    Rm(Remove),
+}
+
+switches! {
+    /// What an import passes on.
+    Passing {
+        /// Tell the service who asks
+        share: "share",
+        /// Message traces go on in this account
+        traceable: "traceable",
+    }
+}
+
+switches! {
+    /// Who gets to know of an export.
+    Advertising {
+        /// Announce the export
+        advertise: "advertise",
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,26 +79,48 @@ pub struct AddImport {
     name: String,
     /// The exporter's subject
     subject: String,
-    /// The account, when it is not the chosen one
-    account: Option<String>,
+    #[command(flatten)]
+    at: OfAccount,
     /// The exporter: name or public key
     #[arg(long, value_name = "ACCOUNT")]
     source: String,
     /// The subject in this account
     #[arg(long, value_name = "SUBJECT")]
     local: Option<String>,
-    /// Tell the service who asks
-    #[arg(long)]
-    share: bool,
-    /// Message traces go on in this account
-    #[arg(long)]
-    traceable: bool,
+    #[command(flatten)]
+    passing: Passing,
     /// A service rather than a stream
     #[arg(long)]
     service: bool,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct EditImport {
+    /// The exporter's subject
+    subject: String,
+    #[command(flatten)]
+    at: OfAccount,
+    /// The subject in this account; empty for the exporter's
+    #[arg(long, value_name = "SUBJECT")]
+    local: Option<String>,
+    #[command(flatten)]
+    passing: Passing,
+}
+
+/// What there is to know about an export.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct About {
+    /// What it is for
+    #[arg(long)]
+    description: Option<String>,
+    /// Where to read more about it
+    #[arg(long)]
+    url: Option<String>,
+    /// The token of the subject that is the importer's account
+    #[arg(long, value_name = "POSITION")]
+    token_position: Option<u64>,
+    #[command(flatten)]
+    advertising: Advertising,
 }
 
 #[derive(Debug, clap::Args)]
@@ -95,95 +129,65 @@ pub struct AddExport {
     name: String,
     /// What is exported
     subject: String,
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// What it is for
-    #[arg(long)]
-    description: Option<String>,
-    /// Where to read more about it
-    #[arg(long)]
-    url: Option<String>,
-    /// The token of the subject that is the importer's account
-    #[arg(long, value_name = "POSITION")]
-    token_position: Option<u64>,
-    /// Announce the export
-    #[arg(long)]
-    advertise: bool,
+    #[command(flatten)]
+    at: OfAccount,
+    #[command(flatten)]
+    about: About,
     /// A service rather than a stream
     #[arg(long)]
     service: bool,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct EditExport {
     /// What is exported
     subject: String,
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// What it is for
-    #[arg(long)]
-    description: Option<String>,
-    /// Where to read more about it
-    #[arg(long)]
-    url: Option<String>,
-    /// The token of the subject that is the importer's account
-    #[arg(long, value_name = "POSITION")]
-    token_position: Option<u64>,
-    /// Announce the export
-    #[arg(long, overrides_with = "no_advertise")]
-    advertise: bool,
-    /// Do not announce it
-    #[arg(long, overrides_with = "advertise")]
-    no_advertise: bool,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[command(flatten)]
+    at: OfAccount,
+    #[command(flatten)]
+    about: About,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Info {
     /// The subject, when there is more than one
     subject: Option<String>,
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
-    /// Print JSON
-    #[arg(short, long)]
-    json: bool,
+    #[command(flatten)]
+    at: OfAccount,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct List {
+    #[command(flatten)]
+    at: OfAccount,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ListImports {
     /// The account, when it is not the chosen one
     account: Option<String>,
     /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[arg(value_name = "OPERATOR", conflicts_with = "operator")]
+    of_operator: Option<String>,
+    #[command(flatten)]
+    of: Of,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Remove {
     /// The subject
     subject: String,
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[command(flatten)]
+    at: OfAccount,
     /// Do not ask
     #[arg(short, long)]
     force: bool,
-}
-
-fn begin(operator: Option<&str>, account: Option<&str>) -> Result<(Session, String)> {
-    let mut session = Session::with_operator(operator)?;
-    let account = session.account(account)?;
-    Ok((session, account))
 }
 
 fn not_found(what: &str, account: &str) -> CliError {
@@ -205,36 +209,67 @@ pub fn imports(globals: &Globals, command: Imports) -> Result {
     match command {
         Imports::Add(args) => add_import(globals, args),
         Imports::Info(args) => {
-            let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-            let claims = session.work.account(&account)?;
-            let import = pick(&claims.nats.imports, args.subject.as_deref(), |import| {
-                &import.subject
-            });
+            let (mut session, account) = args.at.open()?;
+            let imports = session.work.account(&account)?.nats.imports;
+            let import = pick(&imports, args.subject.as_deref(), |import| &import.subject);
             let import = import.ok_or_else(|| not_found("import", &account))?;
-            if args.json {
+            if args.form.json {
                 return output::json(import);
             }
             show_import(globals, &mut session, import)
         }
-        Imports::List(args) => list_imports(globals, args),
-        Imports::Remove(args) => {
-            let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-            if !confirmed(
-                args.force,
-                &format!("Really remove the import {}", args.subject),
-            )? {
-                return Ok(());
-            }
+        Imports::Edit(args) => edit_import(globals, args),
+        Imports::Ls(args) => list_imports(globals, args),
+        Imports::Rm(args) => remove(args, "import", |session, subject, account| {
             let request = import::Delete {
-                subject: Some(args.subject.clone()),
+                subject: Some(subject),
                 account: Some(account),
                 ..import::Delete::default()
             };
-            import::delete(&mut session.work, &request)?;
-            session.commit()?;
-            outln!("Removed import {}", args.subject)
-        }
+            import::delete(&mut session.work, &request).map(drop)
+        }),
     }
+}
+
+pub fn exports(globals: &Globals, command: Exports) -> Result {
+    match command {
+        Exports::Add(args) => add_export(globals, args),
+        Exports::Info(args) => {
+            let (mut session, account) = args.at.open()?;
+            let exports = session.work.account(&account)?.nats.exports;
+            let export = pick(&exports, args.subject.as_deref(), |export| &export.subject);
+            let export = export.ok_or_else(|| not_found("export", &account))?;
+            if args.form.json {
+                return output::json(export);
+            }
+            show_export(globals, &mut session, &account, &export.subject)
+        }
+        Exports::Edit(args) => edit_export(globals, args),
+        Exports::Ls(args) => list_exports(globals, &args),
+        Exports::Rm(args) => remove(args, "export", |session, subject, account| {
+            let request = export::Delete {
+                subject: Some(subject),
+                account: Some(account),
+                ..export::Delete::default()
+            };
+            export::delete(&mut session.work, &request).map(drop)
+        }),
+    }
+}
+
+fn remove(
+    args: Remove,
+    what: &str,
+    delete: impl FnOnce(&mut Session, String, String) -> nats_nsc::error::Result,
+) -> Result {
+    let (mut session, account) = args.at.open()?;
+    let subject = args.subject;
+    if !confirmed(args.force, &format!("Really remove the {what} {subject}"))? {
+        return Ok(());
+    }
+    delete(&mut session, subject.clone(), account)?;
+    session.commit()?;
+    outln!("Removed {what} {subject}")
 }
 
 fn show_import(globals: &Globals, session: &mut Session, import: &Import) -> Result {
@@ -255,43 +290,6 @@ fn show_import(globals: &Globals, session: &mut Session, import: &Import) -> Res
         import.allow_trace,
     );
     out!("{}", columns.render())
-}
-
-pub fn exports(globals: &Globals, command: Exports) -> Result {
-    match command {
-        Exports::Add(args) => add_export(globals, args),
-        Exports::Info(args) => {
-            let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-            let claims = session.work.account(&account)?;
-            let export = pick(&claims.nats.exports, args.subject.as_deref(), |export| {
-                &export.subject
-            });
-            let export = export.ok_or_else(|| not_found("export", &account))?;
-            if args.json {
-                return output::json(export);
-            }
-            show_export(globals, &mut session, &account, &export.subject)
-        }
-        Exports::Edit(args) => edit_export(globals, args),
-        Exports::List(args) => list_exports(globals, args),
-        Exports::Remove(args) => {
-            let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-            if !confirmed(
-                args.force,
-                &format!("Really remove the export {}", args.subject),
-            )? {
-                return Ok(());
-            }
-            let request = export::Delete {
-                subject: Some(args.subject.clone()),
-                account: Some(account),
-                ..export::Delete::default()
-            };
-            export::delete(&mut session.work, &request)?;
-            session.commit()?;
-            outln!("Removed export {}", args.subject)
-        }
-    }
 }
 
 fn show_export(globals: &Globals, session: &mut Session, account: &str, subject: &str) -> Result {
@@ -318,68 +316,76 @@ fn show_export(globals: &Globals, session: &mut Session, account: &str, subject:
 }
 
 fn add_import(globals: &Globals, args: AddImport) -> Result {
-    let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
+    let (mut session, account) = args.at.open()?;
     let request = import::Add {
         name: Some(args.name.clone()),
-        remote_subject: Some(args.subject.clone()),
+        remote_subject: Some(args.subject),
         local_subject: args.local,
         src_account: Some(args.source),
         service: args.service,
-        share: args.share,
-        allow_trace: args.traceable,
+        share: args.passing.share.unwrap_or_default(),
+        allow_trace: args.passing.traceable.unwrap_or_default(),
         account: Some(account.clone()),
         token: None,
     };
     import::add(&mut session.work, &request, None)?;
     session.commit()?;
-    let claims = session.work.account(&account)?;
-    let import = claims
-        .nats
-        .imports
-        .iter()
-        .find(|import| import.name == args.name);
-    show_import(
-        globals,
-        &mut session,
-        import.ok_or_else(|| not_found("import", &account))?,
-    )
+    let imports = session.work.account(&account)?.nats.imports;
+    let import = imports.iter().find(|import| import.name == args.name);
+    let import = import.ok_or_else(|| not_found("import", &account))?;
+    show_import(globals, &mut session, import)
 }
 
-fn list_imports(globals: &Globals, args: List) -> Result {
-    let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-    let claims = session.work.account(&account)?;
-    if claims.nats.imports.is_empty() {
-        return outln!("No imports defined");
-    }
-    let mut table = Table::new(format!("Imports of account {account}"), globals.scheme()).header([
-        "Name",
-        "Type",
-        "Source",
-        "Subject",
-        "Local Subject",
-    ]);
-    for import in &claims.nats.imports {
-        table.row([
+fn edit_import(globals: &Globals, args: EditImport) -> Result {
+    let (mut session, account) = args.at.open()?;
+    let request = import::Edit {
+        subject: args.subject,
+        account: Some(account),
+        local_subject: args.local,
+        share: args.passing.share,
+        allow_trace: args.passing.traceable,
+    };
+    let import = import::edit(&mut session.work, &request)?;
+    session.commit()?;
+    show_import(globals, &mut session, &import)
+}
+
+fn list_imports(globals: &Globals, args: ListImports) -> Result {
+    let operator = args.of_operator.or(args.of.operator);
+    let account = args.account;
+    let of = Of { operator };
+    let (mut session, account) = OfAccount { account, of }.open()?;
+    let imports = session.work.account(&account)?.nats.imports;
+    let rows = imports.iter().map(|import| {
+        vec![
             import.name.clone(),
             import.kind.to_string(),
             session.name_of(&import.account),
             import.exporter_subject().to_owned(),
             import.local_subject.clone(),
-        ]);
-    }
-    out!("{}", table.render())
+        ]
+    });
+    let listed = Listed {
+        title: format!("Imports of account {account}"),
+        none: "No imports defined",
+        header: &["Name", "Type", "Source", "Subject", "Local Subject"],
+        rows: rows.collect(),
+        document: document(&imports),
+    };
+    let form = args.form;
+    listed.print(globals, ListForm { names: false, form })
 }
 
 fn add_export(globals: &Globals, args: AddExport) -> Result {
-    let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
+    let (mut session, account) = args.at.open()?;
     let request = export::Add {
         name: Some(args.name),
         subject: Some(args.subject.clone()),
         service: args.service,
-        account_token_position: args.token_position,
-        advertise: args.advertise,
-        description: args.description,
-        info_url: args.url,
+        account_token_position: args.about.token_position,
+        advertise: args.about.advertising.advertise.unwrap_or_default(),
+        description: args.about.description,
+        info_url: args.about.url,
         account: Some(account.clone()),
         ..export::Add::default()
     };
@@ -388,23 +394,11 @@ fn add_export(globals: &Globals, args: AddExport) -> Result {
     show_export(globals, &mut session, &account, &args.subject)
 }
 
-fn list_exports(globals: &Globals, args: List) -> Result {
-    let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
-    let claims = session.work.account(&account)?;
-    if claims.nats.exports.is_empty() {
-        return outln!("No exports defined");
-    }
-    let mut table = Table::new(format!("Exports of account {account}"), globals.scheme()).header([
-        "Name",
-        "Type",
-        "Subject",
-        "Activation Required",
-        "Advertised",
-        "Token Position",
-        "Revocations",
-    ]);
-    for export in &claims.nats.exports {
-        table.row([
+fn list_exports(globals: &Globals, args: &List) -> Result {
+    let (mut session, account) = args.at.open()?;
+    let exports = session.work.account(&account)?.nats.exports;
+    let rows = exports.iter().map(|export| {
+        vec![
             export.name.clone(),
             export.kind.to_string(),
             export.subject.clone(),
@@ -412,19 +406,35 @@ fn list_exports(globals: &Globals, args: List) -> Result {
             export.advertise.to_string(),
             export.account_token_position.to_string(),
             export.revocations.len().to_string(),
-        ]);
-    }
-    out!("{}", table.render())
+        ]
+    });
+    let listed = Listed {
+        title: format!("Exports of account {account}"),
+        none: "No exports defined",
+        header: &[
+            "Name",
+            "Type",
+            "Subject",
+            "Activation Required",
+            "Advertised",
+            "Token Position",
+            "Revocations",
+        ],
+        rows: rows.collect(),
+        document: document(&exports),
+    };
+    let form = args.form;
+    listed.print(globals, ListForm { names: false, form })
 }
 
 fn edit_export(globals: &Globals, args: EditExport) -> Result {
-    let (mut session, account) = begin(args.operator.as_deref(), args.account.as_deref())?;
+    let (mut session, account) = args.at.open()?;
     let request = export::Edit {
         subject: Some(args.subject.clone()),
-        description: args.description,
-        info_url: args.url,
-        account_token_position: args.token_position,
-        advertise: (args.advertise || args.no_advertise).then_some(args.advertise),
+        description: args.about.description,
+        info_url: args.about.url,
+        account_token_position: args.about.token_position,
+        advertise: args.about.advertising.advertise,
         account: Some(account.clone()),
         ..export::Edit::default()
     };

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use nats_jwt::claims::{AnyClaims, NO_LIMIT, UserClaims, UserPermissionLimits};
 use nats_nsc::ops::generate;
-use nats_nsc::ops::request::{PermissionChanges, TagChanges, Times, UserLimits};
-use nats_nsc::ops::user;
+use nats_nsc::ops::request::{TagChanges, Times, UserLimits};
+use nats_nsc::ops::{list, user};
 
 use super::Session;
-use super::session::{confirmed, print_claims};
+use super::session::{Form, ListForm, Listed, OfAccount, PermissionFlags};
+use super::session::{confirmed, document, print_claims};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::output::{Columns, Table, format};
+use crate::output::{Columns, format};
 use crate::parse;
 
 /// What a new user's messages may measure, as the reference has it.
@@ -22,34 +23,21 @@ const PAYLOAD_DEFAULT: i64 = 1 << 20;
 pub enum User {
     /// Add a user
     #[command(
-        visible_alias = "create",
-        alias = "new",
-        after_help = "Example:\n  nats auth user add till ORDERS --pub-allow 'orders.>' --credential till.creds"
+        after_help = "Example:\n  nats auth user add kiosk ORDERS --pub-allow 'orders.>' --credential kiosk.creds"
     )]
     Add(Add),
     /// Show a user
-    #[command(visible_alias = "i", aliases = ["show", "view"], after_help = "Example:\n  nats auth user info till ORDERS")]
+    #[command(after_help = "Example:\n  nats auth user info till ORDERS")]
     Info(Info),
     /// Edit a user: only what is mentioned
-    #[command(
-        alias = "update",
-        after_help = "Example:\n  nats auth user edit till ORDERS --sub-allow 'news.>'"
-    )]
+    #[command(after_help = "Example:\n  nats auth user edit till ORDERS --sub-allow 'news.>'")]
     Edit(Edit),
     /// List the users of an account
-    #[command(
-        name = "ls",
-        alias = "list",
-        after_help = "Example:\n  nats auth user ls ORDERS"
-    )]
-    List(List),
+    #[command(after_help = "Example:\n  nats auth user ls ORDERS")]
+    Ls(List),
     /// Remove a user
-    #[command(
-        name = "rm",
-        alias = "delete",
-        after_help = "Example:\n  nats auth user rm till ORDERS --revoke"
-    )]
-    Remove(Remove),
+    #[command(after_help = "Example:\n  nats auth user rm till ORDERS --revoke --force")]
+    Rm(Remove),
     /// Write a credentials file
     #[command(
         visible_alias = "creds",
@@ -77,18 +65,8 @@ pub struct LimitFlags {
     /// Largest message; -1 for no limit
     #[arg(long, allow_hyphen_values = true, value_parser = parse::byte_size, value_name = "BYTES")]
     payload: Option<i64>,
-    /// Allow publishing on subjects
-    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
-    pub_allow: Vec<String>,
-    /// Deny publishing on subjects
-    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
-    pub_deny: Vec<String>,
-    /// Allow subscribing to subjects
-    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
-    sub_allow: Vec<String>,
-    /// Deny subscribing to subjects
-    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
-    sub_deny: Vec<String>,
+    #[command(flatten)]
+    permissions: PermissionFlags,
     /// Most subscriptions; -1 for no limit
     #[arg(long, allow_hyphen_values = true, value_name = "COUNT")]
     subscriptions: Option<i64>,
@@ -105,13 +83,7 @@ impl LimitFlags {
             payload: self.payload,
             bearer: (self.bearer || self.no_bearer).then_some(self.bearer),
             locale: self.locale.clone(),
-            permissions: PermissionChanges {
-                allow_pub: self.pub_allow.clone(),
-                allow_sub: self.sub_allow.clone(),
-                deny_pub: self.pub_deny.clone(),
-                deny_sub: self.sub_deny.clone(),
-                ..PermissionChanges::default()
-            },
+            permissions: self.permissions.changes(),
             ..UserLimits::default()
         }
     }
@@ -121,16 +93,13 @@ impl LimitFlags {
 pub struct Add {
     /// Name of the user
     name: String,
-    /// The account, when it is not the chosen one
-    account: Option<String>,
+    #[command(flatten)]
+    at: OfAccount,
     #[command(flatten)]
     limits: LimitFlags,
     /// Key to sign with: a role, or a key of the account
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
     /// Write credentials to a file
     #[arg(long, value_name = "FILE")]
     credential: Option<PathBuf>,
@@ -142,34 +111,41 @@ pub struct Add {
     defaults: bool,
 }
 
+/// Which user, as the first words of a command.
 #[derive(Debug, clap::Args)]
-pub struct Info {
+pub struct Whose {
     /// The user, when there is more than one
     name: Option<String>,
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
-    /// Print JSON
-    #[arg(short, long)]
-    json: bool,
+    #[command(flatten)]
+    at: OfAccount,
+}
+
+impl Whose {
+    /// The store, the account's name and the user's.
+    fn open(&self) -> Result<(Session, String, String)> {
+        let (mut session, account) = self.at.open()?;
+        let name = session.user(&account, self.name.as_deref())?;
+        Ok((session, account, name))
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Info {
+    #[command(flatten)]
+    whose: Whose,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Edit {
-    /// The user, when there is more than one
-    name: Option<String>,
-    /// The account, when it is not the chosen one
-    account: Option<String>,
+    #[command(flatten)]
+    whose: Whose,
     #[command(flatten)]
     limits: LimitFlags,
     /// Remove tags
     #[arg(long, value_delimiter = ',', value_name = "TAG")]
     no_tags: Vec<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
     /// Write credentials to a file
     #[arg(long, value_name = "FILE")]
     credential: Option<PathBuf>,
@@ -177,25 +153,16 @@ pub struct Edit {
 
 #[derive(Debug, clap::Args)]
 pub struct List {
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
-    /// Names only
-    #[arg(long)]
-    names: bool,
+    #[command(flatten)]
+    at: OfAccount,
+    #[command(flatten)]
+    form: ListForm,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Remove {
-    /// The user, when there is more than one
-    name: Option<String>,
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[command(flatten)]
+    whose: Whose,
     /// Revoke it as well, so that servers refuse its credentials
     #[arg(long)]
     revoke: bool,
@@ -208,16 +175,11 @@ pub struct Remove {
 pub struct Credential {
     /// The file
     file: PathBuf,
-    /// The user, when there is more than one
-    name: Option<String>,
-    /// The account, when it is not the chosen one
-    account: Option<String>,
+    #[command(flatten)]
+    whose: Whose,
     /// How long the credentials are good; the user is issued again with this end
     #[arg(long, value_parser = parse::duration, value_name = "DURATION")]
     expire: Option<Duration>,
-    /// The operator, when it is not the selected one
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
     /// Replace the file
     #[arg(short, long)]
     force: bool,
@@ -227,25 +189,22 @@ pub fn run(globals: &Globals, command: User) -> Result {
     match command {
         User::Add(args) => add(globals, &args),
         User::Info(args) => {
-            let mut session = Session::with_operator(args.operator.as_deref())?;
-            let account = session.account(args.account.as_deref())?;
-            let name = session.user(&account, args.name.as_deref())?;
+            let (mut session, account, name) = args.whose.open()?;
             let claims = session.work.user(&account, &name)?;
-            if args.json {
+            if args.form.json {
                 return print_claims(&AnyClaims::User(claims));
             }
             show(globals, &mut session, &account, &claims)
         }
         User::Edit(args) => edit(globals, &args),
-        User::List(args) => list(globals, &args),
-        User::Remove(args) => remove(&args),
+        User::Ls(args) => ls(globals, &args),
+        User::Rm(args) => remove(&args),
         User::Credential(args) => credential(&args),
     }
 }
 
 fn add(globals: &Globals, args: &Add) -> Result {
-    let mut session = Session::with_operator(args.operator.as_deref())?;
-    let account = session.account(args.account.as_deref())?;
+    let (mut session, account) = args.at.open()?;
     refuse_existing(args.credential.as_deref(), args.force)?;
     session.work.signing.key.clone_from(&args.key);
     let request = user::Add {
@@ -313,9 +272,7 @@ fn write_creds(session: &mut Session, account: &str, name: &str, file: Option<&P
 }
 
 fn edit(globals: &Globals, args: &Edit) -> Result {
-    let mut session = Session::with_operator(args.operator.as_deref())?;
-    let account = session.account(args.account.as_deref())?;
-    let name = session.user(&account, args.name.as_deref())?;
+    let (mut session, account, name) = args.whose.open()?;
     let request = user::Edit {
         name: Some(name.clone()),
         account: Some(account.clone()),
@@ -384,29 +341,10 @@ fn show(globals: &Globals, session: &mut Session, account: &str, claims: &UserCl
     out!("{}", columns.render())
 }
 
-fn list(globals: &Globals, args: &List) -> Result {
-    let mut session = Session::with_operator(args.operator.as_deref())?;
-    let account = session.account(args.account.as_deref())?;
-    let names = session.work.users(&account)?;
-    if names.is_empty() {
-        return outln!("No users found");
-    }
-    if args.names {
-        for name in names {
-            outln!("{name}")?;
-        }
-        return Ok(());
-    }
-    let title = format!("Users in account {account}");
-    let mut table = Table::new(title, globals.scheme()).header([
-        "Name",
-        "Subject",
-        "Scoped",
-        "Sub Perms",
-        "Pub Perms",
-        "Max Subscriptions",
-    ]);
-    for name in names {
+fn ls(globals: &Globals, args: &List) -> Result {
+    let (mut session, account) = args.at.open()?;
+    let mut rows = Vec::new();
+    for name in session.work.users(&account)? {
         let claims = session.work.user(&account, &name)?;
         let (limits, role) = effective(&mut session, &account, &claims)?;
         let mark = |is: bool| if is { "✓" } else { "" }.to_owned();
@@ -415,7 +353,7 @@ fn list(globals: &Globals, args: &List) -> Result {
         } else {
             limits.limits.subs.to_string()
         };
-        table.row([
+        rows.push(vec![
             name,
             claims.subject,
             role.unwrap_or_else(|| "false".to_owned()),
@@ -424,13 +362,25 @@ fn list(globals: &Globals, args: &List) -> Result {
             subs,
         ]);
     }
-    out!("{}", table.render())
+    let listed = Listed {
+        title: format!("Users in account {account}"),
+        none: "No users found",
+        header: &[
+            "Name",
+            "Subject",
+            "Scoped",
+            "Sub Perms",
+            "Pub Perms",
+            "Max Subscriptions",
+        ],
+        rows,
+        document: document(&list::users(&mut session.work, Some(&account))?),
+    };
+    listed.print(globals, args.form)
 }
 
 fn remove(args: &Remove) -> Result {
-    let mut session = Session::with_operator(args.operator.as_deref())?;
-    let account = session.account(args.account.as_deref())?;
-    let name = session.user(&account, args.name.as_deref())?;
+    let (mut session, account, name) = args.whose.open()?;
     if !confirmed(args.force, &format!("Really remove the User {name}"))? {
         return Ok(());
     }
@@ -448,9 +398,7 @@ fn remove(args: &Remove) -> Result {
 
 fn credential(args: &Credential) -> Result {
     refuse_existing(Some(&args.file), args.force)?;
-    let mut session = Session::with_operator(args.operator.as_deref())?;
-    let account = session.account(args.account.as_deref())?;
-    let name = session.user(&account, args.name.as_deref())?;
+    let (mut session, account, name) = args.whose.open()?;
     if let Some(expire) = args.expire {
         let seconds = i64::try_from(expire.as_secs()).unwrap_or(i64::MAX);
         let request = user::Edit {

@@ -11,7 +11,7 @@ use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::{Api, ConsumerView, Document, check_name};
 use crate::output;
-use crate::prompt::{Prompt, Terminal, required};
+use nats_term::prompt::{Prompt, Terminal, required};
 
 /// Create a consumer
 ///

@@ -3,7 +3,7 @@
 use super::flags::{ConsumerFlags, CreateFlags};
 use crate::error::{CliError, Result};
 use crate::parse;
-use crate::prompt::{Prompt, number, one_of};
+use nats_term::prompt::{Prompt, number, one_of};
 
 /// Completes the flags with the user's answers; with `--defaults` with the defaults.
 pub fn complete(
@@ -139,7 +139,7 @@ fn ask_backoff(flags: &mut ConsumerFlags, prompt: &mut impl Prompt) -> Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::Scripted;
+    use nats_term::prompt::Scripted;
 
     #[test]
     fn a_pull_consumer_is_asked_for_in_the_order_of_the_reference() {

@@ -6,7 +6,7 @@ use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::{ConsumerView, Document, EditArgs, pick};
 use crate::output;
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Change the configuration of a durable consumer
 ///

@@ -10,7 +10,7 @@ use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::pick;
 use crate::output::format;
-use crate::prompt::{Prompt, Terminal};
+use nats_term::prompt::{Prompt, Terminal};
 
 /// What is proposed.
 const PROPOSED: Duration = Duration::from_secs(3_600);

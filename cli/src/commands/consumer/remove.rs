@@ -4,7 +4,7 @@ use super::select::Which;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::{Api, pick};
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Delete a consumer
 #[derive(Debug, clap::Args)]

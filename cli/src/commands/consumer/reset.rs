@@ -4,7 +4,7 @@ use super::select::Which;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::jetstream::{ConsumerView, pick};
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Deliver again from an earlier message on
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::pick;
 use crate::output::format;
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// End a pause before its time
 #[derive(Debug, clap::Args)]

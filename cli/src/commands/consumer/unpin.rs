@@ -6,7 +6,7 @@ use super::select::Which;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::pick;
-use crate::prompt::{Prompt, Terminal};
+use nats_term::prompt::{Prompt, Terminal};
 
 /// Take the pin of a priority group from the client that has it
 #[derive(Debug, clap::Args)]

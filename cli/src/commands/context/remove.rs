@@ -5,7 +5,7 @@ use nats_client::context::Store;
 
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::prompt::{Prompt, Terminal};
+use nats_term::prompt::{Prompt, Terminal};
 
 /// Remove a context
 #[derive(Debug, clap::Args)]
@@ -63,7 +63,7 @@ mod tests {
     use nats_client::context::Context;
 
     use super::*;
-    use crate::prompt::Scripted;
+    use nats_term::prompt::Scripted;
 
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();

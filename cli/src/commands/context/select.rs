@@ -6,7 +6,7 @@ use nats_client::context::Store;
 use super::show;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::prompt::{Prompt, Terminal};
+use nats_term::prompt::{Prompt, Terminal};
 
 /// Select the context that all commands use
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ mod tests {
     use nats_client::context::Context;
 
     use super::*;
-    use crate::prompt::Scripted;
+    use nats_term::prompt::Scripted;
 
     #[test]
     fn without_a_name_it_asks_and_without_contexts_it_says_so() {

@@ -6,7 +6,7 @@ use super::file::{self, Definition};
 use super::validate;
 use crate::editor;
 use crate::error::{CliError, Result};
-use crate::prompt::{Prompt, Terminal};
+use nats_term::prompt::{Prompt, Terminal};
 
 /// Change or add an error of a definition file in $EDITOR
 ///

@@ -7,7 +7,7 @@ use super::bucket;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::jetstream::pick;
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Marks of younger deletions stay, so that whoever watches does not miss them.
 const AGE_MIN: std::time::Duration = std::time::Duration::from_secs(30 * 60);

@@ -6,7 +6,7 @@ use crate::buckets::Kind;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::jetstream::{Api, pick};
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Delete a key, whose history stays; or a whole bucket
 #[derive(Debug, clap::Args)]

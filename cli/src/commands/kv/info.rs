@@ -9,7 +9,7 @@ use crate::globals::Globals;
 use crate::jetstream::Api;
 use crate::output::color::Scheme;
 use crate::output::{self, Columns, format};
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Show everything about a bucket
 #[derive(Debug, clap::Args)]

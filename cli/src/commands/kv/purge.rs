@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::globals::Globals;
 use crate::jetstream::pick;
 use crate::parse;
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Delete a key with its history
 #[derive(Debug, clap::Args)]

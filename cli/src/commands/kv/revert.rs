@@ -6,7 +6,7 @@ use crate::buckets::shortened;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::pick;
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Write an earlier value again
 #[derive(Debug, clap::Args)]

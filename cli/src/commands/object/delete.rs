@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::globals::Globals;
 use crate::jetstream::{Api, pick};
 use crate::output::format;
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Delete an object, or a whole store
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use crate::globals::Globals;
 use crate::jetstream::pick;
 use crate::output::format;
 use crate::progress::Progress;
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Smaller objects need no bar.
 const BAR_BYTES_MIN: u64 = 20 << 10;

@@ -10,7 +10,7 @@ use crate::globals::Globals;
 use crate::jetstream::{Api, show_cluster, storage_name, user_metadata};
 use crate::output::color::Scheme;
 use crate::output::{self, Columns, format};
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Show everything about an object, or about a store
 #[derive(Debug, clap::Args)]

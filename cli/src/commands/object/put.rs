@@ -14,7 +14,7 @@ use crate::globals::Globals;
 use crate::jetstream::pick;
 use crate::parse;
 use crate::progress::{Counted, Progress};
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Smaller files need no bar.
 const BAR_BYTES_MIN: u64 = 20 << 10;

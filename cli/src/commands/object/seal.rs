@@ -7,7 +7,7 @@ use crate::buckets::Kind;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::jetstream::{Api, pick};
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Close an object store for good: nothing can be added, deleted or changed any longer
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use nats_proto::transform::Transform;
 
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::prompt::{Prompt, Terminal};
+use nats_term::prompt::{Prompt, Terminal};
 
 /// Try a subject mapping without a server
 #[derive(Debug, clap::Args)]

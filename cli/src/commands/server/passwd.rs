@@ -2,7 +2,7 @@
 
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::prompt::{Prompt, Terminal};
+use nats_term::prompt::{Prompt, Terminal};
 
 /// Shortest password that is hashed, in bytes.
 const LENGTH_MIN: usize = 10;
@@ -104,7 +104,7 @@ fn generated() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::Scripted;
+    use nats_term::prompt::Scripted;
 
     #[test]
     fn a_hash_is_of_the_variant_that_servers_know_and_verifies() {

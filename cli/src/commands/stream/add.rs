@@ -10,7 +10,7 @@ use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::{Api, Document, StreamView, check_name};
 use crate::output;
-use crate::prompt::{Prompt, Terminal, required};
+use nats_term::prompt::{Prompt, Terminal, required};
 
 /// Create a stream
 ///

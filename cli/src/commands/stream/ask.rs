@@ -9,7 +9,7 @@ use nats_api::time::Timestamp;
 use super::flags::{CreateFlags, StreamFlags};
 use crate::error::{CliError, Result};
 use crate::parse;
-use crate::prompt::{Prompt, number, one_of, required};
+use nats_term::prompt::{Prompt, number, one_of, required};
 
 /// Longest default for remembering message ids.
 const DUPE_WINDOW: Duration = Duration::from_secs(120);
@@ -263,7 +263,7 @@ fn utc_time(text: &str) -> Result<Option<Timestamp>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::Scripted;
+    use nats_term::prompt::Scripted;
 
     #[test]
     fn questions_come_in_the_order_of_the_reference_and_only_for_what_is_missing() {

@@ -8,7 +8,7 @@ use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::{Document, EditArgs, StreamView, pick};
 use crate::output;
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Change the configuration of a stream
 ///

@@ -10,7 +10,7 @@ use crate::globals::Globals;
 use crate::jetstream::pick;
 use crate::output::{self, Table, format};
 use crate::progress::Progress;
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Find the sequences of a stream whose messages are gone
 ///

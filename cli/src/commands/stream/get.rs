@@ -8,7 +8,7 @@ use crate::globals::Globals;
 use crate::jetstream::message::{write_body, write_headers};
 use crate::messaging::Translation;
 use crate::output::{self, format};
-use crate::prompt::{Prompt, Terminal, number, required};
+use nats_term::prompt::{Prompt, Terminal, number, required};
 
 /// Show one message of a stream
 #[derive(Debug, clap::Args)]

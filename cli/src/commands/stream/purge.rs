@@ -7,7 +7,7 @@ use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::{StreamView, pick};
 use crate::output;
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Delete messages of a stream, all or many
 #[derive(Debug, clap::Args)]

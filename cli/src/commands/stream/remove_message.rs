@@ -4,7 +4,7 @@ use super::select::Which;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::pick;
-use crate::prompt::{Terminal, number};
+use nats_term::prompt::{Terminal, number};
 
 /// Delete one message of a stream and overwrite its bytes
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use nats_api::jetstream::StreamUpdateResponse;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::{Api, StreamView, pick};
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Close a stream for good: nothing can be added, deleted or changed any longer
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use nats_api::jetstream::StreamInfo;
 use crate::error::Result;
 use crate::globals::Globals;
 use crate::jetstream::{Api, Scope, pick};
-use crate::prompt::Terminal;
+use nats_term::prompt::Terminal;
 
 /// Which stream; chosen from a list when it was left out.
 #[derive(Debug, Clone, clap::Args)]

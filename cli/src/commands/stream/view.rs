@@ -13,8 +13,8 @@ use crate::jetstream::message::{write_body, write_headers};
 use crate::messaging::Translation;
 use crate::output::{format, stdout_is_terminal};
 use crate::parse;
-use crate::prompt::{Prompt, Terminal};
 use crate::signals::interrupted;
+use nats_term::prompt::{Prompt, Terminal};
 
 /// Larger pages do not fit on a screen.
 const PAGE_MAX: u64 = 25;

@@ -5,7 +5,7 @@ use nats_api::jetstream::AccountPurgeResponse;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::jetstream::Api;
-use crate::prompt::{Prompt, Terminal};
+use nats_term::prompt::{Prompt, Terminal};
 
 /// Delete all streams and consumers of an account
 ///

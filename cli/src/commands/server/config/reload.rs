@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::{ask, info};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::prompt::{Prompt, Terminal};
+use nats_term::prompt::{Prompt, Terminal};
 
 /// Order a server to read its configuration file again
 #[derive(Debug, clap::Args)]

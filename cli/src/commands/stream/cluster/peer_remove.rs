@@ -3,7 +3,7 @@
 use super::super::select::Which;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::prompt::{Prompt, Terminal};
+use nats_term::prompt::{Prompt, Terminal};
 
 /// Take a server out of the group of a stream; another takes its place
 #[derive(Debug, clap::Args)]

@@ -1,13 +1,15 @@
-//! Tables: a rounded box with a centered title, a header, rows and an optional footer with totals; or markdown, CSV, TSV
-//! when `NATS_TABLE_FORMAT` asks for it.
+//! Tables: a box with a centered title, a header, rows and an optional footer with totals; or markdown, CSV, TSV when
+//! `NATS_TABLE_FORMAT` asks for it. The box is rounded as in the reference's `nats`, or of plain characters as in its `nsc`.
 
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, TableStyle,
     Width,
 };
 
-use super::color::{self, Scheme};
-use super::{markdown_wanted, terminal_width};
+use crate::color::{self, Scheme};
+use crate::markdown_wanted;
+
+mod ascii;
 
 /// A table in the making. Cells are text; a column whose body holds nothing but figures is aligned right.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +18,20 @@ pub struct Table {
     header: Vec<String>,
     rows: Vec<Row>,
     footer: Vec<String>,
-    scheme: Scheme,
+    frame: Frame,
+}
+
+/// What the lines are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Frame {
+    Lines(Scheme),
+    Ascii,
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self::Lines(Scheme::default())
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -48,11 +63,21 @@ impl Table {
     pub fn new(title: impl Into<String>, scheme: Scheme) -> Self {
         Self {
             title: title.into(),
-            scheme,
+            frame: Frame::Lines(scheme),
             ..Self::default()
         }
     }
 
+    /// A table whose frame is of `+`, `-` and `|`.
+    pub fn ascii(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            frame: Frame::Ascii,
+            ..Self::default()
+        }
+    }
+
+    #[must_use]
     pub fn header<I: IntoIterator<Item: Into<String>>>(mut self, cells: I) -> Self {
         self.header = cells.into_iter().map(Into::into).collect();
         self
@@ -63,9 +88,23 @@ impl Table {
             .push(Row::Cells(cells.into_iter().map(Into::into).collect()));
     }
 
-    /// A line between the rows before and after.
+    /// A label and a value.
+    pub fn pair(&mut self, label: &str, value: impl Into<String>) {
+        self.row([label.to_owned(), value.into()]);
+    }
+
+    /// A label and several values below each other; nothing for none.
+    pub fn pairs<I: IntoIterator<Item: Into<String>>>(&mut self, label: &str, values: I) {
+        for (at, value) in values.into_iter().enumerate() {
+            self.pair(if at == 0 { label } else { "" }, value);
+        }
+    }
+
+    /// A line between the rows before and after; never two in a row.
     pub fn separator(&mut self) {
-        self.rows.push(Row::Separator);
+        if matches!(self.rows.last(), Some(Row::Cells(_))) {
+            self.rows.push(Row::Separator);
+        }
     }
 
     pub fn footer<I: IntoIterator<Item: Into<String>>>(&mut self, cells: I) {
@@ -73,13 +112,14 @@ impl Table {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.body().next().is_none()
     }
 
     /// The table in the form that the environment asks for, with a line break at its end.
     pub fn render(&self) -> String {
         match Form::from_environment() {
-            Form::Box => self.render_box(terminal_width()),
+            Form::Box if self.frame == Frame::Ascii => ascii::render(self),
+            Form::Box => self.render_box(crate::width()),
             Form::Markdown => self.render_markdown(),
             Form::Csv => self.render_separated(','),
             Form::Tsv => self.render_separated('\t'),
@@ -184,13 +224,16 @@ impl Table {
     }
 
     fn colored(&self, lines: Vec<String>) -> String {
-        let double = self.scheme == Scheme::Double;
+        let Frame::Lines(scheme) = self.frame else {
+            return lines.join("\n");
+        };
+        let double = scheme == Scheme::Double;
         let mut text = String::new();
         for line in lines {
             if double {
                 text.extend(line.chars().map(doubled));
-            } else if self.scheme.ansi().is_some() && color::enabled() {
-                paint_borders(self.scheme, &line, &mut text);
+            } else if scheme.ansi().is_some() && color::enabled() {
+                paint_borders(scheme, &line, &mut text);
             } else {
                 text.push_str(&line);
             }

@@ -37,7 +37,7 @@ impl Scheme {
     }
 
     /// The ANSI foreground code of this scheme, when it is a colour.
-    pub(crate) fn ansi(self) -> Option<u8> {
+    pub fn ansi(self) -> Option<u8> {
         match self {
             Self::Red => Some(31),
             Self::Green => Some(32),

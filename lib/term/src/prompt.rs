@@ -4,7 +4,30 @@
 
 use std::io::{IsTerminal, stdin, stdout};
 
-use crate::error::{CliError, Result};
+/// Why a question has no answer, and what to pass instead of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Unanswered {
+    message: String,
+    next_step: Option<String>,
+}
+
+impl Unanswered {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            next_step: None,
+        }
+    }
+
+    /// What a script does about it.
+    pub fn next_step(&self) -> Option<&str> {
+        self.next_step.as_deref()
+    }
+}
+
+/// What a question comes to.
+pub type Result<T> = std::result::Result<T, Unanswered>;
 
 /// Somebody who answers questions. `instead` names the argument or flag with which a script gives the answer.
 pub trait Prompt {
@@ -15,30 +38,38 @@ pub trait Prompt {
 
     fn input(&mut self, question: &str, default: &str, instead: &str) -> Result<String>;
 
+    /// The indices of the chosen options, which may be none.
+    fn several(&mut self, question: &str, options: &[String], instead: &str) -> Result<Vec<usize>>;
+
     /// A text that is not shown while it is typed.
     fn secret(&mut self, question: &str, instead: &str) -> Result<String>;
 }
 
 /// An answer that must not be empty.
-pub fn required(prompt: &mut impl Prompt, question: &str, flag: &str) -> Result<String> {
+pub fn required(prompt: &mut (impl Prompt + ?Sized), question: &str, flag: &str) -> Result<String> {
     let answer = prompt.input(question, "", flag)?;
     if answer.trim().is_empty() {
-        return Err(CliError::new(format!("{question}: an answer is needed")));
+        return Err(Unanswered::new(format!("{question}: an answer is needed")));
     }
     Ok(answer)
 }
 
 /// A whole number.
-pub fn number(prompt: &mut impl Prompt, question: &str, default: &str, flag: &str) -> Result<i64> {
+pub fn number(
+    prompt: &mut (impl Prompt + ?Sized),
+    question: &str,
+    default: &str,
+    flag: &str,
+) -> Result<i64> {
     let text = prompt.input(question, default, flag)?;
     text.trim()
         .parse()
-        .map_err(|_| CliError::new(format!("{question}: {text:?} is no whole number")))
+        .map_err(|_| Unanswered::new(format!("{question}: {text:?} is no whole number")))
 }
 
 /// One of a few; the first is the default.
 pub fn one_of(
-    prompt: &mut impl Prompt,
+    prompt: &mut (impl Prompt + ?Sized),
     question: &str,
     options: &[&str],
     flag: &str,
@@ -53,7 +84,7 @@ pub fn one_of(
 pub struct Terminal;
 
 impl Terminal {
-    fn check(question: &str, instead: &str) -> Result {
+    fn check(question: &str, instead: &str) -> Result<()> {
         if stdin().is_terminal() && stdout().is_terminal() {
             return Ok(());
         }
@@ -89,6 +120,14 @@ impl Prompt for Terminal {
             input = input.default(default.to_owned());
         }
         input.interact_text().map_err(interrupted)
+    }
+
+    fn several(&mut self, question: &str, options: &[String], instead: &str) -> Result<Vec<usize>> {
+        Self::check(question, instead)?;
+        let select = dialoguer::MultiSelect::new()
+            .with_prompt(format!("{question} (space marks, enter ends)"))
+            .items(options);
+        select.interact().map_err(interrupted)
     }
 
     fn secret(&mut self, question: &str, instead: &str) -> Result<String> {
@@ -135,10 +174,15 @@ impl Prompt for Scripted {
 
     fn select(&mut self, question: &str, options: &[String], instead: &str) -> Result<usize> {
         let answer = self.next(question, instead)?;
-        let found = options.iter().position(|option| *option == answer);
-        found.ok_or_else(|| {
-            CliError::new(format!("{answer:?} is none of the options of {question:?}"))
-        })
+        position(question, options, &answer)
+    }
+
+    fn several(&mut self, question: &str, options: &[String], instead: &str) -> Result<Vec<usize>> {
+        let answer = self.next(question, instead)?;
+        let words = answer.split(',').filter(|word| !word.is_empty());
+        words
+            .map(|word| position(question, options, word))
+            .collect()
     }
 
     fn input(&mut self, question: &str, default: &str, instead: &str) -> Result<String> {
@@ -155,15 +199,29 @@ impl Prompt for Scripted {
     }
 }
 
-fn no_terminal(question: &str, instead: &str) -> CliError {
-    CliError::new("cannot prompt for user input without a terminal").next_step(format!(
-        "{}: pass {instead}",
-        question.trim_end_matches(['?', ' '])
-    ))
+/// Where an answer stands; an empty one is the first option.
+fn position(question: &str, options: &[String], answer: &str) -> Result<usize> {
+    if answer.is_empty() && !options.is_empty() {
+        return Ok(0);
+    }
+    let found = options.iter().position(|option| *option == answer);
+    found.ok_or_else(|| {
+        Unanswered::new(format!("{answer:?} is none of the options of {question:?}"))
+    })
 }
 
-fn interrupted(error: dialoguer::Error) -> CliError {
-    CliError::new(format!("the question was not answered: {error}"))
+fn no_terminal(question: &str, instead: &str) -> Unanswered {
+    Unanswered {
+        message: "cannot prompt for user input without a terminal".to_owned(),
+        next_step: Some(format!(
+            "{}: pass {instead}",
+            question.trim_end_matches(['?', ' '])
+        )),
+    }
+}
+
+fn interrupted(error: dialoguer::Error) -> Unanswered {
+    Unanswered::new(format!("the question was not answered: {error}"))
 }
 
 #[cfg(test)]
@@ -180,14 +238,14 @@ mod tests {
             "cannot prompt for user input without a terminal"
         );
         assert_eq!(
-            error.hint(),
+            error.next_step(),
             Some("Really remove context \"x\": pass --force")
         );
     }
 
     #[test]
     fn a_script_answers_every_kind_of_question() {
-        let mut prompt = Scripted::new(["", "yes", "b", "", "hidden"]);
+        let mut prompt = Scripted::new(["", "yes", "b", "", "hidden", "b,a"]);
         assert!(!prompt.confirm("a?", false, "-f").unwrap());
         assert!(prompt.confirm("b?", false, "-f").unwrap());
         assert_eq!(
@@ -198,6 +256,8 @@ mod tests {
         );
         assert_eq!(prompt.input("d", "default", "--d").unwrap(), "default");
         assert_eq!(prompt.secret("e", "--e").unwrap(), "hidden");
-        assert_eq!(prompt.asked, ["a?", "b?", "c", "d", "e"]);
+        let both = prompt.several("f", &["a".into(), "b".into()], "NAME");
+        assert_eq!(both.unwrap(), [1, 0]);
+        assert_eq!(prompt.asked, ["a?", "b?", "c", "d", "e", "f"]);
     }
 }

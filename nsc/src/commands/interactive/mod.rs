@@ -1,0 +1,353 @@
+//! `--interactive`: asks for what was not given. A command that needs nothing more is run as it is.
+//!
+//! What lives here: [`ask`], which fills in a command; [`Asker`], who knows how each kind of thing is asked for. One file per verb.
+//! Who may call: [`run`](super::run) and tests. What never happens here: claims are changed, or files written. Locks: none.
+
+mod add;
+mod asker;
+mod edit;
+mod remove;
+mod revoke;
+
+use nats_term::prompt::Prompt;
+
+use super::tree::{Add, Command, Delete, Describe, Edit, Generate, Import, Revocations};
+use crate::error::Result;
+use crate::workspace::Workspace;
+use asker::Asker;
+
+/// Fills in a command.
+///
+/// # Errors
+/// When nobody answers, or an answer makes no sense.
+pub fn ask(command: &mut Command, workspace: &mut Workspace, prompt: &mut dyn Prompt) -> Result {
+    let ask = &mut Asker { workspace, prompt };
+    match command {
+        Command::Add(what) => add(what, ask),
+        Command::Edit(what) => edit(what, ask),
+        Command::Delete(what) => delete(what, ask),
+        Command::Revocations(what) => revocations(what, ask),
+        Command::Describe(args) => describe(&mut args.what, ask),
+        Command::Generate(what) => generate(what, ask),
+        Command::Init(request) => add::init(request, ask),
+        Command::Import(what) => import(what, ask),
+        Command::Migrate(request) => add::migrate(request, ask),
+        Command::Pull(request) => {
+            let operator = ask.workspace.config.operator.clone();
+            if request.account.is_none() && !request.all {
+                let question = format!("pull operator {operator:?} and all accounts");
+                request.all = ask.confirm(&question, true, "--all or --account")?;
+            }
+            match request.all {
+                true => Ok(()),
+                false => ask.account(&mut request.account).map(drop),
+            }
+        }
+        Command::Push(request) => {
+            let other = request.diff || request.prune || request.account_removal.is_some();
+            if !request.all && !other {
+                ask.account(&mut request.account)?;
+            }
+            let known = ask.workspace.operator()?.nats.account_server_url;
+            let question = "Account Server URL or nats-resolver enabled nats-server URL";
+            let slot = &mut request.account_jwt_server_url;
+            ask.text(slot, question, &known, "--account-jwt-server-url")
+        }
+        Command::Validate(request) => {
+            if request.account.is_none() && !request.all_accounts && request.file.is_none() {
+                ask.account(&mut request.account)?;
+            }
+            Ok(())
+        }
+        // What they need is required, or nothing is left to ask.
+        _ => Ok(()),
+    }
+}
+
+fn add(what: &mut Add, ask: &mut Asker<'_>) -> Result {
+    match what {
+        Add::Operator(request) => add::operator(request, ask),
+        Add::Account(request) => add::account(request, ask),
+        Add::User(request) => add::user(request, ask),
+        Add::Export(request) => add::export(request, ask),
+        Add::Import(request) => add::import(request, ask),
+        Add::Mapping(request) => add::mapping(request, ask),
+        Add::SigningKey(request) => add::signing_key(request, ask),
+    }
+}
+
+fn edit(what: &mut Edit, ask: &mut Asker<'_>) -> Result {
+    match what {
+        Edit::Account(request) => edit::account(request, ask),
+        Edit::Authcallout(request) => edit::authcallout(request, ask),
+        Edit::Export(request) => edit::export(request, ask),
+        Edit::Operator(request) => edit::operator(request, ask),
+        Edit::SigningKey(request) => edit::signing_key(request, ask),
+        Edit::User(request) => edit::user(request, ask),
+    }
+}
+
+fn delete(what: &mut Delete, ask: &mut Asker<'_>) -> Result {
+    match what {
+        Delete::Account(request) => remove::account(request, ask),
+        Delete::Export(request) => remove::export(request, ask),
+        Delete::Import(request) => remove::import(request, ask),
+        Delete::Mapping(request) => remove::mapping(request, ask),
+        Delete::SigningKey(request) => remove::signing_key(request, ask),
+        Delete::User(request) => remove::user(request, ask),
+    }
+}
+
+fn revocations(what: &mut Revocations, ask: &mut Asker<'_>) -> Result {
+    match what {
+        Revocations::AddUser(request) => revoke::add_user(request, ask),
+        Revocations::DeleteUser(request) => revoke::user(request, ask),
+        Revocations::ListUsers(request) => ask.account(&mut request.account).map(drop),
+        Revocations::AddActivation(request) => revoke::activation(request, true, ask),
+        Revocations::DeleteActivation(request) => revoke::activation(request, false, ask),
+        Revocations::ListActivations(request) => revoke::export(request, ask).map(drop),
+    }
+}
+
+fn describe(what: &mut Describe, ask: &mut Asker<'_>) -> Result {
+    match what {
+        Describe::Operator(_) => Ok(()),
+        Describe::Account(named) => {
+            let mut name = named.positional.take().or(named.name.take());
+            ask.account(&mut name)?;
+            named.name = name;
+            Ok(())
+        }
+        Describe::User(request) => {
+            let account = ask.account(&mut request.account)?;
+            let mut name = request
+                .named
+                .positional
+                .take()
+                .or(request.named.name.take());
+            ask.user(&account, &mut name)?;
+            request.named.name = name;
+            Ok(())
+        }
+        Describe::Jwt(request) => ask.required(&mut request.file, "token file or url", "--file"),
+    }
+}
+
+fn generate(what: &mut Generate, ask: &mut Asker<'_>) -> Result {
+    match what {
+        Generate::Activation(request) => revoke::activate(request, ask),
+        Generate::Context(request) => {
+            let account = ask.account(&mut request.account)?;
+            ask.user(&account, &mut request.user).map(drop)
+        }
+        Generate::Creds(request) => {
+            let account = ask.account(&mut request.account)?;
+            ask.user(&account, &mut request.name).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn import(what: &mut Import, ask: &mut Asker<'_>) -> Result {
+    match what {
+        Import::Account(request) => {
+            ask.required(&mut request.file, "file with the account's token", "--file")
+        }
+        Import::User(request) => ask.required(
+            &mut request.file,
+            "file with the user's token or credentials",
+            "--file",
+        ),
+        Import::Operator(request) => {
+            ask.required(&mut request.file, "path or url for operator jwt", "--file")
+        }
+        Import::Keys(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches as _;
+    use nats_term::prompt::Scripted;
+
+    use super::super::tree::App;
+    use super::*;
+    use crate::ops::{account, export, import, mapping, operator, signing_key, user};
+    use crate::places::{Directories, Surroundings};
+
+    /// A store with what questions are about: accounts A (chosen) and B, a user, a role, an export, an import, a mapping.
+    fn prepared(home: &std::path::Path) -> Workspace {
+        let around = Surroundings::below(home);
+        let mut w = Workspace::open(&Directories::default(), around, 1_800_000_000).expect("open");
+        let add = operator::Add {
+            name: Some("O".into()),
+            sys: true,
+            ..operator::Add::default()
+        };
+        operator::add(&mut w, &add, None).expect("an operator");
+        for name in ["B", "A"] {
+            let add = account::Add {
+                name: Some(name.into()),
+                ..account::Add::default()
+            };
+            account::add(&mut w, &add).expect("an account");
+        }
+        let add = user::Add {
+            name: Some("u".into()),
+            ..user::Add::default()
+        };
+        user::add(&mut w, &add).expect("a user");
+        let add = export::Add {
+            subject: Some("s.*".into()),
+            service: true,
+            private: Some(true),
+            ..export::Add::default()
+        };
+        export::add(&mut w, &add).expect("an export");
+        let add = import::Add {
+            account: Some("B".into()),
+            src_account: Some("A".into()),
+            remote_subject: Some("s.x".into()),
+            service: true,
+            ..import::Add::default()
+        };
+        import::add(&mut w, &add, None).expect("an import");
+        let add = mapping::Add {
+            from: "from".into(),
+            to: "to".into(),
+            weight: 50,
+            ..mapping::Add::default()
+        };
+        mapping::add(&mut w, &add).expect("a mapping");
+        let add = signing_key::Edit {
+            role: Some("role".into()),
+            ..signing_key::Edit::default()
+        };
+        signing_key::add(&mut w, &add).expect("a role");
+        w
+    }
+
+    /// The command that a line and answers come to, and what was asked.
+    fn asked(line: &str, answers: &[&str]) -> (Result<Command>, Vec<String>) {
+        let home = tempfile::tempdir().expect("a directory");
+        let mut workspace = prepared(home.path());
+        let words = nats_term::examples::words(&format!("nsc {line} -i"));
+        let matches = super::super::command()
+            .try_get_matches_from(words)
+            .expect("a command");
+        let app = App::from_arg_matches(&matches).expect("a command");
+        let mut command = app.command;
+        workspace.signing.key = app.private_key;
+        let mut prompt = Scripted::new(answers.iter().copied());
+        let result = ask(&mut command, &mut workspace, &mut prompt);
+        (result.map(|()| command), prompt.asked)
+    }
+
+    #[test]
+    fn nothing_is_asked_that_was_given() {
+        for line in [
+            "list accounts",
+            "env",
+            "validate -a A",
+            "describe user -a A -n u",
+            "delete export -a A --subject s.* -K x",
+            "revocations delete-user -a A u",
+            "generate creds -a A -n u",
+            "import user --file x",
+            "migrate --operator-dir x",
+        ] {
+            let (result, asked) = asked(line, &[]);
+            assert!(result.is_ok(), "{line}: {result:?}");
+            assert_eq!(asked, Vec::<String>::new(), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_verb_asks_its_questions_in_their_order() {
+        // The line, the answers (an empty one takes what is offered), and words of each question.
+        let table: &[(&str, &[&str], &[&str])] = &[
+            (
+                "add account -K O",
+                &["C", "", "", ""],
+                &[
+                    "account name",
+                    "generate an account nkey",
+                    "valid from",
+                    "valid until",
+                ],
+            ),
+            (
+                "add user -a A -K role",
+                &["v", "", "", ""],
+                &[
+                    "user name",
+                    "generate an user nkey",
+                    "valid from",
+                    "valid until",
+                ],
+            ),
+            (
+                "add mapping -a A -K x",
+                &["f", "t", "20"],
+                &["from subject", "to subject", "weight"],
+            ),
+            ("delete mapping -a A", &[], &[]),
+            (
+                "delete account A",
+                &["y", "y", "y"],
+                &["nkeys", "creds files", "cannot be undone"],
+            ),
+            (
+                "revocations add-activation -a A",
+                &["y", "B", "0"],
+                &["is service", "account: name", "created before"],
+            ),
+            (
+                "generate activation -a A -K x",
+                &["", "B", "", ""],
+                &["subject", "may import", "valid from", "valid until"],
+            ),
+            ("describe jwt", &["f"], &["token file"]),
+            ("import account", &["f"], &["account's token"]),
+            ("push -a A", &["http://x"], &["Account Server URL"]),
+            ("pull", &["y"], &["pull operator"]),
+        ];
+        for (line, answers, questions) in table {
+            let (result, asked) = asked(line, answers);
+            assert!(result.is_ok(), "{line}: {result:?}");
+            assert_eq!(asked.len(), questions.len(), "{line}: {asked:?}");
+            for (asked, words) in asked.iter().zip(*questions) {
+                assert!(
+                    asked.contains(words),
+                    "{line}: {asked:?} is not about {words:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_is_offered_and_left_alone() {
+        let answers = [
+            "n", "", "", "", "", "", "", "", "n", "", "", "", "", "", "n",
+        ];
+        let (result, asked) = asked("edit account A -K x", &answers);
+        let Ok(Command::Edit(Edit::Account(request))) = result else {
+            panic!("{asked:?} {result:?}");
+        };
+        assert!(request.is_empty(), "{request:?}");
+    }
+
+    #[test]
+    fn a_limit_that_is_typed_is_changed() {
+        let answers = [
+            "n", "7", "", "", "", "", "1KiB", "", "n", "", "", "", "", "", "n",
+        ];
+        let (result, asked) = asked("edit account A -K x", &answers);
+        let Ok(Command::Edit(Edit::Account(request))) = result else {
+            panic!("{asked:?} {result:?}");
+        };
+        assert_eq!(request.limits.conns, Some(7));
+        assert_eq!(request.limits.payload, Some(1024));
+        assert_eq!(request.limits.data, None);
+    }
+}
