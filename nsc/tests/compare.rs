@@ -1,10 +1,11 @@
-//! Both programs on one store in turn. Wants the reference's `nsc`, which no package registry has: built with the feature `compare` only,
-//! `NATS_NSC_BIN=path/to/nsc cargo test -p nats-nsc --features compare`.
+//! Both programs on one store in turn. Wants the reference's `nsc`, which no package registry has: it runs where `NATS_NSC_BIN` names it.
 
-#![cfg(feature = "compare")]
+mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use support::Home;
 
 /// The other program on the same directories.
 struct Reference<'a> {
@@ -12,7 +13,19 @@ struct Reference<'a> {
     home: &'a Path,
 }
 
-impl Reference<'_> {
+impl<'a> Reference<'a> {
+    /// Where there is one; without one the test is left out, with a visible line.
+    fn of(home: &'a Home) -> Option<Self> {
+        let Some(program) = std::env::var_os("NATS_NSC_BIN") else {
+            eprintln!("SKIPPED: set NATS_NSC_BIN to the reference nsc to compare with it");
+            return None;
+        };
+        Some(Self {
+            program: program.into(),
+            home: home.path(),
+        })
+    }
+
     #[track_caller]
     fn ok(&self, arguments: &[&str]) -> String {
         let output = Command::new(&self.program)
@@ -22,40 +35,156 @@ impl Reference<'_> {
             .current_dir(self.home)
             .output()
             .expect("it runs");
-        let said = format!(
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let said = support::text(&output.stdout) + &support::text(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {said}");
         said
     }
 }
 
+/// The operator, an account, a user with a role and one without, exports, imports, mappings, revocations.
+const SCRIPT: &[&str] = &[
+    "nsc add operator O --sys --generate-signing-key",
+    "nsc edit operator --service-url nats://localhost:4222 --account-jwt-server-url nats://localhost:4222 --tag t",
+    "nsc add account A",
+    "nsc edit account A --conns 5 --leaf-conns 2 --js-mem-storage 1G --js-disk-storage 2G --js-streams 3 --tag x,y --description words",
+    "nsc edit account A --sk generate",
+    "nsc add user -a A u --allow-pub 'a.>' --allow-sub 'b.>,c' --deny-pub d --allow-pub-response=3 --response-ttl 5s --tag z",
+    "nsc edit user -a A -n u --payload 1024 --subs 7 --source-network 10.0.0.0/8 --conn-type MQTT,WEBSOCKET --time 08:00:00-17:00:00 --locale Europe/Berlin",
+    "nsc add export -a A --subject 's.>'",
+    "nsc add export -a A --service --subject q.* --private --response-type Stream --latency lat --sampling 20",
+    "nsc edit export -a A --subject 's.>' --description about --info-url https://example.com",
+    "nsc add account B",
+    "nsc add import -a B --src-account A --remote-subject 's.>' --local-subject 'here.s.>'",
+    "nsc add mapping -a A --from m --to n --weight 40",
+    "nsc edit account B --js-tier 1 --js-disk-storage 1G",
+    "nsc edit account B --js-tier 3 --js-disk-storage 1G --js-streams 4",
+    "nsc edit account B --trace-context-subject traces --trace-context-sampling 50",
+    "nsc revocations add-user -a A -n u --at 1700000000",
+    "nsc edit signing-key -a B --sk generate --role r --allow-pub p.{{name()}} --bearer",
+    "nsc add user -a B w -K r",
+];
+
+/// What differs between two runs of the same script: keys, times, ids.
+fn without_keys(document: &str) -> String {
+    let mut plain = String::new();
+    for word in document.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let text = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        let rest = &word[text.len()..];
+        let key = text.len() >= 52
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        let time =
+            text.len() == 10 && text != "1700000000" && text.bytes().all(|b| b.is_ascii_digit());
+        plain.push_str(if key {
+            "KEY"
+        } else if time {
+            "TIME"
+        } else {
+            text
+        });
+        plain.push_str(rest);
+    }
+    plain
+}
+
+#[test]
+fn the_same_commands_make_the_same_claims() {
+    let (mine, theirs) = (Home::new(), Home::new());
+    let Some(reference) = Reference::of(&theirs) else {
+        return;
+    };
+    for line in SCRIPT {
+        let words = nats_term::examples::words(line);
+        let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        mine.ok(&words);
+        reference.ok(&words);
+    }
+    for what in [
+        &["describe", "operator", "--json"][..],
+        &["describe", "account", "A", "--json"],
+        &["describe", "account", "B", "--json"],
+        &["describe", "account", "SYS", "--json"],
+        &["describe", "user", "-a", "A", "-n", "u", "--json"],
+        &["describe", "user", "-a", "B", "-n", "w", "--json"],
+        &["describe", "user", "-a", "SYS", "-n", "sys", "--json"],
+    ] {
+        assert_eq!(
+            without_keys(mine.ok(what).trim()),
+            without_keys(reference.ok(what).trim()),
+            "{what:?}"
+        );
+    }
+}
+
+#[test]
+fn the_same_claims_are_described_in_the_same_words() {
+    let home = Home::new();
+    let Some(reference) = Reference::of(&home) else {
+        return;
+    };
+    for line in SCRIPT {
+        home.line(line);
+    }
+    for what in [
+        &["describe", "operator"][..],
+        &["describe", "account", "A"],
+        &["describe", "account", "B"],
+        &["describe", "account", "A", "-W"],
+        &["describe", "user", "-a", "A", "-n", "u"],
+        &["describe", "user", "-a", "B", "-n", "w"],
+        &["describe", "account", "A", "--field", "nats.limits"],
+        &["list", "accounts"],
+        &["list", "operators"],
+        &["list", "users", "-a", "A"],
+        &["revocations", "list-users", "-a", "A"],
+        &[
+            "generate",
+            "config",
+            "--mem-resolver",
+            "--sys-account",
+            "SYS",
+        ],
+        &[
+            "generate",
+            "config",
+            "--nats-resolver",
+            "--sys-account",
+            "SYS",
+        ],
+        &[
+            "generate",
+            "config",
+            "--nats-resolver-cache",
+            "--sys-account",
+            "SYS",
+        ],
+        &["generate", "creds", "-a", "A", "-n", "u"],
+    ] {
+        let (ours, theirs) = (home.ok(what), reference.ok(what));
+        assert_eq!(plain(&ours), plain(&theirs), "{what:?}");
+    }
+}
+
+/// Lines without blanks at their ends, and without the empty ones around. The reference writes networks as its language prints lists, and
+/// leaves out the time zone.
+fn plain(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .trim()
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.starts_with("| Network Src") && !line.starts_with("| Locale"))
+        .collect();
+    lines.join("\n")
+}
+
 #[test]
 fn both_programs_edit_one_store_in_turn() {
-    let program = std::env::var_os("NATS_NSC_BIN").expect("NATS_NSC_BIN");
-    let home = tempfile::tempdir().expect("a directory");
-    let reference = Reference {
-        program: program.into(),
-        home: home.path(),
+    let home = Home::new();
+    let Some(reference) = Reference::of(&home) else {
+        return;
     };
-    let ours = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_nsc"))
-            .args(arguments)
-            .env_clear()
-            .env("HOME", home.path())
-            .current_dir(home.path())
-            .output()
-            .expect("it runs");
-        let said = format!(
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        assert!(output.status.success(), "{arguments:?}: {said}");
-        said
-    };
+    let ours = |arguments: &[&str]| home.ok(arguments);
     ours(&["add", "operator", "O", "--sys"]);
     reference.ok(&["add", "account", "A"]);
     ours(&["add", "user", "u", "-a", "A"]);
@@ -125,4 +254,74 @@ fn both_programs_edit_one_store_in_turn() {
         ours(&["describe", "account", "B", "--json"]).trim(),
         reference.ok(&["describe", "account", "B", "--json"]).trim()
     );
+}
+
+/// The reference's `nats` reads what ours backs up, and the reverse: the stores are the same then.
+#[test]
+fn backups_of_both_programs_restore_in_the_other() {
+    let Some(program) = std::env::var_os("NATS_CLI_BIN") else {
+        eprintln!("SKIPPED: set NATS_CLI_BIN to the reference nats to exchange backups with it");
+        return;
+    };
+    let nats = |home: &Home, arguments: &[&str]| {
+        let output = Command::new(&program)
+            .args(arguments)
+            .env_clear()
+            .env("HOME", home.path())
+            .env("XDG_CONFIG_HOME", home.path().join(".config"))
+            .env("XDG_DATA_HOME", home.path().join(".local/share"))
+            .current_dir(home.path())
+            .output()
+            .expect("it runs");
+        let said = support::text(&output.stdout) + &support::text(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+    };
+    let key = nats_jwt::nkey::CurveKey::generate().expect("a key");
+    let seed = key.seed();
+    let mine = Home::prepared();
+    std::fs::write(mine.path().join("key.nk"), seed.reveal()).expect("written");
+    for sealed in [&[][..], &["--key", "key.nk"]] {
+        let theirs = Home::new();
+        std::fs::write(theirs.path().join("key.nk"), seed.reveal()).expect("written");
+        let name = format!("COPY{}", sealed.len());
+        let file = |home: &Home, name: &str| home.path().join(name).display().to_string();
+        let with = |words: &[&str]| -> Vec<String> {
+            words
+                .iter()
+                .chain(sealed)
+                .map(ToString::to_string)
+                .collect()
+        };
+        let run = |words: Vec<String>| {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            mine.ok(&words);
+        };
+        run(with(&["backup", &name]));
+        // The reference takes the name of the document, whatever is said.
+        let words = with(&["auth", "operator", "restore", "O", &file(&mine, &name)]);
+        nats(
+            &theirs,
+            &words.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
+        let words = with(&["auth", "operator", "backup", "O", "again"]);
+        nats(
+            &theirs,
+            &words.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
+        run(with(&["restore", &file(&theirs, "again"), "--name", &name]));
+        mine.ok(&["validate", "-A"]);
+        let token =
+            |path: &str| std::fs::read_to_string(mine.stores().join(path)).expect("a token");
+        for below in [
+            "accounts/A/A.jwt",
+            "accounts/A/users/u.jwt",
+            "accounts/SYS/SYS.jwt",
+        ] {
+            assert_eq!(
+                token(&format!("{name}/{below}")),
+                token(&format!("O/{below}"))
+            );
+        }
+        mine.ok(&["select", "operator", "O"]);
+    }
 }

@@ -1,102 +1,11 @@
 //! The program as a black box: what it prints, writes, refuses, and how it ends.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+mod support;
+
+use std::process::Command;
 
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// A home directory with nothing in it.
-struct Home(TempDir);
-
-impl Home {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a directory"))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_nsc"))
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.path())
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .current_dir(self.path())
-            .stdin(Stdio::null())
-            .output()
-            .expect("nsc runs")
-    }
-
-    /// Standard output of a command that succeeds.
-    #[track_caller]
-    fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "nsc {arguments:?}\n{out}{err}");
-        out
-    }
-
-    /// Standard error of a command that fails with code 1.
-    #[track_caller]
-    fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert_eq!(
-            output.status.code(),
-            Some(1),
-            "nsc {arguments:?}: {}",
-            text(&output.stdout)
-        );
-        text(&output.stderr)
-    }
-
-    #[track_caller]
-    fn json(&self, arguments: &[&str]) -> Value {
-        let mut all = arguments.to_vec();
-        all.push("--json");
-        serde_json::from_str(&self.ok(&all)).expect("a document")
-    }
-
-    fn stores(&self) -> PathBuf {
-        self.path().join(".local/share/nats/nsc/stores")
-    }
-
-    fn keys(&self) -> PathBuf {
-        self.path().join(".local/share/nats/nsc/keys")
-    }
-
-    /// An operator, an account and a user.
-    fn prepared() -> Self {
-        let home = Self::new();
-        home.ok(&["add", "operator", "O", "--sys"]);
-        home.ok(&["add", "account", "A"]);
-        home.ok(&["add", "user", "u"]);
-        home
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn all_files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut files = Vec::new();
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return files;
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            files.extend(all_files(&path));
-        } else {
-            files.push((path.clone(), std::fs::read(&path).expect("readable")));
-        }
-    }
-    files.sort();
-    files
-}
+use support::{Home, all_files};
 
 #[test]
 fn a_store_has_the_layout_of_the_reference() {
@@ -527,6 +436,12 @@ fn an_operator_gets_another_key_and_its_accounts_a_signature_of_it() {
     );
 }
 
+/// A program of the `examples` folder: cargo builds them with the tests.
+fn example(name: &str) -> std::path::PathBuf {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_nsc"));
+    program.with_file_name("examples").join(name)
+}
+
 #[cfg(unix)]
 #[test]
 fn keys_need_not_lie_on_disk() {
@@ -566,6 +481,13 @@ else:
         assert!(home.refused(&arguments).contains("failed"));
         assert_eq!(all_files(&home.stores()), before);
     }
+    // One that signs: the example program, with the keys that lie elsewhere.
+    let program = example("file-signer");
+    let signer = format!("exec:{} elsewhere", program.display());
+    home.ok(&["--signer", &signer, "add", "account", "C"]);
+    home.ok(&["--signer", &signer, "add", "user", "v", "-a", "A"]);
+    home.ok(&["--signer", &signer, "validate", "-A"]);
+    assert_eq!(home.json(&["describe", "account", "C"])["name"], "C");
     assert!(
         home.refused(&[
             "--signer",

@@ -1,0 +1,244 @@
+//! Stores as a whole: backup and restore, migration under another operator, upgrade from tokens of version 1.
+
+mod support;
+
+use data_encoding::BASE64URL_NOPAD;
+use nats_jwt::nkey::{KeyPair, Kind};
+use serde_json::{Value, json};
+use support::{Home, all_files};
+
+/// A store in which everything occurs that a backup has to keep.
+fn rich() -> Home {
+    let home = Home::prepared();
+    home.all(&[
+        "nsc edit operator --sk generate",
+        "nsc add account B",
+        "nsc add signing-key -a A role --allow-pub 'p.{{name()}}'",
+        "nsc add user -a A w -K role",
+        "nsc add user -a B service",
+        "nsc edit authcallout -a B --auth-user service --curve generate --allowed-account '*'",
+    ]);
+    home
+}
+
+/// Stores and keys, without the configuration, which names directories.
+fn contents(home: &Home) -> Vec<(String, Vec<u8>)> {
+    let below = |path: &std::path::Path| {
+        let path = path.strip_prefix(home.path()).expect("below");
+        path.display().to_string()
+    };
+    let mut all: Vec<_> = all_files(&home.stores())
+        .into_iter()
+        .chain(all_files(&home.keys()))
+        .map(|(path, content)| (below(&path), content))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_whole_operator_goes_into_a_file_and_comes_back() {
+    let home = rich();
+    home.ok(&["backup", "O.backup"]);
+    home.refused(&["backup", "O.backup"]);
+    let elsewhere = Home::new();
+    let file = home.path().join("O.backup").display().to_string();
+    let said = elsewhere.ok(&["restore", &file]);
+    assert!(
+        said.contains("restored operator \"O\": 3 accounts, 4 users"),
+        "{said}"
+    );
+    assert_eq!(contents(&elsewhere), contents(&home));
+    elsewhere.ok(&["validate", "-A"]);
+    // There is one of that name now.
+    elsewhere.refused(&["restore", &file]);
+    elsewhere.ok(&["restore", &file, "--name", "COPY"]);
+}
+
+#[test]
+fn a_sealed_backup_opens_with_its_key_only() {
+    let home = rich();
+    let key = nats_jwt::nkey::CurveKey::generate().expect("a key");
+    let seed = key.seed();
+    std::fs::write(home.path().join("key.nk"), seed.reveal()).expect("written");
+    home.ok(&["backup", "O.sealed", "--key", "key.nk"]);
+    let sealed = std::fs::read_to_string(home.path().join("O.sealed")).expect("a file");
+    assert!(!sealed.contains("\"name\""), "it is sealed");
+    let before = all_files(home.path());
+    for wrong in [
+        &["restore", "O.sealed", "--name", "C"][..],
+        &["restore", "O.sealed", "--name", "C", "--key", "nothing.nk"],
+        &[
+            "restore",
+            "O.sealed",
+            "--name",
+            "C",
+            "--key",
+            "SXAIO5TRWRXYKR4BDZLDJNLPJDSPDVYDCCOLXWQHX6ZAUWVNZ25JKBWFUE",
+        ],
+    ] {
+        home.refused(wrong);
+        assert_eq!(all_files(home.path()), before, "{wrong:?}");
+    }
+    home.ok(&["restore", "O.sealed", "--name", "C", "--key", "key.nk"]);
+}
+
+/// Changes one thing in a backup.
+type Damage = fn(&mut Value);
+
+#[test]
+fn a_backup_that_was_tampered_with_is_refused_and_nothing_is_written() {
+    let home = rich();
+    home.ok(&["backup", "O.backup"]);
+    let good = std::fs::read(home.path().join("O.backup")).expect("a file");
+    let document: Value = serde_json::from_slice(&good).expect("a document");
+    let damages: &[(&str, Damage)] = &[
+        ("a path as a name", |d| {
+            d["accounts"][0]["name"] = "../../A".into()
+        }),
+        ("an operator that is a path", |d| d["name"] = "../O".into()),
+        ("a token of something else", |d| {
+            d["accounts"][0]["token"] = d["token"].clone();
+        }),
+        ("a token with another signature", |d| {
+            let token = d["token"].as_str().expect("text").to_owned();
+            d["token"] = format!("{}AAAA", &token[..token.len() - 4]).into();
+        }),
+        ("the seed of somebody else", |d| {
+            d["accounts"][0]["key"] = d["accounts"][1]["key"].clone();
+        }),
+        ("no seed", |d| d["key"]["key"] = "SOAHELLO".into()),
+        ("an account twice", |d| {
+            let again = d["accounts"][0].clone();
+            d["accounts"].as_array_mut().expect("a list").push(again);
+        }),
+        ("an account of another name", |d| {
+            d["accounts"][0]["name"] = "X".into()
+        }),
+        ("no list", |d| d["accounts"] = "none".into()),
+    ];
+    let other = Home::new();
+    for (what, damage) in damages {
+        let mut damaged = document.clone();
+        damage(&mut damaged);
+        let text = serde_json::to_vec(&damaged).expect("a document");
+        std::fs::write(other.path().join("damaged"), text).expect("written");
+        let before = all_files(other.path());
+        let said = other.refused(&["restore", "damaged"]);
+        assert_eq!(all_files(other.path()), before, "{what}");
+        // What is wrong is said without what is secret.
+        for line in good
+            .split(|byte| *byte == b'"')
+            .filter(|w| w.starts_with(b"S") && w.len() == 58)
+        {
+            assert!(
+                !said.contains(&*String::from_utf8_lossy(line)),
+                "{what}: {said}"
+            );
+        }
+    }
+    for cut in [0, 1, good.len() / 2, good.len() - 2] {
+        std::fs::write(other.path().join("cut"), &good[..cut]).expect("written");
+        other.refused(&["restore", "cut"]);
+    }
+    assert!(all_files(&other.stores()).is_empty());
+}
+
+#[test]
+fn accounts_of_another_store_are_taken_under_this_operator() {
+    let home = rich();
+    let store = home.path().join("old");
+    std::fs::rename(home.stores().join("O"), &store).expect("moved");
+    home.ok(&["add", "operator", "NEW"]);
+    let before = all_files(&home.stores());
+    home.refused(&["migrate", "--operator-dir", "nowhere"]);
+    assert_eq!(all_files(&home.stores()), before);
+    home.ok(&["migrate", "--operator-dir", "old"]);
+    home.ok(&["validate", "-A"]);
+    let operator = home.json(&["describe", "operator"]);
+    let account = home.json(&["describe", "account", "A"]);
+    assert_eq!(
+        account["iss"], operator["sub"],
+        "the new operator signed it"
+    );
+    assert!(home.keys().join("creds/NEW/A/w.creds").is_file());
+    // An account of that name is there now, and the same one.
+    home.ok(&["migrate", "--operator-dir", "old"]);
+    // One alone, from a file.
+    home.ok(&["add", "operator", "THIRD"]);
+    home.ok(&["migrate", "--url", "old/accounts/A/A.jwt"]);
+    assert_eq!(home.json(&["list", "accounts"])[0]["name"], "A");
+}
+
+/// A token of version 1: another header, the type beside the claims, a signature of the payload alone.
+fn version_1(pair: &KeyPair, subject: &str, name: &str, kind: &str, nats: Value) -> String {
+    let payload = json!({
+        "jti": "X", "iat": 1_600_000_000, "iss": pair.public_key().to_string(), "name": name, "sub": subject,
+        "type": kind, "nats": nats,
+    });
+    let header = BASE64URL_NOPAD.encode(br#"{"typ":"jwt","alg":"ed25519"}"#);
+    let payload = BASE64URL_NOPAD.encode(payload.to_string().as_bytes());
+    let signature = pair.sign_text(payload.as_bytes());
+    format!("{header}.{payload}.{signature}")
+}
+
+#[test]
+fn a_store_of_version_1_is_read_refused_for_edits_and_upgraded() {
+    let home = Home::new();
+    let [operator, account, user] = [Kind::Operator, Kind::Account, Kind::User]
+        .map(|kind| KeyPair::generate(kind).expect("a key"));
+    let write = |path: std::path::PathBuf, text: &str| {
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        std::fs::write(path, text).expect("written");
+    };
+    let key = |pair: &KeyPair| pair.public_key().to_string();
+    for pair in [&operator, &account, &user] {
+        let name = key(pair);
+        let path = home
+            .keys()
+            .join(format!("keys/{}/{}/{name}.nk", &name[..1], &name[1..3]));
+        let seed = pair.seed();
+        write(path, seed.reveal());
+    }
+    let store = home.stores().join("O");
+    write(
+        store.join(".nsc"),
+        r#"{"managed":false,"name":"O","kind":"operator","version":"1"}"#,
+    );
+    let limits = json!({"subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1});
+    let token = version_1(&operator, &key(&operator), "O", "operator", json!({}));
+    write(store.join("O.jwt"), &token);
+    let token = version_1(
+        &operator,
+        &key(&account),
+        "A",
+        "account",
+        json!({"limits": limits}),
+    );
+    write(store.join("accounts/A/A.jwt"), &token);
+    let nats = json!({"pub": {"allow": ["a"]}, "sub": {}, "max": 10});
+    let token = version_1(&account, &key(&user), "u", "user", nats);
+    write(store.join("accounts/A/users/u.jwt"), &token);
+    home.ok(&["env", "-o", "O"]);
+    home.ok(&["describe", "account", "A"]);
+    let before = all_files(&home.stores());
+    let said = home.refused(&["add", "account", "B"]);
+    assert!(said.contains("nsc upgrade-jwt"), "{said}");
+    assert_eq!(all_files(&home.stores()), before);
+    home.ok(&["upgrade-jwt"]);
+    for what in [
+        &["operator"][..],
+        &["account", "A"],
+        &["user", "u", "-a", "A"],
+    ] {
+        let mut words = vec!["describe"];
+        words.extend(what);
+        let claims = home.json(&words);
+        assert_eq!(claims["nats"]["version"], 2, "{what:?}");
+    }
+    let user = home.json(&["describe", "user", "u", "-a", "A"]);
+    assert_eq!(user["nats"]["pub"], json!({"allow": ["a"]}));
+    home.ok(&["validate", "-A"]);
+    home.ok(&["add", "account", "B"]);
+    assert!(home.ok(&["upgrade-jwt"]).contains("already upgraded"));
+}
