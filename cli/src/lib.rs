@@ -40,4 +40,6 @@ pub mod reference;
 pub mod signals;
 pub mod template;
 
+pub use nats_term::prompt;
+
 pub use app::main;

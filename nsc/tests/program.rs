@@ -25,12 +25,7 @@ fn a_store_has_the_layout_of_the_reference() {
         r#"{"managed":false,"name":"O","kind":"operator","version":"1"}"#
     );
     let key = home.json(&["describe", "user", "-a", "A", "u", "--field", "sub"]);
-    let key = key["text"]
-        .as_str()
-        .expect("text")
-        .trim()
-        .trim_matches('"')
-        .to_owned();
+    let key = key.as_str().expect("text").to_owned();
     let seed = home.keys().join(format!("keys/U/{}/{key}.nk", &key[1..3]));
     assert_eq!(std::fs::read_to_string(seed).expect("a seed").len(), 58);
     assert!(home.keys().join("creds/O/A/u.creds").is_file());

@@ -433,7 +433,7 @@ async fn describe(w: &mut Workspace, args: DescribeArgs, json: bool) -> Result<u
     };
     let claims = nats_jwt::claims::decode(&token).map_err(|e| Error::refused(e.to_string()))?;
     let names = describe::names(w);
-    let outcome = describe::describe(&token, &claims, &form, &names, scope.as_ref())?;
+    let outcome = describe::describe(&token, &claims, &form, &names, scope.as_ref());
     deliver(
         w,
         outcome,

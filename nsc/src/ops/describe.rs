@@ -8,7 +8,6 @@ use nats_jwt::claims::{
 use serde_json::Value;
 
 use super::Outcome;
-use crate::error::{Error, Result};
 use crate::text;
 use crate::workspace::Workspace;
 use nats_term::Table;
@@ -45,25 +44,21 @@ pub fn names(workspace: &mut Workspace) -> Names {
 }
 
 /// Describes a token that was decoded to `claims`.
-///
-/// # Errors
-/// When there is no such field.
 pub fn describe(
     token: &str,
     claims: &AnyClaims,
     form: &Form,
     names: &Names,
     scope: Option<&UserScope>,
-) -> Result<Outcome> {
+) -> Outcome {
     let json = document(claims);
     if form.raw {
-        return Ok(Outcome::text(format!("{token}\n")));
+        return Outcome::text(format!("{token}\n"));
     }
     if let Some(path) = &form.field {
-        let found = field(&json, path).ok_or_else(|| {
-            Error::missing(format!("there is no field {path:?}")).hint("see all of them: --json")
-        })?;
-        return Ok(Outcome::text(format!("{}\n", pretty(found))));
+        // Fields without a value are left out of tokens: what is not there is null, as in the reference.
+        let found = field(&json, path).cloned().unwrap_or_default();
+        return Outcome::text(format!("{found}\n")).with_json(found);
     }
     let mut text = match claims {
         AnyClaims::Operator(claims) => operator(claims, names),
@@ -76,7 +71,7 @@ pub fn describe(
         text.push('\n');
         text.push_str(&scoped(scope));
     }
-    Ok(Outcome::text(format!("{text}\n")).with_json(json))
+    Outcome::text(format!("{text}\n")).with_json(json)
 }
 
 /// The claims as a document whose keys are sorted, as the reference prints it.
