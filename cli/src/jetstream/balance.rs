@@ -1,6 +1,6 @@
 //! Which leaders have to move, so that the servers of each cluster lead equally many assets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nats_api::jetstream::{ClusterInfo, Placement};
 
@@ -79,12 +79,31 @@ pub fn plan(assets: &[Asset]) -> Vec<Move> {
     moves
 }
 
+/// How many assets a server leads at most when all is even, by cluster.
+fn even_shares(assets: &[Asset]) -> BTreeMap<&str, usize> {
+    let mut clusters = BTreeMap::<&str, (usize, BTreeSet<&str>)>::new();
+    for asset in assets {
+        let cluster = &asset.cluster;
+        let (count, servers) = clusters.entry(&cluster.name).or_default();
+        *count += 1;
+        servers.insert(&cluster.leader);
+        servers.extend(cluster.replicas.iter().map(|peer| peer.name.as_str()));
+    }
+    let share = |(name, (count, servers)): (_, (usize, BTreeSet<&str>))| {
+        (name, count.div_ceil(servers.len().max(1)))
+    };
+    clusters.into_iter().map(share).collect()
+}
+
 /// Makes a plan and asks the leaders to step down; returns how many did. `kind` is what the assets are: stream, consumer.
 pub async fn carry_out(
     kind: &str,
     assets: &[Asset],
     step_down: impl AsyncFn(&str, Placement) -> Result,
 ) -> Result<usize> {
+    for (cluster, even) in even_shares(assets) {
+        log_line!("Found cluster {cluster} with a balanced distribution of {even}");
+    }
     let moves = plan(assets);
     for step in &moves {
         log_line!(
@@ -161,6 +180,7 @@ mod tests {
         let moves = plan(&all);
         assert_eq!(moves.len(), 4);
         assert_eq!(moves.iter().filter(|m| m.to == "n2").count(), 2);
+        assert_eq!(even_shares(&all), BTreeMap::from([("C", 2)]));
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Direct {
         };
         log_line!(
             "Subscribing to JetStream Stream (direct) holding messages with subject {pattern} {}",
-            begin.text()
+            begin.direct_text()
         );
         let mut direct = Self {
             api: api.clone(),

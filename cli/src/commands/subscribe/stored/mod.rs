@@ -169,6 +169,22 @@ impl Begin {
         config.opt_start_time = self.moment();
     }
 
+    /// The same of what is read without a consumer.
+    fn direct_text(&self) -> String {
+        match (self.start_sequence, self.since) {
+            (Some(sequence), _) => format!("starting with sequence {sequence}"),
+            (_, Some(since)) => {
+                format!("starting with messages since {}", format::duration(since))
+            }
+            _ if self.new => "delivering any new messages received".to_owned(),
+            _ if self.last => "starting with the last message received".to_owned(),
+            _ if self.last_per_subject => {
+                "for the last messages for each subject in the Stream".to_owned()
+            }
+            _ => "starting with the first message received".to_owned(),
+        }
+    }
+
     /// In words, as it is said before the first message.
     fn text(&self) -> String {
         match (self.start_sequence, self.since) {
