@@ -104,6 +104,11 @@ impl Lookups {
         }
     }
 
+    /// Tokens come from elsewhere now: what was not found may be there.
+    pub fn forget_missing(&self) {
+        self.notes.lock().missing.clear();
+    }
+
     /// Begins to fetch the token of `account`. What comes of it counts only while [`Ticket::is_fresh`].
     pub fn fetching(&self, account: &str) -> Ticket<'_> {
         let mut notes = self.notes.lock();
@@ -213,6 +218,9 @@ mod tests {
         lookups.pushed("A");
         assert!(!lookups.is_missing("A", now));
         assert!(!lookups.is_missing("B", now + MISSING_FOR));
+        lookups.note_missing("C", now);
+        lookups.forget_missing();
+        assert!(!lookups.is_missing("C", now));
     }
 
     #[test]

@@ -326,6 +326,7 @@ impl Operators {
     pub fn reload(&self, accounts: &Accounts, rules: Rules, now: i64) -> Vec<Arc<str>> {
         let is_url = matches!(rules.kind, ResolverKind::Url(_));
         self.rules.store(Arc::new(rules));
+        self.lookups.forget_missing();
         if is_url {
             return Vec::new();
         }

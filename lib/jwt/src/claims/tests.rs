@@ -526,3 +526,15 @@ proptest! {
         prop_assert!(decode(&text).is_err());
     }
 }
+
+#[test]
+fn a_limit_of_nothing_in_a_template_does_not_become_no_limit() {
+    let (operator, account) = (key(Kind::Operator), key(Kind::Account));
+    let mut claims = AccountClaims::new(account.public_key().to_string());
+    let mut scope = UserScope::new(key(Kind::Account).public_key().to_string());
+    scope.template.limits.payload = 0;
+    claims.nats.signing_keys.add_scoped(scope.clone());
+    let token = claims.encode(&operator, 1).expect("signed");
+    let read = AccountClaims::decode(&token).expect("just signed");
+    assert_eq!(read.nats.signing_keys.scope(&scope.key), Some(&scope));
+}

@@ -175,7 +175,8 @@ struct UserDocument {
     version: i64,
 }
 
-/// The template of a scoped signing key: as a user's payload, but a limit that is not there is no limit.
+/// The template of a scoped signing key: as a user's payload, but a limit that is not there is no limit. So a limit of nothing is
+/// written down; the reference leaves it out, and reads it as no limit.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct TemplateDocument {
@@ -191,11 +192,8 @@ pub(super) struct TemplateDocument {
     times: Vec<TimeRange>,
     #[serde(skip_serializing_if = "is_default")]
     times_location: String,
-    #[serde(skip_serializing_if = "is_default")]
     subs: i64,
-    #[serde(skip_serializing_if = "is_default")]
     data: i64,
-    #[serde(skip_serializing_if = "is_default")]
     payload: i64,
     #[serde(skip_serializing_if = "is_default")]
     bearer_token: bool,
