@@ -154,9 +154,16 @@ async fn what_is_durable_is_read(client: &Client, stored: u64) {
         let got = request("$JS.API.DIRECT.GET.BULK", json!({"seq": sequence})).await;
         assert_eq!(got.expect("an answer").payload, payload(sequence));
     }
+    // A delivery shows the subject of its message: no request of this client would know its answer by that.
+    let inbox = client.new_inbox();
+    let mut heard = client.subscribe(inbox.clone()).await.expect("an inbox");
     for sequence in 1..=3 {
-        let next = request("$JS.API.CONSUMER.MSG.NEXT.BULK.reader", json!({})).await;
-        assert_eq!(next.expect("a message").payload, payload(sequence));
+        let next = "$JS.API.CONSUMER.MSG.NEXT.BULK.reader";
+        let asked = client.publish_with_reply(next, inbox.clone(), "".into());
+        asked.await.expect("a connection");
+        let got = tokio::time::timeout(PATIENCE, heard.next()).await;
+        let got = got.expect("in time").expect("a message");
+        assert_eq!(got.payload, payload(sequence), "message {sequence}");
     }
     let info = api(client, "CONSUMER.INFO.BULK.reader", json!({})).await;
     assert_eq!(info["delivered"]["stream_seq"], 3, "{info}");
