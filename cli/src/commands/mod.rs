@@ -9,6 +9,8 @@ macro_rules! registry {
     ($(#[$meta:meta])* $name:ident { $($(#[$attribute:meta])* $variant:ident($($module:ident)::+),)* }) => {
         $(#[$meta])*
         #[derive(Debug, clap::Subcommand)]
+        // Made once in the life of the program.
+        #[allow(clippy::large_enum_variant)]
         pub enum $name {
             $($(#[$attribute])* $variant($($module)::+::Args),)*
         }

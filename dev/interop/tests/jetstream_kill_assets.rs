@@ -37,12 +37,12 @@ fn make(addr: SocketAddr, numbers: &AtomicU64) -> Told {
             let ack = link.ask(&format!("m.{n}"), b"x")?.json();
             assert_eq!(ack["seq"], first.max(1), "{ack}");
             told.there.insert(name.clone(), Some("new".to_owned()));
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 told.there.remove(&name);
                 done(&mut link, &made, &consumer("changed"))?;
                 told.there.insert(name.clone(), Some("changed".to_owned()));
             }
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 told.there.remove(&name);
                 done(
                     &mut link,
@@ -51,7 +51,7 @@ fn make(addr: SocketAddr, numbers: &AtomicU64) -> Told {
                 )?;
                 told.there.insert(name.clone(), None);
             }
-            if n % 5 == 0 {
+            if n.is_multiple_of(5) {
                 told.there.remove(&name);
                 done(&mut link, &format!("STREAM.DELETE.{name}"), &Value::Null)?;
                 told.gone.insert(name);

@@ -230,7 +230,7 @@ fn differences(name: &str, theirs: &Value, ours: &Value) -> Vec<String> {
         }
     }
     for place in ours.keys().filter(|place| !theirs.contains_key(*place)) {
-        note(&format!("{place}"), " is ours alone".to_owned());
+        note(&place.to_string(), " is ours alone".to_owned());
     }
     found
 }

@@ -34,7 +34,7 @@ pub struct Source {
 }
 
 enum Way {
-    Ordered(OrderedConsumer),
+    Ordered(Box<OrderedConsumer>),
     Pull(Messages),
     Counted(Counted),
     Push(PushMessages),
@@ -67,7 +67,7 @@ impl Source {
         let ordered = api.ordered_consumer(name, options).await?;
         Ok(Self {
             pending: ordered.first_info().num_pending,
-            way: Way::Ordered(ordered),
+            way: Way::Ordered(Box::new(ordered)),
             acknowledges: false,
         })
     }
