@@ -191,7 +191,10 @@ impl World {
             payload: body.as_bytes(),
         };
         self.with(|stream, _, out| stream.direct_get(&request, out));
-        let answers = self.out.iter().filter(|e| e.kind == Kind::Answer);
+        let answers = self
+            .out
+            .iter()
+            .filter(|e| matches!(e.kind, Kind::Answer | Kind::Read));
         answers
             .map(|e| json!([timeless(&text(e.headers)), text(e.payload)]))
             .collect()
