@@ -181,16 +181,17 @@ fn run(base: &Path, example: &Example) -> Option<String> {
     (outcome.code != 0).then(|| format!("{}: {outcome:?}", example.line))
 }
 
-/// Examples that want a server; and those of the simulator, which has a suite of its own.
+/// Examples that want a server.
 fn elsewhere(line: &str) -> bool {
-    [
-        "nats auth account push",
-        "nats auth account query",
-        "nats auth simulate",
-    ]
-    .iter()
-    .any(|start| line.starts_with(start))
+    ONLINE.iter().any(|part| line.contains(part))
 }
+
+/// What marks them, in the order in which they are run: an account has to be there before it is looked at.
+const ONLINE: [&str; 3] = [
+    "nats auth account push",
+    "nats auth account query",
+    " --live",
+];
 
 #[test]
 fn every_example_of_auth_does_what_it_says() {
@@ -244,16 +245,33 @@ fn the_examples_with_a_server_work_with_one() {
     let examples = examples::of(&nats_cli::app::command());
     let mut ran = 0;
     // As they stand in the help: what is asked for was pushed before.
-    for start in ["nats auth account push", "nats auth account query"] {
-        for example in examples
-            .iter()
-            .filter(|example| example.line.starts_with(start))
-        {
+    for part in ONLINE {
+        for example in examples.iter().filter(|example| {
+            example.command.starts_with("nats auth") && example.line.contains(part)
+        }) {
             line(home, &example.line);
             ran += 1;
         }
     }
-    assert_eq!(ran, 2);
+    assert_eq!(ran, 3);
+    // The servers' account counts, not the store's.
+    line(
+        home,
+        "nats auth account edit ORDERS --jetstream --js-disk 10MB --js-memory 1MB",
+    );
+    let ask = "nats auth simulate --account ORDERS --user till pub orders.new --js";
+    let simulated = |line: &str| nats(home, &examples::words(line)[1..]);
+    let offline = simulated(ask);
+    let online = simulated(&format!("{ask} --live --context system"));
+    assert!(
+        !offline.stdout.contains("has no JetStream") && online.stdout.contains("has no JetStream"),
+        "{offline:?} {online:?}"
+    );
+    assert_eq!(
+        (offline.code, online.code),
+        (0, 2),
+        "{offline:?} {online:?}"
+    );
 }
 
 #[test]

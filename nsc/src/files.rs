@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Reason, Result};
-use crate::limits::FILE_BYTES_MAX;
+use crate::limits::{FILE_BYTES_MAX, LEFT_OVER_AFTER};
 
 /// Content of a file: possibly a secret, wiped when dropped.
 pub type Content = Zeroizing<Vec<u8>>;
@@ -258,8 +258,11 @@ impl Files {
         if let Some(parent) = path.parent() {
             self.make_directory(parent)?;
         }
+        drop_leftovers(path);
         let mut beside = path.as_os_str().to_owned();
-        beside.push(format!(".{}.tmp", std::process::id()));
+        // Process numbers repeat themselves: in a container it is always the same one.
+        let mine = (std::process::id(), fastrand::u64(..));
+        beside.push(format!(".{}-{:x}.tmp", mine.0, mine.1));
         let beside = PathBuf::from(beside);
         let written = private(&beside).and_then(|mut file| {
             file.write_all(content)?;
@@ -310,6 +313,26 @@ impl Files {
     fn drop_made(&mut self) {
         for path in self.made.drain(..).rev() {
             let _ = std::fs::remove_dir(path);
+        }
+    }
+}
+
+/// Removes what processes that were killed left beside a file. It may be a secret.
+fn drop_leftovers(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return;
+    };
+    let start = format!("{}.", name.to_string_lossy());
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_ours = name.starts_with(&start) && name.ends_with(".tmp");
+        let age = entry.metadata().and_then(|it| it.modified()).ok();
+        let age = age.and_then(|at| at.elapsed().ok()).unwrap_or_default();
+        if is_ours && age > LEFT_OVER_AFTER {
+            // Whoever removes it first is as good.
+            let _ = std::fs::remove_file(entry.path());
         }
     }
 }
@@ -466,5 +489,31 @@ mod tests {
         std::fs::create_dir_all(b.join("full")).expect("made");
         files.commit().expect_err("a directory is in the way");
         assert_eq!(std::fs::read_to_string(&a).expect("a"), "old");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_behind_is_removed_and_what_lives_stays() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.nk");
+        let (old, new) = (
+            dir.path().join("a.nk.7-1.tmp"),
+            dir.path().join("a.nk.8-2.tmp"),
+        );
+        let other = dir.path().join("b.nk.7-1.tmp");
+        for file in [&old, &new, &other] {
+            std::fs::write(file, "secret").expect("written");
+        }
+        let long_ago = std::time::SystemTime::now() - LEFT_OVER_AFTER * 2;
+        for file in [&old, &other] {
+            let file = std::fs::File::options()
+                .write(true)
+                .open(file)
+                .expect("opened");
+            file.set_modified(long_ago).expect("aged");
+        }
+        let mut files = Files::default();
+        files.write(&path, b"x");
+        files.commit().expect("committed");
+        assert!(!old.exists() && new.exists() && other.exists());
     }
 }

@@ -6,7 +6,9 @@ pub const FILE_BYTES_MAX: u64 = 2 << 20;
 pub const DESIRED_BYTES_MAX: u64 = 8 << 20;
 /// Largest backup that is read, in bytes: some 50,000 accounts.
 pub const BACKUP_BYTES_MAX: usize = 256 << 20;
-/// Longest name of an operator, account or user, in bytes: with `.creds.PID.tmp` behind it a file's name.
+/// Age at which a file that was written beside another one belongs to nobody any more.
+pub const LEFT_OVER_AFTER: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+/// Longest name of an operator, account or user, in bytes: with `.creds.PID-NUMBER.tmp` behind it a file's name.
 pub const NAME_BYTES_MAX: usize = 200;
 /// Most files that one import or `fix` looks at.
 pub const FOUND_FILES_MAX: usize = 100_000;

@@ -1,12 +1,20 @@
-//! May a user do something, and which rule says so: decided from the tokens alone, in the order in which servers decide.
+//! May a user do something, and which rule says so: decided from the tokens, in the order in which servers decide. The tokens of
+//! accounts are those of the store, or those that servers have ([`let_servers_count`]).
+
+use std::net::IpAddr;
 
 use nats_jwt::chain;
-use nats_jwt::claims::{AccountClaims, ExportType, Import, Permission, UserClaims};
+use nats_jwt::cidr::Cidr;
+use nats_jwt::claims::{
+    AccountClaims, ExportType, Import, Permission, Permissions, UserClaims, UserPermissionLimits,
+};
+use nats_jwt::times::{Admission, admission};
 use nats_proto::subject;
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::refuse;
+use crate::remote::pull::Pulled;
 use crate::workspace::Workspace;
 
 /// What the user wants to do.
@@ -16,10 +24,40 @@ pub enum Action {
     Subscribe,
 }
 
+/// Where the rule that decides stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// In the user's own token, or in the account's about it (signatures, expiry, revocations).
+    Claim,
+    /// In the template of a scoped signing key.
+    Scope,
+    /// In the account's default permissions.
+    Default,
+    /// In a limit: networks, times of the day, kinds of connections, JetStream.
+    Limit,
+    /// Nowhere: nothing forbids it.
+    Nothing,
+}
+
+/// What the decision may depend on besides user and subject.
+#[derive(Debug, Clone, Default)]
+pub struct Circumstances {
+    /// From which address the user comes.
+    pub from: Option<IpAddr>,
+    /// When, in seconds since 1970; now, when that is not said.
+    pub at: Option<i64>,
+    /// The kind of connection, as tokens have it (`STANDARD`, `WEBSOCKET`, …).
+    pub connection_type: Option<String>,
+    /// JetStream has to answer, on an inbox with this prefix.
+    pub jetstream_inbox: Option<String>,
+}
+
 /// Whether it may, and what decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     pub allowed: bool,
+    pub decided_by: Source,
     /// The rule that decides.
     pub rule: String,
     /// What else happens: where the message goes, what will not be delivered.
@@ -27,20 +65,53 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    fn denied(rule: impl Into<String>) -> Self {
+    fn denied(decided_by: Source, rule: impl Into<String>) -> Self {
         Self {
             allowed: false,
+            decided_by,
             rule: rule.into(),
             notes: Vec::new(),
         }
     }
 
-    fn allowed(rule: impl Into<String>) -> Self {
+    fn allowed(decided_by: Source, rule: impl Into<String>) -> Self {
         Self {
             allowed: true,
-            ..Self::denied(rule)
+            ..Self::denied(decided_by, rule)
         }
     }
+}
+
+/// From here on the accounts are what servers have, not what the store has. Never commit this workspace. Yields how many there are.
+///
+/// # Errors
+/// When nothing came, or an account has a name under which it cannot be filed.
+pub fn let_servers_count(workspace: &mut Workspace, pulled: &Pulled) -> Result<usize> {
+    let store = workspace.store()?;
+    let mut count = 0usize;
+    let mut why = None;
+    for (_, token) in pulled {
+        let claims = match token {
+            Ok(token) => AccountClaims::decode(token).map_err(|e| e.to_string()),
+            Err(reason) => Err(reason.clone()),
+        };
+        match (claims, token) {
+            (Ok(claims), Ok(token)) => {
+                let known = store.account_of_key(&mut workspace.files, &claims.subject)?;
+                let path = store.account_path(known.as_deref().unwrap_or(&claims.name))?;
+                workspace.files.write(&path, token.as_bytes());
+                count = count.saturating_add(1);
+            }
+            (Err(reason), _) => why = Some(reason),
+            (Ok(_), Err(_)) => {}
+        }
+    }
+    if count == 0 {
+        let why = why.unwrap_or_else(|| "no account came".to_owned());
+        return Err(Error::missing(format!("servers have no accounts: {why}"))
+            .hint("hand them over: nsc push --all"));
+    }
+    Ok(count)
 }
 
 /// Decides for a user of the account named `account`.
@@ -53,6 +124,7 @@ pub fn simulate(
     user: &UserClaims,
     action: Action,
     on: &str,
+    circumstances: &Circumstances,
 ) -> Result<Verdict> {
     let (name, queue) = on
         .split_once(' ')
@@ -65,53 +137,207 @@ pub fn simulate(
     let operator = workspace.operator()?;
     let claims = workspace.account(account)?;
     if !operator.did_sign(&claims) && !workspace.store()?.is_managed() {
-        return Ok(Verdict::denied(format!(
+        let rule = format!(
             "account {account:?} is not signed by the operator {:?}",
             operator.name
-        )));
+        );
+        return Ok(Verdict::denied(Source::Claim, rule));
     }
     let strict = operator.nats.strict_signing_key_usage;
-    let limits = match claims.admit(user, strict, workspace.now()) {
+    let now = circumstances.at.unwrap_or(workspace.now());
+    let limits = match claims.admit(user, strict, now) {
         Ok(limits) => limits,
         Err(error) => {
-            return Ok(Verdict::denied(format!(
-                "the user may not connect: {error}"
-            )));
+            let rule = format!("the user may not connect: {error}");
+            return Ok(Verdict::denied(Source::Claim, rule));
         }
     };
-    let scope = claims.nats.signing_keys.scope(&user.issuer);
-    let default = &claims.nats.default_permissions;
-    let (permissions, whose) = if !limits.permissions.is_empty() {
-        match scope {
-            Some(scope) => (&limits.permissions, format!("role {:?}", scope.role)),
-            None => (&limits.permissions, "the user's permissions".to_owned()),
+    let mut notes = Vec::new();
+    if let Err(rule) = may_connect(&limits, circumstances, now, &mut notes) {
+        let rule = format!("the user may not connect: {rule}");
+        return Ok(Verdict::denied(Source::Limit, rule));
+    }
+    for (whose, expires) in [("user's", user.expires), ("account's", claims.expires)] {
+        if expires > 0 {
+            notes.push(format!("the {whose} token expires {}", when(expires)));
         }
-    } else if !default.is_empty() {
-        (
-            default,
-            format!("the default permissions of account {account:?}"),
-        )
-    } else {
-        let mut verdict = Verdict::allowed(
-            "neither user, role nor account have permissions: everything is allowed",
-        );
-        follow(workspace, &claims, action, name, &mut verdict)?;
-        return Ok(verdict);
-    };
-    let (permission, word) = match action {
-        Action::Publish => (&permissions.publish, "pub"),
-        Action::Subscribe => (&permissions.subscribe, "sub"),
-    };
-    let mut verdict = decide(permission, word, &whose, name, queue);
+    }
+    let rules = Rules::of(account, user, &claims, &limits);
+    let mut verdict = rules.decide(action, name, queue);
     if verdict.allowed {
+        if let Some(inbox) = &circumstances.jetstream_inbox {
+            verdict = with_jetstream(verdict, &rules, &claims, account, action, inbox);
+        }
         follow(workspace, &claims, action, name, &mut verdict)?;
-    } else if action == Action::Publish && permissions.response.is_some() {
+    } else if action == Action::Publish && rules.permissions.response.is_some() {
         verdict.notes.push(
             "as an answer to a request that it received it may be published (allow responses)"
                 .to_owned(),
         );
     }
+    verdict.notes.extend(notes);
     Ok(verdict)
+}
+
+fn when(at: i64) -> String {
+    jiff::Timestamp::from_second(at).map_or_else(|_| at.to_string(), |at| at.to_string())
+}
+
+/// Networks, times of the day, kinds of connections. What cannot be decided becomes a note.
+fn may_connect(
+    limits: &UserPermissionLimits,
+    circumstances: &Circumstances,
+    now: i64,
+    notes: &mut Vec<String>,
+) -> std::result::Result<(), String> {
+    let words = &limits.allowed_connection_types;
+    if !words.is_empty() {
+        let list = words.join(", ");
+        match &circumstances.connection_type {
+            None => notes.push(format!("only with connections of these kinds: {list}")),
+            Some(kind) if words.iter().any(|word| word.eq_ignore_ascii_case(kind)) => {}
+            Some(kind) => {
+                return Err(format!(
+                    "{kind} is none of the allowed connection types {list}"
+                ));
+            }
+        }
+    }
+    if !limits.src.is_empty() {
+        let list = limits.src.join(", ");
+        let within = |from: IpAddr| {
+            // As servers do: a network that cannot be read lets nobody in.
+            let networks: std::result::Result<Vec<Cidr>, _> =
+                limits.src.iter().map(|text| text.parse()).collect();
+            networks.is_ok_and(|networks| networks.iter().any(|one| one.contains(from)))
+        };
+        match circumstances.from {
+            None => notes.push(format!("only from these networks: {list}")),
+            Some(from) if within(from) => {}
+            Some(from) => return Err(format!("{from} is in none of the source networks {list}")),
+        }
+    }
+    if !limits.times.is_empty() {
+        let list: Vec<_> = limits
+            .times
+            .iter()
+            .map(|range| format!("{}-{}", range.start, range.end))
+            .collect();
+        let zone = match limits.times_location.as_str() {
+            "" => "local time of the server",
+            zone => zone,
+        };
+        let moment = jiff::Timestamp::from_second(now).map_err(|e| e.to_string())?;
+        match admission(&limits.times, &limits.times_location, moment) {
+            Admission::Never => {
+                return Err(format!(
+                    "{} is outside of {} ({zone})",
+                    when(now),
+                    list.join(", ")
+                ));
+            }
+            Admission::Always => {}
+            Admission::Until { left_ms } => notes.push(format!(
+                "the times of the day {} ({zone}) end the connection in {} s",
+                list.join(", "),
+                left_ms / 1000
+            )),
+        }
+    }
+    Ok(())
+}
+
+/// The permissions that count for a user, and whose they are.
+struct Rules<'a> {
+    permissions: &'a Permissions,
+    source: Source,
+    whose: String,
+}
+
+impl<'a> Rules<'a> {
+    fn of(
+        account: &str,
+        user: &UserClaims,
+        claims: &'a AccountClaims,
+        limits: &'a UserPermissionLimits,
+    ) -> Self {
+        let scope = claims.nats.signing_keys.scope(&user.issuer);
+        let default = &claims.nats.default_permissions;
+        let (permissions, source, whose) = match scope {
+            Some(scope) if !limits.permissions.is_empty() => (
+                &limits.permissions,
+                Source::Scope,
+                format!("role {:?}", scope.role),
+            ),
+            None if !limits.permissions.is_empty() => (
+                &limits.permissions,
+                Source::Claim,
+                "the user's permissions".to_owned(),
+            ),
+            _ if !default.is_empty() => (
+                default,
+                Source::Default,
+                format!("the default permissions of account {account:?}"),
+            ),
+            _ => (&limits.permissions, Source::Nothing, String::new()),
+        };
+        Self {
+            permissions,
+            source,
+            whose,
+        }
+    }
+
+    fn decide(&self, action: Action, name: &str, queue: Option<&str>) -> Verdict {
+        if self.source == Source::Nothing {
+            return Verdict::allowed(
+                Source::Nothing,
+                "neither user, role nor account have permissions: everything is allowed",
+            );
+        }
+        let (permission, word) = match action {
+            Action::Publish => (&self.permissions.publish, "pub"),
+            Action::Subscribe => (&self.permissions.subscribe, "sub"),
+        };
+        decide(permission, word, self.source, &self.whose, name, queue)
+    }
+}
+
+/// JetStream has to be there, and its answer has to arrive.
+fn with_jetstream(
+    verdict: Verdict,
+    rules: &Rules<'_>,
+    claims: &AccountClaims,
+    account: &str,
+    action: Action,
+    inbox: &str,
+) -> Verdict {
+    if !claims.nats.limits.has_jetstream() {
+        let rule = format!("account {account:?} has no JetStream: memory and disk storage are 0");
+        return Verdict::denied(Source::Limit, rule);
+    }
+    if action == Action::Publish {
+        let answers = format!("{inbox}.>");
+        let hears = rules.decide(Action::Subscribe, &answers, None);
+        if !hears.allowed {
+            let rule = format!("the answer would not arrive: {}", hears.rule);
+            return Verdict { rule, ..hears };
+        }
+    }
+    let mut verdict = verdict;
+    let limits = &claims.nats.limits;
+    let tiers: Vec<&str> = limits.tiered_limits.keys().map(String::as_str).collect();
+    verdict.notes.push(match tiers.as_slice() {
+        [] => format!(
+            "JetStream of account {account:?}: disk {}, memory {}, streams {}, consumers {} (-1 is no limit)",
+            limits.jetstream.disk_storage,
+            limits.jetstream.mem_storage,
+            limits.jetstream.streams,
+            limits.jetstream.consumer
+        ),
+        tiers => format!("JetStream of account {account:?} by tier: {}", tiers.join(", ")),
+    });
+    verdict
 }
 
 /// Whether `entry`, a subject with or without a queue, covers the subject and queue.
@@ -128,6 +354,7 @@ fn covers(entry: &str, name: &str, queue: Option<&str>) -> bool {
 fn decide(
     permission: &Permission,
     word: &str,
+    source: Source,
     whose: &str,
     name: &str,
     queue: Option<&str>,
@@ -137,22 +364,26 @@ fn decide(
         .iter()
         .find(|entry| covers(entry, name, queue))
     {
-        return Verdict::denied(format!("{whose}: deny {word} {entry:?}"));
+        return Verdict::denied(source, format!("{whose}: deny {word} {entry:?}"));
     }
     let mut verdict = if permission.allow.is_empty() {
-        Verdict::allowed(format!("{whose}: {word} has no list of what is allowed"))
+        Verdict::allowed(
+            source,
+            format!("{whose}: {word} has no list of what is allowed"),
+        )
     } else {
         match permission
             .allow
             .iter()
             .find(|entry| covers(entry, name, queue))
         {
-            Some(entry) => Verdict::allowed(format!("{whose}: allow {word} {entry:?}")),
+            Some(entry) => Verdict::allowed(source, format!("{whose}: allow {word} {entry:?}")),
             None => {
-                return Verdict::denied(format!(
+                let rule = format!(
                     "{whose}: {name:?} is in none of allow {word} {:?}",
                     permission.allow
-                ));
+                );
+                return Verdict::denied(source, rule);
             }
         }
     };
@@ -303,7 +534,14 @@ mod tests {
             (&["q *"], &[], "q", Some("any"), true, "allow pub \"q *\""),
             (&[], &["q w"], "q", Some("w"), false, "deny pub \"q w\""),
         ] {
-            let verdict = decide(&permission(allow, deny), "pub", "r", on, queue);
+            let verdict = decide(
+                &permission(allow, deny),
+                "pub",
+                Source::Claim,
+                "r",
+                on,
+                queue,
+            );
             assert_eq!(verdict.allowed, allowed, "{on}");
             assert!(verdict.rule.contains(rule), "{}", verdict.rule);
         }
@@ -311,8 +549,87 @@ mod tests {
 
     #[test]
     fn what_a_wildcard_will_not_get_is_noted() {
-        let verdict = decide(&permission(&[], &["a.secret"]), "sub", "r", "a.*", None);
+        let verdict = decide(
+            &permission(&[], &["a.secret"]),
+            "sub",
+            Source::Claim,
+            "r",
+            "a.*",
+            None,
+        );
         assert!(verdict.allowed);
         assert_eq!(verdict.notes.len(), 1);
+    }
+
+    fn limits() -> UserPermissionLimits {
+        let mut limits = UserPermissionLimits::unlimited();
+        limits.src = vec!["10.0.0.0/8".into()];
+        limits.allowed_connection_types = vec!["WEBSOCKET".into()];
+        limits.times = vec![nats_jwt::claims::TimeRange {
+            start: "08:00:00".into(),
+            end: "18:00:00".into(),
+        }];
+        limits.times_location = "UTC".into();
+        limits
+    }
+
+    #[test]
+    fn networks_times_and_kinds_of_connections_decide_when_they_are_said() {
+        // 1970-01-02 at noon and at midnight.
+        let (noon, night) = (86_400 + 43_200, 86_400);
+        for (from, at, kind, refused) in [
+            ("10.1.2.3", noon, "websocket", None),
+            ("11.1.2.3", noon, "websocket", Some("source networks")),
+            (
+                "10.1.2.3",
+                night,
+                "websocket",
+                Some("outside of 08:00:00-18:00:00"),
+            ),
+            ("10.1.2.3", noon, "STANDARD", Some("connection types")),
+        ] {
+            let circumstances = Circumstances {
+                from: Some(from.parse().expect("an address")),
+                connection_type: Some(kind.to_owned()),
+                ..Circumstances::default()
+            };
+            let verdict = may_connect(&limits(), &circumstances, at, &mut Vec::new());
+            match refused {
+                None => assert_eq!(verdict, Ok(()), "{from} {at} {kind}"),
+                Some(why) => assert!(
+                    verdict.is_err_and(|e| e.contains(why)),
+                    "{from} {at} {kind}"
+                ),
+            }
+        }
+        let mut notes = Vec::new();
+        may_connect(&limits(), &Circumstances::default(), noon, &mut notes).expect("not decided");
+        assert_eq!(notes.len(), 3, "{notes:?}");
+    }
+
+    #[test]
+    fn jetstream_must_be_there_and_its_answers_must_arrive() {
+        let mut claims = AccountClaims::new("A");
+        let user = UserClaims::new("U");
+        let mut limits = UserPermissionLimits::unlimited();
+        limits.permissions.subscribe.allow = vec!["_INBOX.till.>".into()];
+        let ask = |claims: &AccountClaims, inbox: &str| {
+            let rules = Rules::of("A", &user, claims, &limits);
+            let verdict = rules.decide(Action::Publish, "orders.new", None);
+            with_jetstream(verdict, &rules, claims, "A", Action::Publish, inbox)
+        };
+        let none = ask(&claims, "_INBOX.till");
+        assert!(
+            !none.allowed && none.decided_by == Source::Limit,
+            "{none:?}"
+        );
+        claims.nats.limits.jetstream.disk_storage = -1;
+        let deaf = ask(&claims, "_INBOX");
+        assert!(
+            !deaf.allowed && deaf.rule.contains("would not arrive"),
+            "{deaf:?}"
+        );
+        let hears = ask(&claims, "_INBOX.till");
+        assert!(hears.allowed, "{hears:?}");
     }
 }

@@ -28,7 +28,7 @@ use session::Session;
         nats auth operator add OPS\n  \
         nats auth account add ORDERS --defaults\n  \
         nats auth user add till ORDERS --pub-allow 'orders.>' --credential till.creds\n  \
-        nats auth simulate --user till pub orders.new")]
+        nats auth simulate --account ORDERS --user till pub orders.new")]
 pub struct Args {
     #[command(subcommand)]
     command: Auth,
@@ -85,6 +85,6 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         Auth::Account(command) => account::run(globals, command).await,
         Auth::User(command) => user::run(globals, command),
         Auth::Nkey(command) => nkey::run(command),
-        Auth::Simulate(args) => simulate::run(args),
+        Auth::Simulate(args) => simulate::run(globals, args).await,
     }
 }

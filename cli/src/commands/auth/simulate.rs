@@ -2,21 +2,26 @@
 
 use nats_jwt::claims::UserClaims;
 use nats_jwt::creds;
-use nats_nsc::ops::simulate::{Action, simulate};
+use nats_nsc::ops::simulate::{Action, Circumstances, Verdict, let_servers_count, simulate};
+use nats_nsc::remote::pull::Pulled;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::Session;
 use crate::error::{CliError, Result};
+use crate::globals::Globals;
 use crate::output;
 
 /// Say whether a user may do something, and which rule decides
 ///
-/// Decides from the tokens in the store, without a server. Exits with 2 when it is denied.
+/// Decides from the tokens in the store, or with --live from the accounts as the servers have them. Exits with 2 when it is denied.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-        nats auth simulate --user till pub orders.new\n  \
+        nats auth simulate --account ORDERS --user till pub orders.new\n  \
         nats auth simulate --user till --account ORDERS sub 'orders.> workers'\n  \
-        nats auth simulate --of-creds till.creds pub orders.new; echo $?")]
+        nats auth simulate --of-creds till.creds pub orders.new\n  \
+        nats auth simulate --account ORDERS --user till pub orders.new --live --context system\n  \
+        nats auth simulate --account ORDERS --user till pub orders.new --from 10.1.2.3 --at 2030-01-01T12:00:00Z --connection websocket")]
 pub struct Args {
     /// What is done
     #[arg(value_parser = ["pub", "sub"])]
@@ -40,12 +45,30 @@ pub struct Args {
     /// The operator, when it is not the selected one
     #[arg(long, value_name = "NAME")]
     operator: Option<String>,
+    /// JetStream has to answer: the account needs it, and the answer has to arrive
+    #[arg(long)]
+    js: bool,
+    /// The prefix of the inbox on which answers are expected (--js)
+    #[arg(long, value_name = "PREFIX", default_value = "_INBOX", requires = "js")]
+    answers: String,
+    /// The address from which the user connects
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<IpAddr>,
+    /// When it connects
+    #[arg(long, value_name = "TIME")]
+    at: Option<jiff::Timestamp>,
+    /// How it connects
+    #[arg(long, value_name = "KIND", ignore_case = true, value_parser = ["standard", "websocket", "leafnode", "leafnode_ws", "mqtt", "mqtt_ws", "in_process"])]
+    connection: Option<String>,
+    /// Let the accounts as the servers have them decide, not the store
+    #[arg(long)]
+    live: bool,
     /// Print JSON
     #[arg(short, long)]
     json: bool,
 }
 
-pub fn run(args: Args) -> Result {
+pub async fn run(globals: &Globals, args: Args) -> Result {
     let mut session = Session::with_operator(args.operator.as_deref())?;
     let (account, claims) = match &args.credential {
         Some(path) => {
@@ -72,9 +95,43 @@ pub fn run(args: Args) -> Result {
     } else {
         Action::Subscribe
     };
-    let verdict = simulate(&mut session.work, &account, &claims, action, &args.subject)?;
+    if args.live {
+        let pulled = as_servers_have_them(globals, &mut session).await?;
+        let_servers_count(&mut session.work, &pulled)?;
+    }
+    let circumstances = Circumstances {
+        from: args.from,
+        at: args.at.map(jiff::Timestamp::as_second),
+        connection_type: args.connection.clone().map(|kind| kind.to_uppercase()),
+        jetstream_inbox: args.js.then(|| args.answers.clone()),
+    };
+    let (work, on) = (&mut session.work, &args.subject);
+    let verdict = simulate(work, &account, &claims, action, on, &circumstances)?;
+    show(&args, &verdict)
+}
+
+/// The accounts of the store, asked for by name through the system account.
+async fn as_servers_have_them(globals: &Globals, session: &mut Session) -> Result<Pulled> {
+    let client = globals.connect_system().await?;
+    let mut pulled = Pulled::new();
+    for name in session.work.accounts()? {
+        let key = session.key_of(&name)?;
+        let subject = format!("$SYS.REQ.ACCOUNT.{key}.CLAIMS.LOOKUP");
+        let answer = client
+            .request(&subject, None, "", globals.timeout())
+            .await?;
+        let token = match answer.payload().is_empty() {
+            true => Err(format!("they do not have account {name:?}")),
+            false => Ok(answer.text().into_owned()),
+        };
+        pulled.push((name, token));
+    }
+    Ok(pulled)
+}
+
+fn show(args: &Args, verdict: &Verdict) -> Result {
     if args.json {
-        output::json(&verdict)?;
+        output::json(verdict)?;
     } else {
         let word = if verdict.allowed { "allowed" } else { "denied" };
         outln!("{word}: {}", verdict.rule)?;
