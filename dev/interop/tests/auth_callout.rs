@@ -431,18 +431,19 @@ fn a_second_answer_changes_nothing() {
     let request = AuthorizationRequestClaims::decode(&token).expect("genuine");
     let answers = ["APP", "SYS", "AUTH"]
         .map(|account| yes(&request, &issuer, |user| user.audience = account.into()));
-    for answer in &answers {
+    // The reference moves the client with each answer that comes, here to the system account and on, or stops answering altogether.
+    let sent = if is_reference() { 1 } else { answers.len() };
+    for answer in &answers[..sent] {
         let head = format!("PUB {reply} {}\r\n", answer.len());
         service.send([head.as_bytes(), answer, b"\r\n"].concat());
     }
     service.flush();
-    if is_reference() {
-        // It moves the client with each answer that comes, here to the system account and on.
-        return;
-    }
     assert_eq!(alice.read_line().trim(), "PONG");
     let info = nats_interop::trust::ask(&mut alice, "$SYS.REQ.USER.INFO", "");
     assert_eq!(info["data"]["account"], "APP", "{info}");
+    if is_reference() {
+        return;
+    }
     // The answers of then for a client of now.
     let mut bob = Wire::connect(&server);
     bob.send_connect(&ALICE.replace("alice", "bob"));
