@@ -1,8 +1,8 @@
 //! `nats`, the command line of operators and application developers.
 //!
 //! What lives here: the command tree ([`app`], [`commands`]), what every command shares (global flags and contexts in
-//! [`globals`], printed forms in [`output`], what users type in [`parse`] and [`template`], questions in [`prompt`],
-//! progress bars in [`progress`]), and errors with their exit codes ([`error`]).
+//! [`globals`], printed forms in [`output`], what users type in [`parse`], [`template`] and [`expression`], progress bars in
+//! [`progress`]; questions are in `nats-term`), and errors with their exit codes ([`error`]).
 //!
 //! Who may call: the `nats` binary, and generators of man pages and completions ([`app::command`]).
 //! What never happens here: talking to a server other than through `nats-client`; colour or progress bars when nobody looks
@@ -39,7 +39,5 @@ pub mod progress;
 pub mod reference;
 pub mod signals;
 pub mod template;
-
-pub use nats_term::prompt;
 
 pub use app::main;
