@@ -124,7 +124,7 @@ fn to_receiver(
     done
 }
 
-/// A stream import: the receiver sees the subject that its own account uses.
+/// A stream import: the receiver sees the subject that its own account uses; for a delivery of a consumer, that of the stored message.
 #[cold]
 fn to_shadow(cx: &mut Cycle, sub: &Arc<Sub>, to: &Arc<Receiver>, msg: &Message<'_>) -> bool {
     let Some(shadow) = sub.shadow.as_deref() else {
@@ -146,7 +146,12 @@ fn to_shadow(cx: &mut Cycle, sub: &Arc<Sub>, to: &Arc<Receiver>, msg: &Message<'
             stopped = cx.trace.take();
         }
     }
-    let delivered = append(cx, sub, &shadow.origin, to, subject, msg);
+    // A consumer's delivery shows what it is, not where it was sent, as it does at home.
+    let shown = match msg.shown() == msg.subject {
+        true => subject,
+        false => msg.shown(),
+    };
+    let delivered = append(cx, sub, &shadow.origin, to, shown, msg);
     if stopped.is_some() {
         cx.trace = stopped;
     }
