@@ -19,6 +19,8 @@ pub type Name = (String, String);
 #[derive(Default)]
 pub struct Faults {
     told: BTreeMap<Name, String>,
+    /// Streams that did not come back and whose account was told.
+    lost: BTreeSet<Name>,
     passes: u32,
 }
 
@@ -27,6 +29,9 @@ impl Faults {
     pub fn look(&mut self, jetstream: &JetStream, among: BTreeSet<Name>) {
         // A log that fails concerns everybody.
         let all = self.passes.is_multiple_of(LOOK_AT_ALL) || jetstream.fault().is_some();
+        if all {
+            self.tell_lost(jetstream);
+        }
         self.passes = self.passes.wrapping_add(1);
         let mut among = among;
         among.extend(self.told.keys().cloned());
@@ -43,6 +48,19 @@ impl Faults {
         // Streams that are no more.
         for gone in among {
             self.told.remove(&gone);
+        }
+    }
+
+    /// Tells accounts of the streams that did not come back; the log has them since the start.
+    fn tell_lost(&mut self, jetstream: &JetStream) {
+        for lost in jetstream.lost() {
+            let name = (lost.account, lost.stream);
+            if !self.lost.contains(&name)
+                && let Some(account) = jetstream.account(&name.0)
+            {
+                advise(jetstream, &account, &name.1, &lost.why);
+                self.lost.insert(name);
+            }
         }
     }
 
@@ -64,16 +82,20 @@ impl Faults {
             true => tracing::info!("JetStream stream '{shown}' is well again"),
             false => tracing::error!("JetStream stream '{shown}': {fault}"),
         }
-        let event = StreamFault {
-            stream: name.1.clone(),
-            fault: fault.clone(),
-            domain: jetstream.settings.domain.clone().unwrap_or_default(),
-            ..StreamFault::new(nuid::next().as_str(), std::time::SystemTime::now().into())
-        };
-        account.outlet.advise(&event.subject(), &event);
+        advise(jetstream, account, &name.1, &fault);
         match fault.is_empty() {
             true => self.told.remove(name),
             false => self.told.insert(name.clone(), fault),
         };
     }
+}
+
+fn advise(jetstream: &JetStream, account: &JsAccount, stream: &str, fault: &str) {
+    let event = StreamFault {
+        stream: stream.to_owned(),
+        fault: fault.to_owned(),
+        domain: jetstream.settings.domain.clone().unwrap_or_default(),
+        ..StreamFault::new(nuid::next().as_str(), std::time::SystemTime::now().into())
+    };
+    account.outlet.advise(&event.subject(), &event);
 }

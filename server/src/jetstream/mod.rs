@@ -17,6 +17,7 @@ mod door;
 mod engine;
 mod faults;
 mod listening;
+mod lost;
 mod outlet;
 mod patterns;
 mod restore;
@@ -47,6 +48,7 @@ use upkeep::Stop;
 use usage::{AccountUsage, ServerUsage, Tiers};
 use vault::Vault;
 
+pub use lost::Lost;
 pub use settings::{Settings, default_max_consumers};
 pub use vault::VaultError;
 
@@ -65,8 +67,8 @@ pub struct JetStream {
     vault: Vault,
     queue: Arc<Queue>,
     accounts: RwLock<HashMap<Arc<str>, Enabled>>,
-    /// Account and name of streams that did not come back.
-    lost: Mutex<Vec<(String, String)>>,
+    /// Streams that did not come back.
+    lost: Mutex<Vec<Lost>>,
     transfers: Arc<Transfers>,
     upkeep: Arc<Stop>,
     upkeep_thread: Mutex<Option<JoinHandle<()>>>,
@@ -99,7 +101,7 @@ impl JetStream {
     /// # Errors
     /// See [`JetStreamError`].
     pub fn start(settings: Settings) -> Result<Arc<Self>, JetStreamError> {
-        let vault = Vault::open(&settings)?;
+        let (vault, lost) = Vault::open(&settings)?;
         let engine = Engine::start(vault.log(), settings.workers)?;
         let queue = Queue::new(QueueLimits {
             changes: settings.request_queue_limit,
@@ -119,7 +121,7 @@ impl JetStream {
             vault,
             queue: queue.clone(),
             accounts: RwLock::default(),
-            lost: Mutex::default(),
+            lost: Mutex::new(lost),
             transfers: Arc::default(),
             upkeep: Arc::default(),
             upkeep_thread: Mutex::default(),
@@ -231,11 +233,6 @@ impl JetStream {
     /// Why nothing can be made durable at the moment.
     pub fn fault(&self) -> Option<nats_store::StoreError> {
         self.vault.fault()
-    }
-
-    /// Account and name of streams that are on disk and did not come back.
-    pub fn lost(&self) -> Vec<(String, String)> {
-        self.lost.lock().clone()
     }
 
     /// Accounts for which streams are on disk and that have no JetStream.

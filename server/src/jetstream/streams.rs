@@ -12,6 +12,7 @@ use super::account::{JsAccount, StreamEntry};
 use super::door::Ingest;
 use super::engine::{Lane, MailboxLimits};
 use super::listening::Listening;
+use super::lost::Lost;
 use super::seat::StreamSeat;
 use super::usage::{StreamQuota, storage_of};
 use super::vault::FoundConsumer;
@@ -28,6 +29,7 @@ impl JetStream {
         config: StreamConfig,
     ) -> Result<(), ApiError> {
         account.check_open()?;
+        self.check_not_lost(&account.account.name, &config.name)?;
         let created = self.engine.now();
         let store = self
             .vault
@@ -227,9 +229,11 @@ impl JetStream {
                     open_doors(account, &entry);
                 }
                 Err(error) => {
-                    tracing::error!("JetStream stream {name} cannot be brought back: {error}");
-                    let owner = account.account.name.to_string();
-                    self.lost.lock().push((owner, name));
+                    self.lose(Lost {
+                        account: account.account.name.to_string(),
+                        stream: name,
+                        why: error.description,
+                    });
                 }
             }
         }

@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::engine::CommitLog;
+use super::lost::Lost;
 use super::restore::AdmittedConsumer;
 use super::settings::Settings;
 use super::snapshot::Place;
@@ -107,11 +108,11 @@ pub struct FoundConsumer {
 }
 
 impl Vault {
-    /// Opens the directory and brings back what is there.
+    /// Opens the directory and brings back what is there; what is there and cannot be brought back.
     ///
     /// # Errors
     /// See [`VaultError`].
-    pub fn open(settings: &Settings) -> Result<Self, VaultError> {
+    pub fn open(settings: &Settings) -> Result<(Self, Vec<Lost>), VaultError> {
         let sync_every = match settings.sync {
             SyncPolicy::Every(every) if every.is_zero() => Some(SYNC_INTERVAL),
             SyncPolicy::Every(every) => Some(every),
@@ -155,10 +156,16 @@ impl Vault {
         let nothing_is_missing = found.quarantined.is_empty()
             && found.unknown_groups.is_empty()
             && !found.documents_missing;
+        let offline = found.offline.iter().map(|offline| Lost {
+            account: offline.account.clone(),
+            stream: offline.stream.clone(),
+            why: offline.why.to_string(),
+        });
+        let mut lost: Vec<Lost> = offline.collect();
         for stream in found.streams {
-            vault.note(stream, nothing_is_missing);
+            lost.extend(vault.note(stream, nothing_is_missing));
         }
-        Ok(vault)
+        Ok((vault, lost))
     }
 
     /// Says what was not as it should be.
@@ -188,6 +195,14 @@ impl Vault {
             let place = gone.place.display();
             tracing::error!("JetStream: kept in quarantine: {place}: {}", gone.why);
         }
+        for offline in &found.offline {
+            tracing::error!(
+                "JetStream stream {} > {} stays as it is on disk, closed, until the server starts again and can read it: {}",
+                offline.account,
+                offline.stream,
+                offline.why
+            );
+        }
         if found.documents_missing {
             tracing::error!(
                 "JetStream: documents of streams or consumers are missing or damaged in the log"
@@ -201,17 +216,23 @@ impl Vault {
         }
     }
 
-    /// Remembers what was found, until its account asks for it.
-    fn note(&self, found: FoundStream, mut has_all_consumers: bool) {
+    /// Remembers what was found, until its account asks for it. The stream, if nobody knows how to run it.
+    fn note(&self, found: FoundStream, mut has_all_consumers: bool) -> Option<Lost> {
         let name = format!("{} > {}", found.account, found.name);
         for damage in &found.damage {
-            tracing::error!("JetStream stream {name}: {damage:?}");
+            let file = damage.file.display();
+            tracing::error!("JetStream stream {name}: {file}: {}", damage.what);
         }
         let document: StreamDocument = match serde_json::from_slice(&found.meta) {
             Ok(document) => document,
             Err(e) => {
-                tracing::error!("JetStream stream {name}: its configuration cannot be read: {e}");
-                return;
+                let why = format!("its configuration cannot be read: {e}");
+                tracing::error!("JetStream stream {name}: {why}");
+                return Some(Lost {
+                    account: found.account,
+                    stream: found.name,
+                    why,
+                });
             }
         };
         let mut consumers = Vec::new();
@@ -263,6 +284,7 @@ impl Vault {
             .entry(found.account)
             .or_default()
             .push(back);
+        None
     }
 
     pub fn log(&self) -> Arc<dyn CommitLog> {

@@ -16,7 +16,7 @@ use nats_store::Storage;
 use super::healthz::Illness;
 use super::view::View;
 use crate::jetstream::account::{JsAccount, StreamEntry};
-use crate::jetstream::{API_LEVEL, JetStream, default_max_consumers};
+use crate::jetstream::{API_LEVEL, JetStream, Lost, default_max_consumers};
 use crate::options::{Options, SyncPolicy};
 
 /// Accounts on one page when the question does not say.
@@ -221,12 +221,15 @@ fn absent(js: &JetStream, options: &HealthzOptions) -> Option<HealthzError> {
     Some(missing("CONSUMER", error))
 }
 
-fn lost((account, stream): (String, String)) -> HealthzError {
+fn lost(lost: Lost) -> HealthzError {
     HealthzError {
         error_type: "STREAM".into(),
-        error: format!("JetStream stream '{account} > {stream}' could not be recovered"),
-        account,
-        stream,
+        error: format!(
+            "JetStream stream '{} > {}' could not be recovered: {}",
+            lost.account, lost.stream, lost.why
+        ),
+        account: lost.account,
+        stream: lost.stream,
         ..HealthzError::default()
     }
 }

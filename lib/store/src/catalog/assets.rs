@@ -43,6 +43,7 @@ impl Catalog {
         if assets.streams.contains_key(&id) {
             return Err(CatalogError::Exists(format!("stream {name}")));
         }
+        assets.check_online(account, name)?;
         let group = assets.free_group(incarnation, &self.around.log)?;
         let document = AssetDocument {
             account: account.to_owned(),

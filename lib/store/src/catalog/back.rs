@@ -19,7 +19,8 @@ pub(super) struct Back {
     streams: Vec<(Stream, Option<Recovering>)>,
     consumers: Vec<(AssetDocument, RecoveringConsumer)>,
     groups: HashMap<GroupId, Slot>,
-    orphans: Orphans,
+    /// `None`: entries that are nobody's stay in the log, because somebody is there who cannot be read.
+    orphans: Option<Orphans>,
 }
 
 #[derive(Clone, Copy)]
@@ -29,7 +30,7 @@ enum Slot {
 }
 
 impl Back {
-    pub fn new(log: &Arc<Log>, openings: Vec<Opening>, orphans: Orphans) -> Self {
+    pub fn new(log: &Arc<Log>, openings: Vec<Opening>, orphans: Option<Orphans>) -> Self {
         let mut this = Self {
             streams: Vec::new(),
             consumers: Vec::new(),
@@ -72,8 +73,10 @@ impl Back {
     pub fn replay(&mut self, entry: &Entry<'_>) -> Result<(), StoreError> {
         match self.groups.get(&entry.group) {
             Some(Slot::Stream(index)) => {
-                if let Some((_, Some(stream))) = self.streams.get_mut(*index) {
-                    stream.replay(entry)?;
+                if let Some((_, Some(stream))) = self.streams.get_mut(*index)
+                    && let Err(error) = stream.replay(entry)
+                {
+                    stream.give_up(&error);
                 }
             }
             Some(Slot::Consumer(index)) => {
@@ -81,13 +84,17 @@ impl Back {
                     consumer.replay(entry);
                 }
             }
-            None => self.orphans.take(entry)?,
+            None => {
+                if let Some(orphans) = &mut self.orphans {
+                    orphans.take(entry)?;
+                }
+            }
         }
         Ok(())
     }
 
     /// Fills the table and what was found; the highest position that any stream knows, and what belongs to nobody.
-    pub fn finish(self, assets: &mut Assets, found: &mut Found) -> (u64, Orphans) {
+    pub fn finish(self, assets: &mut Assets, found: &mut Found) -> (u64, Option<Orphans>) {
         let mut highest = 0;
         let mut consumers: HashMap<GroupId, (AssetDocument, RecoveringConsumer)> = self
             .consumers

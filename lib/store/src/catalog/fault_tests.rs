@@ -13,14 +13,14 @@ use crate::message::{NewMessage, Timestamp, Ttl};
 use crate::state::{Limits, Removals};
 use crate::store::StreamStore;
 
-const MESSAGES: u64 = 400;
-const DIR: &str = "/data/assets/A/ORDERS.0101010101010101";
+pub(super) const MESSAGES: u64 = 400;
+pub(super) const DIR: &str = "/data/assets/A/ORDERS.0101010101010101";
 
-fn life(n: u8) -> Incarnation {
+pub(super) fn life(n: u8) -> Incarnation {
     Incarnation([n; 16])
 }
 
-fn open(disk: &SimDisk) -> (Catalog, Found) {
+pub(super) fn open(disk: &SimDisk) -> (Catalog, Found) {
     let settings = CatalogSettings {
         log_held_bytes: 0,
         ..CatalogSettings::default()
@@ -37,18 +37,18 @@ fn open(disk: &SimDisk) -> (Catalog, Found) {
     .unwrap()
 }
 
-fn payload(sequence: u64) -> Vec<u8> {
+pub(super) fn payload(sequence: u64) -> Vec<u8> {
     format!("message {sequence} {}", "=".repeat(200)).into_bytes()
 }
 
-fn create(catalog: &Catalog) -> FileStream {
+pub(super) fn create(catalog: &Catalog) -> FileStream {
     let options = StreamOptions::default();
     catalog
         .create_stream("A", "ORDERS", life(1), b"{}", options, Limits::default())
         .unwrap()
 }
 
-fn append(stream: &mut FileStream) -> u64 {
+pub(super) fn append(stream: &mut FileStream) -> u64 {
     let sequence = stream.state().last_sequence + 1;
     let message = NewMessage {
         subject: b"orders.new",
@@ -63,13 +63,13 @@ fn append(stream: &mut FileStream) -> u64 {
     sequence
 }
 
-fn commit(catalog: &Catalog) {
+pub(super) fn commit(catalog: &Catalog) {
     let log = catalog.log();
     log.commit(log.staged()).unwrap();
 }
 
 /// Everything into blocks, nothing left in the log but what has no other place.
-fn settle(catalog: &Catalog, stream: &mut FileStream) {
+pub(super) fn settle(catalog: &Catalog, stream: &mut FileStream) {
     stream.checkpoint().unwrap().unwrap()().unwrap();
     commit(catalog);
     catalog.laggards();

@@ -1,7 +1,7 @@
 //! Documents of streams and consumers, from their files and from the log, put together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::assets::{
@@ -25,8 +25,15 @@ pub(super) struct Opening {
     /// Documents of the stream's consumers, by name.
     pub consumers: BTreeMap<String, AssetDocument>,
     pub recovering: Option<Recovering>,
-    /// Why it cannot be opened, and never could.
-    pub broken: Option<String>,
+    pub broken: Option<Broken>,
+}
+
+/// Why a stream cannot be opened.
+pub(super) enum Broken {
+    /// Nobody can, ever.
+    Key(String),
+    /// Not now.
+    Unreadable(StoreError),
 }
 
 /// What the first steps of an opening know and the later ones need.
@@ -44,7 +51,7 @@ pub(super) struct Gathered {
 }
 
 impl Catalog {
-    /// Every stream and consumer that has a good document; the others go to quarantine.
+    /// Every stream and consumer that has a good document; the others go to quarantine, or stay where they are when the disk cannot say.
     pub(super) fn read_documents(
         &self,
         gathered: &mut Gathered,
@@ -62,30 +69,39 @@ impl Catalog {
                     }
                     continue;
                 }
-                let read = self.read_document(&dir.join(ASSET_FILE))?;
                 let group = group_of(&name);
-                let logged = group.and_then(|group| gathered.logged.streams.remove(&group));
-                match (read, logged) {
-                    (read, Some(logged))
-                        if gathered.logged.counts(
-                            logged.end,
-                            &logged.document,
-                            read.as_ref().ok(),
-                        ) =>
-                    {
-                        gathered.unfiled.extend(group);
-                        self.open_stream(dir, logged.document, true, gathered, found)?;
-                    }
-                    (Ok(document), _) => {
-                        self.open_stream(dir, document, false, gathered, found)?;
-                    }
-                    // A stream that was being made when the process ended, and nobody was told of.
-                    (Err(_), _) if self.is_bare(&dir)? => {}
-                    (Err(why), _) => self.quarantine(&dir, &why, found)?,
+                if let Err(error) = self.read_stream(&dir, group, gathered, found) {
+                    self.leave_offline(&dir, error, found)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// The documents of one stream and its consumers.
+    fn read_stream(
+        &self,
+        dir: &Path,
+        group: Option<GroupId>,
+        gathered: &mut Gathered,
+        found: &mut Found,
+    ) -> Result<(), CatalogError> {
+        let logged = group.and_then(|group| gathered.logged.streams.remove(&group));
+        let read = self.read_document(&dir.join(ASSET_FILE))?;
+        match (read, logged) {
+            (read, Some(logged))
+                if gathered
+                    .logged
+                    .counts(logged.end, &logged.document, read.as_ref().ok()) =>
+            {
+                gathered.unfiled.extend(group);
+                self.open_stream(dir, logged.document, true, gathered, found)
+            }
+            (Ok(document), _) => self.open_stream(dir, document, false, gathered, found),
+            // A stream that was being made when the process ended, and nobody was told of.
+            (Err(_), _) if self.is_bare(dir)? => Ok(()),
+            (Err(why), _) => self.quarantine(dir, &why, found),
+        }
     }
 
     /// Names of directories; what is none does not belong there.
@@ -162,9 +178,13 @@ impl Catalog {
                 });
                 continue;
             }
-            self.make_dirs_for_now(&dir)?;
             gathered.unfiled.push(group);
-            self.open_stream(dir, logged.document, true, gathered, found)?;
+            let opened = self
+                .make_dirs_for_now(&dir)
+                .and_then(|()| self.open_stream(&dir, logged.document, true, gathered, found));
+            if let Err(error) = opened {
+                self.leave_offline(&dir, error, found)?;
+            }
         }
         Ok(())
     }
@@ -176,22 +196,22 @@ impl Catalog {
     /// Reads the documents of a stream's consumers. With `from_log` its own is not in its file.
     fn open_stream(
         &self,
-        dir: PathBuf,
+        dir: &Path,
         document: AssetDocument,
         from_log: bool,
         gathered: &mut Gathered,
         found: &mut Found,
     ) -> Result<(), CatalogError> {
-        if let Err(why) = self.check_place(&dir, &document, gathered) {
-            return self.quarantine(&dir, why, found);
+        if let Err(why) = self.check_place(dir, &document, gathered) {
+            return self.quarantine(dir, why, found);
         }
         let missing = match from_log {
             true => Some(self.content(&document)?),
             false => None,
         };
         let mut stream = Stream {
-            home: self.home_of(&dir, missing),
-            dir,
+            home: self.home_of(dir, missing),
+            dir: dir.to_path_buf(),
             document,
             consumers: Default::default(),
         };
@@ -288,6 +308,8 @@ impl Catalog {
                         self.place_consumer(opening, logged, found)?;
                     }
                 }
+                // Its stream cannot be read: it stays in the log.
+                None if !found.offline.is_empty() => {}
                 // Its stream is not there: kept where the stream's entries are kept.
                 None => gathered.orphans.take(&Entry {
                     group: logged.document.incarnation.group(),

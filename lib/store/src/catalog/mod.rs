@@ -2,7 +2,7 @@
 //!
 //! **What lives here.** [`Catalog`]: opens a server's data directory, brings back what is there in parallel ([`Catalog::open`]), creates, updates
 //! and deletes. `names` and `document` have the forms; `open`, `gather` and `back` the way back; `assets` the changes; `records` consumers in the log and in files;
-//! `restore` the way in for whole streams.
+//! `restore` the way in for whole streams; `offline` streams that cannot be read.
 //!
 //! ```text
 //! <dir>/lock  identity  log.key
@@ -34,6 +34,7 @@ mod fault_tests;
 mod gather;
 mod identity;
 mod names;
+mod offline;
 mod open;
 mod orphans;
 mod records;
@@ -42,6 +43,8 @@ mod restore;
 mod restore_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unreadable_tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -52,6 +55,7 @@ use parking_lot::Mutex;
 pub use document::AssetDocument;
 pub use identity::Start;
 pub use names::Incarnation;
+pub use offline::Offline;
 pub use open::{Found, FoundConsumer, FoundStream, Progress, Quarantined};
 pub use restore::{RestoredConsumer, Restoring};
 
@@ -139,6 +143,9 @@ pub enum CatalogError {
     WrongKey(PathBuf),
     #[error("{0} is damaged")]
     Damaged(PathBuf),
+    /// A stream of this name is on disk and cannot be read.
+    #[error("it is there and cannot be read: {0}")]
+    Offline(StoreError),
     #[error("the operating system gave no random numbers")]
     NoRandomness,
 }
@@ -176,6 +183,8 @@ impl std::fmt::Debug for Catalog {
 #[derive(Debug, Default)]
 struct Assets {
     streams: BTreeMap<(String, String), Stream>,
+    /// Streams that cannot be read, by the names of their account and of themselves as names of files, and why.
+    offline: BTreeMap<(String, String), StoreError>,
     groups: BTreeMap<GroupId, Laggard>,
     /// Streams and consumers whose documents stand in the log only.
     unfiled: VecDeque<GroupId>,

@@ -53,6 +53,28 @@ pub fn asset_name(name: &str, incarnation: &Incarnation) -> String {
     format!("{}.{:016x}", file_name(name), incarnation.group().0)
 }
 
+/// What [`file_name`] made of an asset's name, without the group.
+pub fn asset_in(asset: &str) -> &str {
+    asset.rsplit_once('.').map_or(asset, |(name, _)| name)
+}
+
+/// The name of which [`file_name`] made this; of a long one, its beginning.
+pub fn name_in(file: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = file;
+    while let Some((plain, coded)) = rest.split_once('%') {
+        bytes.extend_from_slice(plain.as_bytes());
+        let (hex, after) = coded.split_at_checked(2).unwrap_or((coded, ""));
+        match u8::from_str_radix(hex, 16) {
+            Ok(byte) => bytes.push(byte),
+            Err(_) => bytes.extend_from_slice(format!("%{hex}").as_bytes()),
+        }
+        rest = after;
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// The group in such a name.
 pub fn group_of(asset: &str) -> Option<GroupId> {
     let (_, hex) = asset.rsplit_once('.')?;
@@ -72,6 +94,13 @@ mod tests {
         assert_eq!(asset_name("ORDERS", &one), "ORDERS.0101010101010101");
         assert_eq!(file_name("../a b/ä"), "%2E%2E%2Fa%20b%2F%C3%A4");
         assert!(file_name(&"x".repeat(1000)).len() <= NAME_MAX);
+        for name in ["ORDERS", "../a b/ä", "50%", "", "$G"] {
+            let file = asset_name(name, &one);
+            assert_eq!(name_in(asset_in(&file)), name);
+        }
+        for strange in ["%", "%4", "%zz", "a%C3", "%ä"] {
+            assert!(!name_in(strange).is_empty());
+        }
         assert_eq!(
             group_of(&asset_name("a.b", &one)),
             Some(GroupId(0x0101_0101_0101_0101))

@@ -13,9 +13,10 @@ use super::assets::{
 };
 use super::back::Back;
 use super::document::{AssetDocument, Read};
-use super::gather::{Gathered, Opening};
+use super::gather::{Broken, Gathered, Opening};
 use super::identity;
 use super::names::{Incarnation, group_of};
+use super::offline::Offline;
 use super::orphans::Orphans;
 use super::{Catalog, CatalogError, CatalogSettings, Stream, StreamOptions};
 use crate::consumer::{ConsumerState, LoggedConsumer};
@@ -45,6 +46,8 @@ pub struct Found {
     pub streams: Vec<FoundStream>,
     /// Moved out of the way now, or kept from an earlier start.
     pub quarantined: Vec<Quarantined>,
+    /// Left where they are: they are there, and cannot be read.
+    pub offline: Vec<Offline>,
     pub log: LogFindings,
     /// Groups with entries in the log and no document: something that was there is missing.
     pub unknown_groups: Vec<GroupId>,
@@ -91,7 +94,7 @@ impl Catalog {
     /// run of the machine, as the operating system does. `progress` is called from several threads.
     ///
     /// # Errors
-    /// The directory is in use, cannot be read, or is sealed under an unknown key. Damage to single assets is no error: it is in [`Found`].
+    /// The directory is in use, cannot be read, or is sealed under an unknown key. What is wrong with single assets is no error: it is in [`Found`].
     pub fn open(
         disk: Arc<dyn Disk>,
         dir: &Path,
@@ -151,9 +154,9 @@ impl Catalog {
         catalog.read_documents(&mut gathered, &mut found)?;
         catalog.make_logged_streams(&mut gathered, &mut found)?;
         catalog.around.log.only_left(&gathered.left);
-        catalog.place_consumers(&mut gathered, &mut found)?;
         catalog.read_blocks(&mut gathered.openings, progress)?;
-        catalog.fence_broken(&mut gathered.openings, &mut found)?;
+        catalog.put_aside(&mut gathered.openings, &mut found)?;
+        catalog.place_consumers(&mut gathered, &mut found)?;
         catalog.replay(gathered, &mut found)?;
         catalog.list_quarantine(&mut found)?;
         Ok((catalog, found))
@@ -284,7 +287,11 @@ impl Catalog {
                     Ok(recovering) => opening.recovering = Some(recovering),
                     // Its key is lost, and with it this stream; not the others.
                     Err(CatalogError::Damaged(path)) => {
-                        opening.broken = Some(format!("{} is damaged", path.display()));
+                        let why = format!("{} is damaged", path.display());
+                        opening.broken = Some(Broken::Key(why));
+                    }
+                    Err(CatalogError::Store(error)) => {
+                        opening.broken = Some(Broken::Unreadable(error));
                     }
                     Err(error) => {
                         failed.lock().get_or_insert(error);
@@ -310,15 +317,18 @@ impl Catalog {
         }
     }
 
-    /// Streams that cannot be opened are kept aside.
-    fn fence_broken(
+    /// Streams that cannot be opened, and never could, go to quarantine; those that cannot be read now stay where they are.
+    fn put_aside(
         &self,
         openings: &mut Vec<Opening>,
         found: &mut Found,
     ) -> Result<(), CatalogError> {
         for opening in std::mem::take(openings) {
             match &opening.broken {
-                Some(why) => self.quarantine(&opening.stream.dir, why, found)?,
+                Some(Broken::Key(why)) => self.quarantine(&opening.stream.dir, why, found)?,
+                Some(Broken::Unreadable(error)) => {
+                    self.leave_offline(&opening.stream.dir, error.clone().into(), found)?;
+                }
                 None => openings.push(opening),
             }
         }
@@ -354,7 +364,11 @@ impl Catalog {
     /// Gives the log's tail to those whose it is.
     fn replay(&self, gathered: Gathered, found: &mut Found) -> Result<(), CatalogError> {
         let log = &self.around.log;
-        let mut back = Back::new(log, gathered.openings, gathered.orphans);
+        let orphans = match found.offline.is_empty() {
+            true => Some(gathered.orphans),
+            false => None,
+        };
+        let mut back = Back::new(log, gathered.openings, orphans);
         back.tell_missing(&found.log.missing);
         let mut failed = None;
         log.replay(&mut |entry| {
@@ -369,7 +383,8 @@ impl Catalog {
         assets.unfiled.extend(gathered.unfiled);
         let (position, orphans) = back.finish(&mut assets, found);
         log.leave_out_to(position);
-        for (group, place) in orphans.settle(log)? {
+        let settled = orphans.map_or(Ok(Vec::new()), |orphans| orphans.settle(log));
+        for (group, place) in settled? {
             found.unknown_groups.push(group);
             found.quarantined.push(Quarantined {
                 place,

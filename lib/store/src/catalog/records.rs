@@ -90,6 +90,10 @@ impl Catalog {
         let log = &self.around.log;
         let (checkpoint, mut left) = {
             let assets = self.assets.lock();
+            if !assets.offline.is_empty() {
+                // The log may have a newer document of a stream whose file cannot be read.
+                return Ok(());
+            }
             let checkpoint = Checkpoint {
                 position: assets.documented.0,
                 count: log.count(GroupId::CATALOG),

@@ -132,6 +132,7 @@ impl Catalog {
             if assets.streams.contains_key(&id) {
                 return Err(CatalogError::Exists(format!("stream {name}")));
             }
+            assets.check_online(account, name)?;
             assets.free_group(incarnation, &self.around.log)?;
         }
         let dir = self

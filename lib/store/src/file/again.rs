@@ -68,7 +68,7 @@ impl FileStream {
                 failed = Some(error);
             }
         })?;
-        if let Some(error) = failed {
+        if let Some(error) = failed.or_else(|| back.trouble().cloned()) {
             return Err(error);
         }
         let (mut fresh, _) = back.finish();

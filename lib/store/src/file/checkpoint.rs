@@ -150,7 +150,8 @@ impl FileStream {
     /// caller's to run, on any thread; the stream goes on meanwhile. `None`: nothing changed, or one is under way.
     pub(super) fn begin_checkpoint(&mut self) -> Result<Option<Upkeep>, StoreError> {
         {
-            if self.upkeep.lock().running {
+            // A document that names only what could be read would give up the rest.
+            if self.is_fenced || self.upkeep.lock().running {
                 return Ok(None);
             }
             self.open_again_if_failed()?;
@@ -191,17 +192,12 @@ impl FileStream {
     }
 
     fn document(&self) -> StateDocument {
-        let mut missing = self.contents.missing.clone();
-        for span in self.contents.lost.spans(0) {
-            for sequence in span.first..=span.last {
-                missing.remove(sequence);
-            }
-        }
+        let (first, missing) = self.contents.first_and_missing();
         StateDocument {
             group: self.group.0,
             position: self.staged.0,
             count: self.around.log.count(self.group),
-            first: self.contents.first,
+            first,
             last: self.contents.last,
             last_time: self.contents.last_time,
             next_block: self.next_block,

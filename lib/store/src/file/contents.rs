@@ -116,6 +116,43 @@ impl Contents {
         self.lost.push(span);
     }
 
+    /// Where the stream begins and what is missing from there on, as if what cannot be read were there.
+    pub fn first_and_missing(&self) -> (u64, SequenceSet) {
+        let Some(lost) = self.lost.first() else {
+            return (self.first, self.missing.clone());
+        };
+        let first = self.first.min(lost);
+        let mut missing = SequenceSet::new();
+        // Before the first message that can be read: everything but the lost ones.
+        let mut at = first;
+        let before = self
+            .lost
+            .spans(0)
+            .take_while(|span| span.first < self.first);
+        let here = Span {
+            first: self.first,
+            last: self.first,
+        };
+        for span in before.chain([here]) {
+            if at < span.first {
+                missing.push(Span {
+                    first: at,
+                    last: span.first.saturating_sub(1),
+                });
+            }
+            at = span.last.saturating_add(1);
+        }
+        for span in self.missing.spans(0) {
+            missing.push(span);
+        }
+        for span in self.lost.spans(0) {
+            for sequence in span.first..=span.last {
+                missing.remove(sequence);
+            }
+        }
+        (first, missing)
+    }
+
     pub fn contains(&self, sequence: u64) -> bool {
         sequence >= self.first
             && sequence <= self.last

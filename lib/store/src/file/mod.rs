@@ -14,7 +14,8 @@
 //!
 //! **States of a message.** staged in the log and in the tail -> in a chunk, unwritten -> in a block, unsynced -> checkpointed. Reads see it from
 //! the first on. **States of a stream.** well; full (writes wait in memory, then are refused, until there is room); frozen (a write or a sync failed: until it
-//! is opened again, see `again`); damaged (what is left is served).
+//! is opened again, see `again`); damaged (what is left is served); fenced (something could not be read when it was opened: what is
+//! known is shown, and nothing changes until the next process opens it).
 //!
 //! **Where to start reading.** `FileStream::append_message` in `stream`, then `checkpoint`.
 
@@ -34,6 +35,7 @@ mod purge;
 mod reads;
 mod record;
 mod recover;
+mod refuse;
 mod safe;
 mod staging;
 mod stream;

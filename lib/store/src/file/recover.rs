@@ -41,10 +41,17 @@ pub struct Recovering {
     damage: Vec<StreamDamage>,
     /// Damage if a message of these sequences is lost in the end.
     suspects: Vec<(Span, StreamDamage)>,
+    /// What could not be read, or not taken in: the first of it. The stream is fenced.
+    trouble: Option<StoreError>,
+    /// What the log says is not done again any more.
+    gave_up: bool,
 }
 
 impl Recovering {
-    /// Reads document and blocks.
+    /// Reads document and blocks. What of the blocks cannot be read fences the stream, see [`Recovering::trouble`].
+    ///
+    /// # Errors
+    /// The directory or the document cannot be read: nothing is known of the stream.
     pub fn open(
         around: Surroundings,
         dir: PathBuf,
@@ -62,6 +69,8 @@ impl Recovering {
             entries_lost: false,
             damage: Vec::new(),
             suspects: Vec::new(),
+            trouble: None,
+            gave_up: false,
         };
         let names = disk
             .list(&dir)
@@ -78,10 +87,10 @@ impl Recovering {
             );
         }
         match document {
-            Some(document) if trusted || known == 0 => this.read_blocks(&document, &numbers)?,
+            Some(document) if trusted || known == 0 => this.read_blocks(&document, &numbers),
             // Never checkpointed: everything is in the log, and files of blocks are what a crash left of it.
-            None if this.is_young() => this.read_blocks(&StateDocument::young(), &numbers)?,
-            other => this.rebuild(other, &numbers)?,
+            None if this.is_young() => this.read_blocks(&StateDocument::young(), &numbers),
+            other => this.rebuild(other, &numbers),
         }
         Ok(this)
     }
@@ -97,6 +106,36 @@ impl Recovering {
             file: file.to_path_buf(),
             what: what.into(),
         });
+    }
+
+    /// Something is there and cannot be read now: that is said, and what is on the disk stays as it is.
+    fn cannot_read(&mut self, error: &StoreError) {
+        let dir = self.stream.dir.clone();
+        self.note(&dir, error.to_string());
+        self.stream.fence(error);
+        self.trouble.get_or_insert_with(|| error.clone());
+    }
+
+    /// As [`Recovering::cannot_read`], and the rest of the log is not done again: without what failed it would mean something else.
+    pub fn give_up(&mut self, error: &StoreError) {
+        self.gave_up = true;
+        self.cannot_read(error);
+    }
+
+    /// What could not be read, or not taken in.
+    pub fn trouble(&self) -> Option<&StoreError> {
+        self.trouble.as_ref()
+    }
+
+    /// A message that is to be removed cannot be found.
+    fn not_removed(&mut self, error: &StoreError) {
+        match error {
+            StoreError::Io { .. } => self.cannot_read(error),
+            _ => {
+                let dir = self.stream.dir.clone();
+                self.note(&dir, error.to_string());
+            }
+        }
     }
 
     fn read_document(&mut self, dir: &Path) -> Result<Option<StateDocument>, StoreError> {
@@ -116,13 +155,13 @@ impl Recovering {
     }
 
     /// The normal way: exactly what the document names.
-    fn read_blocks(&mut self, document: &StateDocument, numbers: &[u64]) -> Result<(), StoreError> {
+    fn read_blocks(&mut self, document: &StateDocument, numbers: &[u64]) {
         self.from = document.position;
         self.first = document.first;
         self.missing = document.missing.clone();
         self.begin(document.first);
         for row in &document.blocks {
-            self.block(row)?;
+            self.block(row);
         }
         self.lose_before(document.last.saturating_add(1));
         self.stream.contents.reach(document.last);
@@ -134,7 +173,6 @@ impl Recovering {
         // all removed. They go with the next checkpoint.
         let named = |number: &u64| document.blocks.iter().any(|row| row.number == *number);
         self.stream.dead = numbers.iter().copied().filter(|n| !named(n)).collect();
-        Ok(())
     }
 
     fn begin(&mut self, first: u64) {
@@ -144,11 +182,7 @@ impl Recovering {
 
     /// Without a document that can be trusted: everything in all blocks, up to the first chunk that does not hold. Messages that were removed
     /// may come back; that is said, and better than the other mistake.
-    fn rebuild(
-        &mut self,
-        document: Option<StateDocument>,
-        numbers: &[u64],
-    ) -> Result<(), StoreError> {
+    fn rebuild(&mut self, document: Option<StateDocument>, numbers: &[u64]) {
         if let Some(document) = document {
             self.missing = document.missing;
             self.first = document.first;
@@ -156,48 +190,46 @@ impl Recovering {
         }
         let mut rows = Vec::new();
         for number in numbers {
-            let path = block_path(&self.stream.dir, *number);
-            let file = self.open_file(&path)?;
-            let size = file
-                .size()
-                .map_err(|e| StoreError::io("reading", &path, &e))?;
-            let row = BlockRow {
-                number: *number,
-                first: 0,
-                last: u64::MAX,
-                size,
-                mark: 0,
-            };
-            if let Some((_, first)) = self.first_chunk(&row, &file) {
-                rows.push((first, row));
+            match self.first_of(*number) {
+                Ok(found) => rows.extend(found),
+                Err(error) => self.cannot_read(&error),
             }
         }
         rows.sort_unstable_by_key(|(first, _)| *first);
         for (_, row) in rows {
-            self.block(&row)?;
+            self.block(&row);
         }
         let highest = numbers.iter().max().map_or(1, |n| n.saturating_add(1));
         self.stream.next_block = highest;
-        Ok(())
     }
 
-    fn first_chunk(&self, row: &BlockRow, file: &Arc<dyn DiskFile>) -> Option<(u64, u64)> {
+    /// The first sequence of a block of which nobody says anything, and the block.
+    fn first_of(&self, number: u64) -> Result<Option<(u64, BlockRow)>, StoreError> {
+        let path = block_path(&self.stream.dir, number);
+        let fail = |e: &std::io::Error| StoreError::io("reading", &path, e);
+        let file = self.stream.around.disk.open(&path).map_err(|e| fail(&e))?;
+        let row = BlockRow {
+            number,
+            first: 0,
+            last: u64::MAX,
+            size: file.size().map_err(|e| fail(&e))?,
+            mark: 0,
+        };
         let mut bytes = [0; CHUNK_HEADER];
-        file.read_at(&mut bytes, BLOCK_HEADER as u64).ok()?;
-        let header = ChunkHeader::decode(&bytes).filter(|header| header.block == row.number)?;
-        Some((row.number, header.first))
+        file.read_at(&mut bytes, BLOCK_HEADER as u64)
+            .map_err(|e| fail(&e))?;
+        let header = ChunkHeader::decode(&bytes).filter(|header| header.block == number);
+        Ok(header.map(|header| (header.first, row)))
     }
 
-    fn open_file(&self, path: &Path) -> Result<Arc<dyn DiskFile>, StoreError> {
-        self.stream
-            .around
-            .disk
-            .open(path)
-            .map_err(|e| StoreError::io("opening", path, &e))
+    /// Reads one block to the size that it must have, as far as it can be read.
+    fn block(&mut self, row: &BlockRow) {
+        if let Err(error) = self.read_block(row) {
+            self.cannot_read(&error);
+        }
     }
 
-    /// Reads one block to the size that it must have.
-    fn block(&mut self, row: &BlockRow) -> Result<(), StoreError> {
+    fn read_block(&mut self, row: &BlockRow) -> Result<(), StoreError> {
         let path = block_path(&self.stream.dir, row.number);
         let file = match self.stream.around.disk.open(&path) {
             Ok(file) => file,
@@ -234,9 +266,9 @@ impl Recovering {
         let mut block = Block::new(header, sealer, first);
         block.created = true;
         block.closed = true;
-        self.chunks(row, &path, &file, &mut block)?;
+        let read = self.chunks(row, &path, &file, &mut block);
         if block.chunks.is_empty() {
-            return Ok(());
+            return read;
         }
         if row.last != u64::MAX {
             block.last = row.last;
@@ -244,7 +276,7 @@ impl Recovering {
             (block.first, block.last) = (first.first, last.last);
         }
         self.stream.blocks.all.push_back(block);
-        Ok(())
+        read
     }
 
     fn sealer(&self, header: &BlockHeader) -> Result<Option<crate::crypt::Sealer>, StoreError> {
@@ -413,7 +445,7 @@ impl Recovering {
 
     /// Does again what the log says.
     pub fn replay(&mut self, entry: &Entry<'_>) -> Result<(), StoreError> {
-        if entry.end <= self.from {
+        if entry.end <= self.from || self.gave_up {
             return Ok(());
         }
         self.stream.staged = Position(entry.end);
@@ -481,8 +513,7 @@ impl Recovering {
             stream.contents.lost.remove_below(sweep.below);
         }
         if let Err(error) = done {
-            let path = self.stream.dir.clone();
-            self.note(&path, error.to_string());
+            self.not_removed(&error);
         }
     }
 
@@ -542,10 +573,7 @@ impl Recovering {
                 self.stream
                     .drop_message(sequence, &message, ttl, RemovedWhy::Asked, removed);
             }
-            Err(error) => {
-                let path = self.stream.dir.clone();
-                self.note(&path, error.to_string());
-            }
+            Err(error) => self.not_removed(&error),
         }
     }
 
@@ -556,6 +584,10 @@ impl Recovering {
             if lost.is_some_and(|lost| lost <= span.last) {
                 self.damage.push(damage);
             }
+        }
+        if self.damage.is_empty() && !self.stream.contents.lost.is_empty() {
+            let dir = self.stream.dir.clone();
+            self.note(&dir, "messages that an earlier start could not read");
         }
         if let Some(first) = self.damage.first() {
             let lost = self.stream.contents.lost.count();

@@ -17,6 +17,7 @@ impl FileStream {
         sequence: u64,
         at: usize,
     ) -> Result<(), StoreError> {
+        self.refuse_fenced()?;
         self.marks.clear();
         if !victims.is_empty() {
             let mut gone: Vec<u64> = victims.iter().map(|victim| victim.sequence).collect();
@@ -60,6 +61,7 @@ impl FileStream {
 
     /// What removes messages makes room, so it is staged even when the disk is full.
     fn stage_scratch(&mut self, kind: u8) -> Result<(), StoreError> {
+        self.refuse_fenced()?;
         if let Some(group) = &mut self.grouped {
             put_grouped(group, kind, &[&self.scratch]);
         } else if !self.is_filling {
@@ -72,6 +74,7 @@ impl FileStream {
 
     /// From here on entries are gathered, to be staged as one.
     pub(super) fn open_group(&mut self) -> Result<(), StoreError> {
+        self.refuse_fenced()?;
         // Within a group it goes on to its end, come what may.
         if self.group_depth == 0
             && let Some(fault) = self.around.log.fault()

@@ -23,7 +23,7 @@ use super::tail::{Tail, Unwritten};
 use crate::crypt::{Key, fresh_salt};
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
-use crate::limits::{BLOCK_BYTES, CHUNK_BYTES, REMOVALS_LISTED_MAX, UNWRITTEN_MAX};
+use crate::limits::{BLOCK_BYTES, CHUNK_BYTES, REMOVALS_LISTED_MAX};
 use crate::log::{GroupId, Log};
 use crate::message::{Message, NewMessage, Storage, Timestamp};
 use crate::state::{Limits, Removals, Removed, RemovedWhy};
@@ -99,6 +99,8 @@ pub struct FileStream {
     pub(super) damage: Option<StoreError>,
     /// Why chunks cannot be written at the moment.
     pub(super) fault: Option<StoreError>,
+    /// Something of it could not be read when it was opened: what is known is shown, and nothing changes.
+    pub(super) is_fenced: bool,
     /// It is being filled out of sight: nothing of it is in the log, and nothing of it counts before [`FileStream::open_up`].
     pub(super) is_filling: bool,
     /// Entries that will be staged as one, and how many groups are open within one another.
@@ -166,6 +168,7 @@ impl FileStream {
             changed: false,
             damage: None,
             fault: None,
+            is_fenced: false,
             is_filling: false,
             grouped: None,
             group_depth: 0,
@@ -207,23 +210,6 @@ impl FileStream {
     /// The group under which the stream writes to the log.
     pub fn group(&self) -> GroupId {
         self.group
-    }
-
-    /// Why nothing can be removed at the moment: it is not known what the files hold.
-    pub(super) fn refuse_all(&self) -> Result<(), StoreError> {
-        match &self.upkeep.lock().failed {
-            Some(failed) => Err(failed.clone()),
-            None => Ok(()),
-        }
-    }
-
-    /// Why nothing can be written at the moment.
-    pub(super) fn refuse(&self) -> Result<(), StoreError> {
-        self.refuse_all()?;
-        match &self.fault {
-            Some(fault) if self.unwritten_bytes > UNWRITTEN_MAX => Err(fault.clone()),
-            _ => Ok(()),
-        }
     }
 
     pub(super) fn append_message(
@@ -433,6 +419,7 @@ impl FileStream {
 
     /// Writes complete chunks whose entries are durable; not synced.
     pub(super) fn write_chunks(&mut self) -> Result<(), StoreError> {
+        self.refuse_fenced()?;
         let durable = self.around.log.durable();
         while let Some(next) = self.unwritten.front() {
             if next.position > durable {

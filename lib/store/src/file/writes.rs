@@ -15,6 +15,11 @@ impl FileStream {
         limits: Limits,
         removed: &mut Removals,
     ) -> Result<(), StoreError> {
+        if self.is_fenced {
+            // They are enforced when the stream can be read again.
+            self.limits = limits;
+            return Ok(());
+        }
         self.refuse()?;
         let gone = self.over_limits(&limits)?;
         self.take_out(&gone, 0, RemovedWhy::Limit, removed)?;
@@ -78,6 +83,7 @@ impl FileStream {
         if gone.is_empty() && last <= self.contents.last {
             return Ok(());
         }
+        self.refuse_fenced()?;
         // Everything is read before anything changes, as far as that fits.
         let mut found: Vec<(Message, Ttl)> = Vec::new();
         for sequence in gone.iter().take(REMOVE_AT_ONCE) {
@@ -121,6 +127,7 @@ impl FileStream {
         erase: Erase,
         removed: &mut Removals,
     ) -> Result<bool, StoreError> {
+        self.refuse_fenced()?;
         if !self.contents.contains(sequence) {
             if self.contents.lost.contains(sequence) {
                 return Err(damaged(sequence, "it cannot be read"));
@@ -153,6 +160,9 @@ impl FileStream {
         now: Timestamp,
         most: usize,
     ) -> Result<Vec<u64>, StoreError> {
+        if self.is_fenced {
+            return Ok(Vec::new());
+        }
         let mut from = 0;
         let ageing = std::iter::from_fn(|| {
             let next = self.next_ageing(from)?;
@@ -185,6 +195,9 @@ impl FileStream {
     }
 
     pub(super) fn next_to_expire(&self) -> Option<Timestamp> {
+        if self.is_fenced {
+            return None;
+        }
         let by_ttl = self.contents.expiry.first().map(|(deadline, _)| deadline);
         let by_age = self.limits.max_age.and_then(|max_age| {
             let next = self.next_ageing(0)?;

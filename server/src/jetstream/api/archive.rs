@@ -46,6 +46,7 @@ impl Serving<'_> {
         let mut asked = self.body::<StreamRestoreRequest>()?;
         let config = {
             let _changes = account.changes.lock();
+            self.jetstream.check_not_lost(&account.account.name, name)?;
             config::restore(name, std::mem::take(&mut asked.config), &*account)?
         };
         let jetstream = self.jetstream.me()?;

@@ -137,9 +137,14 @@ impl Serving<'_> {
 
     fn find(&self, stream: &str) -> Result<Arc<StreamEntry>, ApiError> {
         let account = self.account()?;
-        account
-            .find(stream)
-            .ok_or_else(|| ApiError::STREAM_NOT_FOUND.error())
+        match account.find(stream) {
+            Some(entry) => Ok(entry),
+            None => {
+                let owner = &account.account.name;
+                self.jetstream.check_not_lost(owner, stream)?;
+                Err(ApiError::STREAM_NOT_FOUND.error())
+            }
+        }
     }
 
     fn mode(&self) -> Mode {

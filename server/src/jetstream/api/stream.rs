@@ -78,7 +78,12 @@ impl Serving<'_> {
         let account = self.account()?;
         let request = self.list_request()?;
         let names = account.matching(&request.subject);
-        let names = names.iter().map(|s| s.name.to_string()).collect();
+        let mut names: Vec<String> = names.iter().map(|s| s.name.to_string()).collect();
+        if request.subject.is_empty() {
+            let lost = self.jetstream.lost_of(&account.account.name);
+            names.extend(lost.into_iter().map(|lost| lost.stream));
+            names.sort_unstable();
+        }
         let (total, offset, streams) = page(names, request.offset, NAMES_PAGE);
         Ok(StreamNamesResponse {
             total,
@@ -101,13 +106,21 @@ impl Serving<'_> {
                 .lane
                 .with(|seat, cx, _| seat.stream.listed_info(cx.now))
         });
-        Ok(StreamListResponse {
+        let mut answer = StreamListResponse {
             total,
             offset,
             limit: LIST_PAGE as i64,
             streams: infos.collect(),
             ..StreamListResponse::default()
-        })
+        };
+        // What they take is not known, so they are in lists of all streams only.
+        if request.subject.is_empty() && offset == 0 {
+            for lost in self.jetstream.lost_of(&account.account.name) {
+                answer.missing.push(lost.stream.clone());
+                answer.offline.insert(lost.stream, lost.why);
+            }
+        }
+        Ok(answer)
     }
 
     /// The body of a list request counts only when it is JSON; older clients sent other things.
