@@ -1,10 +1,11 @@
-//! Both programs on one store in turn. Wants the reference's `nsc`, which no package registry has: it runs where `NATS_NSC_BIN` names it.
+//! Both programs on one store in turn. `NATS_NSC_BIN` and `NATS_CLI_BIN` name the reference's programs; `.ci/run` builds them.
 
 mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nats_interop::skip::left_out;
 use support::Home;
 
 /// The other program on the same directories.
@@ -17,7 +18,10 @@ impl<'a> Reference<'a> {
     /// Where there is one; without one the test is left out, with a visible line.
     fn of(home: &'a Home) -> Option<Self> {
         let Some(program) = std::env::var_os("NATS_NSC_BIN") else {
-            eprintln!("SKIPPED: set NATS_NSC_BIN to the reference nsc to compare with it");
+            left_out(
+                "comparison with nsc",
+                "NATS_NSC_BIN does not name the reference's nsc",
+            );
             return None;
         };
         Some(Self {
@@ -289,7 +293,10 @@ fn both_programs_edit_one_store_in_turn() {
 #[test]
 fn backups_of_both_programs_restore_in_the_other() {
     let Some(program) = std::env::var_os("NATS_CLI_BIN") else {
-        eprintln!("SKIPPED: set NATS_CLI_BIN to the reference nats to exchange backups with it");
+        left_out(
+            "exchange of backups",
+            "NATS_CLI_BIN does not name the reference's nats",
+        );
         return;
     };
     let nats = |home: &Home, arguments: &[&str]| {

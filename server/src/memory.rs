@@ -5,20 +5,18 @@
 //! Unmapping them once brings that back to what the running server uses, which comes back by itself, at a microsecond for each
 //! sixteen pages. Figures: `docs/benchmarks.md`.
 
-/// Unmaps the pages of the program's code. What is needed again is mapped again when it is touched.
+/// Unmaps the pages of code and constants, the program's and those of its libraries. What is needed again is mapped again when it is
+/// touched.
 #[cfg(target_os = "linux")]
 pub fn give_back_code() {
-    let (Ok(program), Ok(maps)) = (
-        std::fs::read_link("/proc/self/exe"),
-        std::fs::read_to_string("/proc/self/maps"),
-    ) else {
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
         return;
     };
-    let program = program.to_string_lossy();
-    for (start, end) in maps.lines().filter_map(|line| code_of(line, &program)) {
-        // SAFETY: the range is a mapping of this program's file, private and not writable. The linker refuses relocations in
-        // code, so that no page in it was ever written: each holds what the file holds, and a page that is touched after this
-        // call is read from there again.
+    for (start, end) in maps.lines().filter_map(never_written) {
+        // SAFETY: the range is a private mapping of a file that was never written to: each page in it holds what the file holds,
+        // and one that is touched after this call is read from there again. Code is never written, for the linker refuses
+        // relocations in it and the ones of the system's libraries are built likewise. Of the data only the part that begins the
+        // file is meant: what relocations are written to (and is protected afterwards) lies in later parts.
         #[expect(unsafe_code)]
         unsafe {
             libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_DONTNEED);
@@ -42,17 +40,21 @@ pub fn give_back_heap() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn give_back_heap() {}
 
-/// Begin and end of a mapping that is code of `program`.
+/// Begin and end of a mapping that holds code, or the begin of a file, which is where programs and libraries keep their constants.
 #[cfg(target_os = "linux")]
-fn code_of(line: &str, program: &str) -> Option<(usize, usize)> {
-    let (range, rest) = line.split_once(' ')?;
-    if !rest.starts_with("r-xp ") || !rest.ends_with(program) {
-        return None;
-    }
-    let (start, end) = range.split_once('-')?;
+fn never_written(line: &str) -> Option<(usize, usize)> {
+    let mut words = line.split_ascii_whitespace();
+    let (range, rights, offset) = (words.next()?, words.next()?, words.next()?);
+    words.nth(2).filter(|path| path.starts_with('/'))?;
     let number = |text| usize::from_str_radix(text, 16).ok();
+    let meant = match rights {
+        "r-xp" => true,
+        "r--p" => number(offset)? == 0,
+        _ => false,
+    };
+    let (start, end) = range.split_once('-')?;
     let (start, end) = (number(start)?, number(end)?);
-    (start < end).then_some((start, end))
+    (meant && start < end).then_some((start, end))
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -60,13 +62,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_code_of_the_program_is_meant() {
-        let program = "/usr/bin/nats-server";
+    fn only_code_and_constants_that_nobody_writes_are_meant() {
+        let meant = Some((0x1000, 0x3000));
         let table = [
             (
                 "1000-3000 r-xp 00250000 fe:00 77   /usr/bin/nats-server",
-                Some((0x1000, 0x3000)),
+                meant,
             ),
+            (
+                "1000-3000 r--p 00000000 fe:00 77   /usr/bin/nats-server",
+                meant,
+            ),
+            (
+                "1000-3000 r-xp 00026000 fe:00 78   /usr/lib/libc.so.6",
+                meant,
+            ),
+            // Written to by relocations, then protected.
             (
                 "1000-3000 r--p 00250000 fe:00 77   /usr/bin/nats-server",
                 None,
@@ -75,11 +86,9 @@ mod tests {
                 "1000-3000 rw-p 00250000 fe:00 77   /usr/bin/nats-server",
                 None,
             ),
-            (
-                "1000-3000 r-xp 00026000 fe:00 78   /usr/lib/libc.so.6",
-                None,
-            ),
+            ("1000-3000 r-xs 00000000 fe:00 77   /var/shared", None),
             ("1000-3000 r-xp 00000000 00:00 0    [vdso]", None),
+            ("1000-3000 r-xp 00000000 00:00 0", None),
             (
                 "3000-1000 r-xp 00000000 fe:00 77   /usr/bin/nats-server",
                 None,
@@ -87,7 +96,7 @@ mod tests {
             ("nonsense", None),
         ];
         for (line, expected) in table {
-            assert_eq!(code_of(line, program), expected, "{line}");
+            assert_eq!(never_written(line), expected, "{line}");
         }
     }
 

@@ -69,6 +69,7 @@ impl JetStream {
     fn give_back_memory(&self) {
         if self.vault.age_cache() > 0 {
             crate::memory::give_back_heap();
+            crate::memory::give_back_code();
         }
     }
 

@@ -1,6 +1,7 @@
 //! The configuration language: any text is refused with positions or understood, within bounds, always alike.
 //!
-//! A line `=== name` in the input starts another file that can be included by that name.
+//! A line `=== name` in the input starts another file that can be included by that path, folders and all. A file that was there in
+//! every folder would include itself at a new path each time, which no disk does, and a search would find little else.
 
 use std::collections::HashMap;
 use std::io;
@@ -24,8 +25,7 @@ impl<'a> Files<'a> {
 
 impl Outside for Files<'_> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let name = path.file_name().and_then(|name| name.to_str());
-        match name.and_then(|name| self.0.get(name)) {
+        match path.to_str().and_then(|path| self.0.get(path)) {
             Some(text) => Ok(text.as_bytes().to_vec()),
             None => Err(io::ErrorKind::NotFound.into()),
         }
