@@ -1,8 +1,9 @@
 //! kill -9 in the middle of a mixed load: what was acknowledged is there afterwards (J4 and J16 for one server).
 //!
 //! Writers publish numbered messages with a window of outstanding acknowledgements and note what was acknowledged; a remover deletes
-//! messages of its own and purges subjects of its own; a worker acknowledges synchronously what it took from a work queue. The server is
-//! killed at a random moment, comes back in the same folder, and a checker compares. `NATS_KILLS` sets how often (default 12).
+//! messages of its own and purges a subject of its own; a worker acknowledges synchronously what it took from a work queue. The server is
+//! killed at a random moment, comes back in the same folder, and a checker compares. When the stream has become long, most of it is
+//! purged, so that the thousandth start has no more to read than the hundredth. `NATS_KILLS` sets how often (default 12).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,6 +19,10 @@ use serde_json::{Value, json};
 const WRITERS: usize = 3;
 /// Messages that a writer has under way.
 const WINDOW: usize = 64;
+/// Acknowledged messages that the big stream keeps at most, roughly.
+const KEPT_MAX: usize = 150_000;
+/// The remover purges once for so many deletions.
+const DELETIONS_FOR_PURGE: u64 = 16;
 
 /// One message of a consumer, or a status: it shows the subject that it was stored under.
 fn take(link: &mut Link, next: &str) -> std::io::Result<Received> {
@@ -36,8 +41,12 @@ fn take(link: &mut Link, next: &str) -> std::io::Result<Received> {
 struct Promised {
     /// Sequence of every acknowledged message of the big stream, with its body.
     stored: BTreeMap<u64, String>,
-    /// Sequences whose deletion was acknowledged.
+    /// Sequences whose deletion, alone or with their subject, was acknowledged.
     deleted: BTreeSet<u64>,
+    /// Purges of a subject that were acknowledged.
+    purges: u64,
+    /// Everything below was purged.
+    purged_below: u64,
     /// Work that was acknowledged with an answer.
     worked: BTreeSet<u64>,
     /// Every acknowledged piece of work that was put in.
@@ -53,6 +62,7 @@ impl Promised {
         }
         self.stored.append(&mut other.stored);
         self.deleted.append(&mut other.deleted);
+        self.purges += other.purges;
         self.worked.append(&mut other.worked);
         self.work.append(&mut other.work);
     }
@@ -86,16 +96,16 @@ fn write(addr: SocketAddr, who: usize, numbers: Arc<AtomicU64>) -> Promised {
     promised
 }
 
-/// Puts messages into the big stream and deletes every other one of them.
+/// Puts messages into the big stream and deletes every other one of them; now and then purges a subject.
 fn delete(addr: SocketAddr, numbers: Arc<AtomicU64>) -> Promised {
     let mut promised = Promised::default();
     let mut run = || -> std::io::Result<()> {
         let mut link = Link::open(addr)?;
-        loop {
-            let body = format!("d-{}", numbers.fetch_add(1, Ordering::Relaxed));
-            let ack = link.ask("big.deletes", body.as_bytes())?;
-            let ack: Value = serde_json::from_slice(&ack.body).unwrap_or(Value::Null);
-            let Some(sequence) = ack["seq"].as_u64() else {
+        for turn in 1_u64.. {
+            if turn % DELETIONS_FOR_PURGE == 3 {
+                purge(&mut link, &numbers, &mut promised)?;
+            }
+            let Some((sequence, body)) = put(&mut link, "big.deletes", &numbers)? else {
                 continue;
             };
             if sequence % 2 == 0 {
@@ -111,9 +121,51 @@ fn delete(addr: SocketAddr, numbers: Arc<AtomicU64>) -> Promised {
                 promised.deleted.insert(sequence);
             }
         }
+        Ok(())
     };
     let _the_server_was_killed = run();
     promised
+}
+
+/// Puts a numbered message into the stream: its sequence and body, when it was stored.
+fn put(
+    link: &mut Link,
+    subject: &str,
+    numbers: &AtomicU64,
+) -> std::io::Result<Option<(u64, String)>> {
+    let body = format!("d-{}", numbers.fetch_add(1, Ordering::Relaxed));
+    let ack = link.ask(subject, body.as_bytes())?;
+    let ack: Value = serde_json::from_slice(&ack.body).unwrap_or(Value::Null);
+    Ok(ack["seq"].as_u64().map(|sequence| (sequence, body)))
+}
+
+/// Fills a subject and purges it.
+fn purge(link: &mut Link, numbers: &AtomicU64, promised: &mut Promised) -> std::io::Result<()> {
+    let mut filled = Vec::new();
+    for _ in 0..3 {
+        filled.extend(put(link, "big.purges", numbers)?);
+    }
+    let gone = link.api("STREAM.PURGE.BIG", &json!({"filter": "big.purges"}))?;
+    if gone["success"] == true {
+        promised.purges += 1;
+        let sequences = filled.into_iter().map(|(sequence, _)| sequence);
+        promised.deleted.extend(sequences);
+    }
+    Ok(())
+}
+
+/// Purges most of the big stream when it has become long.
+fn shorten(link: &mut Link, promised: &mut Promised) {
+    let Some(first) = promised.stored.keys().nth_back(KEPT_MAX / 10).copied() else {
+        return;
+    };
+    let gone = link
+        .api("STREAM.PURGE.BIG", &json!({"seq": first}))
+        .expect("an answer");
+    assert_eq!(gone["success"], true, "{gone}");
+    promised.purged_below = first;
+    promised.stored = promised.stored.split_off(&first);
+    promised.deleted = promised.deleted.split_off(&first);
 }
 
 /// Puts work in and takes it out again, with acknowledgements that are answered.
@@ -185,6 +237,12 @@ fn check(link: &mut Link, promised: &Promised) {
             "sequence {sequence} was acknowledged"
         );
     }
+    let first = found.keys().next().copied().unwrap_or(u64::MAX);
+    assert!(
+        first >= promised.purged_below,
+        "{first} was purged, everything below {} was",
+        promised.purged_below
+    );
     for sequence in &promised.deleted {
         assert!(
             !found.contains_key(sequence),
@@ -296,21 +354,22 @@ fn j4_what_was_acknowledged_survives_kill_9_under_mixed_load() {
         server.restart();
         // All of it every so often; reading everything after each of a thousand kills takes longer than the kills.
         if round % 10 == 0 || round + 1 == kills {
-            check(
-                &mut Link::open(server.addr()).expect("a connection"),
-                &promised,
-            );
+            let mut link = Link::open(server.addr()).expect("a connection");
+            check(&mut link, &promised);
+            if promised.stored.len() > KEPT_MAX {
+                shorten(&mut link, &mut promised);
+            }
         }
     }
-    assert!(
-        promised.stored.len() > 100,
-        "only {} messages",
-        promised.stored.len()
-    );
+    let written = numbers.load(Ordering::Relaxed);
+    assert!(promised.stored.len() > 100, "{written} messages");
+    // The reference, with a sync for every message, does not get as far as a purge in a fifth of a second.
+    assert!(promised.purges > 0 || binary::is_reference());
     println!(
-        "{kills} kills: {} messages, {} deletions and {} pieces of work were acknowledged",
+        "{kills} kills, {written} messages; still known: {} stored, {} deleted, {} pieces of work done; {} purges of a subject",
         promised.stored.len(),
         promised.deleted.len(),
-        promised.worked.len()
+        promised.worked.len(),
+        promised.purges,
     );
 }
