@@ -64,6 +64,54 @@ fn a_stream_import_brings_messages_in() {
     c.expect_nothing();
 }
 
+#[test]
+fn a_request_to_a_service_is_not_shown_to_those_who_import_a_stream() {
+    let server = Server::start(
+        r#"accounts {
+           A { users: [ {user: a, password: a} ], exports: [ { service: "svc.*" }, { stream: ">" } ] }
+           B { users: [ {user: b, password: b} ], imports: [ { service: { account: A, subject: "svc.*" } } ] }
+           C { users: [ {user: c, password: c} ], imports: [ { stream: { account: A, subject: ">" }, prefix: "all" } ] }
+         }"#,
+    );
+    let (mut a, mut b, mut c) = (open(&server, "a"), open(&server, "b"), open(&server, "c"));
+    a.subscribe("svc.*", "1");
+    c.subscribe("all.>", "1");
+    c.subscribe_queue("all.svc.*", "workers", "2");
+    b.subscribe("inbox", "1");
+    b.publish_request("svc.private", "inbox", "for the service only");
+    let (line, _) = a.read_msg();
+    assert!(line.contains(" svc.private 1 _R_."), "{line}");
+    c.expect_nothing();
+    // What is published in the account itself is the stream that was exported.
+    a.publish("svc.x", "for all");
+    a.expect_msg("svc.x", "1", "for all");
+    let got = [c.read_msg(), c.read_msg()].map(|(line, body)| (line.contains(" all.svc.x "), body));
+    assert_eq!(
+        got,
+        [(true, "for all".to_owned()), (true, "for all".to_owned())]
+    );
+    c.expect_nothing();
+}
+
+#[test]
+fn a_request_that_only_those_who_import_a_stream_would_hear_has_no_responders() {
+    let server = Server::start(
+        r#"accounts {
+           A { users: [ {user: a, password: a} ], exports: [ { service: "svc" }, { stream: ">" } ] }
+           B { users: [ {user: b, password: b} ], imports: [ { service: { account: A, subject: "svc" } } ] }
+           C { users: [ {user: c, password: c} ], imports: [ { stream: { account: A, subject: ">" } } ] }
+         }"#,
+    );
+    let (mut b, mut c) = (open(&server, "b"), open(&server, "c"));
+    c.subscribe(">", "1");
+    b.subscribe("inbox", "1");
+    b.publish_request("svc", "inbox", "anybody?");
+    let (line, body) = b.read_msg();
+    assert!(line.starts_with("HMSG inbox 1 "), "{line}");
+    assert!(body.starts_with("NATS/1.0 503\r\n"), "{body}");
+    c.expect_nothing();
+}
+
 trait FlushMsg {
     fn flush_msg(&mut self, subject: &str, payload: &str);
 }

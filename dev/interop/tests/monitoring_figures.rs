@@ -127,6 +127,97 @@ fn a_server_that_leaves_is_not_healthy() {
     assert_eq!(body, json!({ "status": "error", "errors": errors }));
 }
 
+/// The probes of the usual Kubernetes charts: a server that was not asked to have JetStream must not be restarted for lack of it.
+#[test]
+fn a_server_without_jetstream_is_healthy_to_those_who_ask_for_it() {
+    let server = Server::start(PAGES);
+    for path in [
+        "/healthz?js-enabled-only=true",
+        "/healthz?js-server-only=true",
+        "/healthz?js-enabled-only=1&details=1",
+    ] {
+        let answer = fetch(server.monitor_addr(), path);
+        let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!(
+            (answer.status, body),
+            (200, json!({"status": "ok"})),
+            "{path}"
+        );
+    }
+}
+
+/// Sums of a page's list: messages and bytes sent to clients.
+fn sent(list: &Value, figures: impl Fn(&Value) -> (&Value, &Value)) -> (u64, u64) {
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let add = |(msgs, bytes), item: &Value| {
+        let (more, more_bytes) = figures(item);
+        (msgs + number(more), bytes + number(more_bytes))
+    };
+    list.as_array().expect("a list").iter().fold((0, 0), add)
+}
+
+#[test]
+fn what_the_server_sent_is_what_its_clients_got_whoever_published_it() {
+    let server = Launch::new(&format!(
+        "{PAGES}
+         jetstream {{ store_dir: '$DIR/store' }}
+         accounts {{
+           A {{ users: [ {{user: a, password: a}} ], jetstream: enabled, exports: [ {{service: svc}} ] }}
+           B {{ users: [ {{user: b, password: b}} ], imports: [ {{service: {{account: A, subject: svc}}}} ] }}
+         }}"
+    ))
+    .start();
+    let open =
+        |name: &str| Wire::open_with(&server, &format!(r#""user":"{name}","pass":"{name}""#));
+    let (mut a, mut b) = (open("a"), open("b"));
+    a.subscribe("inbox", "1");
+    a.subscribe("deliver", "2");
+    a.subscribe("svc", "3");
+    let ask = |a: &mut Wire, subject: &str, body: &Value| {
+        a.publish_request(subject, "inbox", &body.to_string());
+        a.read_msg();
+    };
+    ask(
+        &mut a,
+        "$JS.API.STREAM.CREATE.S",
+        &json!({"name": "S", "subjects": ["s"]}),
+    );
+    for _ in 0..5 {
+        ask(&mut a, "s", &json!("stored"));
+    }
+    // Delivered by the server, not by a publisher.
+    let consumer =
+        json!({"stream_name": "S", "config": {"deliver_subject": "deliver", "ack_policy": "none"}});
+    a.publish_request("$JS.API.CONSUMER.CREATE.S", "inbox", &consumer.to_string());
+    for _ in 0..6 {
+        a.read_msg();
+    }
+    // The responder's copy has the requester's description as well.
+    b.subscribe("inbox", "1");
+    b.publish_request("svc", "inbox", "what");
+    a.read_msg();
+    // Nobody gets this.
+    b.publish("nobody", "listens");
+    b.flush();
+    a.flush();
+    let agree = || {
+        let all = page(&server, "/varz");
+        let pair = |msgs: &str, bytes: &str| (all[msgs].as_u64(), all[bytes].as_u64());
+        let clients = sent(&page(&server, "/connz")["connections"], |c| {
+            (&c["out_msgs"], &c["out_bytes"])
+        });
+        let accounts = sent(&page(&server, "/accstatz")["account_statz"], |a| {
+            (&a["sent"]["msgs"], &a["sent"]["bytes"])
+        });
+        let got = (Some(clients.0), Some(clients.1));
+        clients.0 == 13
+            && clients == accounts
+            && got == pair("out_msgs", "out_bytes")
+            && got == pair("out_client_msgs", "out_client_bytes")
+    };
+    wait_until("the server's figures to be the sum of its clients'", agree);
+}
+
 #[test]
 fn a_refused_login_is_told_to_the_account_where_it_stood_and_to_the_operator() {
     let server = Launch::new(

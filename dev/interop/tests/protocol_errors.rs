@@ -303,6 +303,29 @@ fn a_client_that_answers_no_ping_is_stale() {
     wire.expect_err_and_close("Stale Connection");
 }
 
+/// Its answer may stand behind much that it publishes: it is alive as long as it speaks.
+#[test]
+fn a_client_that_publishes_stays_although_it_answers_no_ping() {
+    let server = Server::start("ping_interval: \"700ms\"\nping_max: 2");
+    let mut wire = Wire::open(&server);
+    let begun = std::time::Instant::now();
+    let mut pings = 0;
+    while begun.elapsed() < Duration::from_secs(4) {
+        wire.publish("x", "1");
+        pings += wire
+            .read_for(Duration::from_millis(30))
+            .matches("PING")
+            .count();
+        assert!(!wire.is_closed(), "after {:?}", begun.elapsed());
+    }
+    assert!((1..=2).contains(&pings), "{pings} pings");
+    // From now on it is silent, and what it owes counts.
+    assert!(
+        wire.read_to_close()
+            .ends_with("-ERR 'Stale Connection'\r\n")
+    );
+}
+
 #[test]
 fn a_client_that_answers_pings_stays() {
     let server = Server::start("ping_interval: \"100ms\"\nping_max: 1");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ClosedReason, Shared};
-use crate::account::{Account, Traffic};
+use crate::account::Account;
 use crate::auth::{AuthError, Authenticator, Credentials, Verdict};
 use crate::router::FollowUp;
 
@@ -47,8 +47,6 @@ pub trait Host: Send + Sync + 'static {
     fn account(&self, name: &str) -> Option<Arc<Account>>;
     /// The account of clients that show nothing.
     fn global_account(&self) -> Arc<Account>;
-    /// Messages of all accounts.
-    fn traffic(&self) -> &Traffic;
     /// The INFO line for this client; with what it is bound to once that is known.
     fn info_line(&self, to: &Shared, with_connect_info: bool) -> Vec<u8>;
     /// The client was let in and bound to its account.

@@ -325,7 +325,6 @@ impl Session {
         let traffic = std::mem::take(&mut cx.traffic);
         if traffic != TrafficSnapshot::default() {
             self.publisher.account().traffic.add(&traffic);
-            self.host.traffic().add(&traffic);
             self.shared
                 .receiver
                 .count_in(traffic.in_msgs, traffic.in_bytes);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// First ping of a client after its CONNECT.
 const FIRST_PING: Duration = Duration::from_secs(2);
-/// How long a measured round trip counts as known.
+/// How often the round trip is measured of a peer that keeps talking.
 const RTT_REFRESH: Duration = Duration::from_secs(3600);
 
 /// What is due.
@@ -26,7 +26,8 @@ pub struct Timers {
     ping_max: u32,
     pings_out: u32,
     ping_sent: Option<Instant>,
-    rtt_known_at: Option<Instant>,
+    /// When a ping last went out, answered or not.
+    rtt_asked_at: Option<Instant>,
     /// Last bytes from the peer.
     pub last_in: Instant,
 }
@@ -41,7 +42,7 @@ impl Timers {
             ping_max,
             pings_out: 0,
             ping_sent: None,
-            rtt_known_at: None,
+            rtt_asked_at: None,
             last_in: now,
         }
     }
@@ -62,7 +63,6 @@ impl Timers {
     pub fn pong(&mut self, now: Instant) -> Option<Duration> {
         self.pings_out = 0;
         let sent = self.ping_sent.take()?;
-        self.rtt_known_at = Some(now);
         Some(now.saturating_duration_since(sent))
     }
 
@@ -90,13 +90,14 @@ impl Timers {
         None
     }
 
-    /// A peer that spoke within the interval needs no ping, unless its round trip is unknown.
+    /// A peer that spoke within the interval needs no ping, unless its round trip is to be measured. Whether it answered the last
+    /// ping does not count while it speaks: its answer may stand behind much that it publishes.
     fn ping(&mut self, now: Instant) -> Option<Due> {
         let quiet = now.saturating_duration_since(self.last_in) >= self.ping_interval;
-        let rtt_known = self
-            .rtt_known_at
+        let rtt_asked = self
+            .rtt_asked_at
             .is_some_and(|t| now.saturating_duration_since(t) < RTT_REFRESH);
-        if !quiet && rtt_known {
+        if !quiet && rtt_asked {
             return None;
         }
         if self.pings_out.saturating_add(1) > self.ping_max {
@@ -104,6 +105,7 @@ impl Timers {
         }
         self.pings_out = self.pings_out.saturating_add(1);
         self.ping_sent = Some(now);
+        self.rtt_asked_at = Some(now);
         Some(Due::Ping)
     }
 }
@@ -138,5 +140,19 @@ mod tests {
         t.last_in = first + INTERVAL;
         assert_eq!(t.due(first + INTERVAL), None);
         assert_eq!(t.due(first + 2 * INTERVAL), Some(Due::Ping));
+    }
+
+    #[test]
+    fn a_peer_that_speaks_is_not_stale_although_it_answers_no_ping() {
+        let start = Instant::now();
+        let mut t = Timers::new(start, INTERVAL, 2);
+        assert_eq!(t.due(start + INTERVAL), Some(Due::Ping));
+        for n in 2..50 {
+            t.last_in = start + n * INTERVAL - Duration::from_secs(1);
+            assert_eq!(t.due(start + n * INTERVAL), None);
+        }
+        // From when on it is silent, what it owes counts.
+        assert_eq!(t.due(start + 50 * INTERVAL), Some(Due::Ping));
+        assert_eq!(t.due(start + 51 * INTERVAL), Some(Due::Stale));
     }
 }

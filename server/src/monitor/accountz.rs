@@ -137,8 +137,8 @@ fn exports(configured: Option<&options::Account>, is_system: bool) -> Vec<Accoun
         .unwrap_or_default();
     if is_system {
         let services = [
-            (subjects::account_request("*", "CONNZ"), "Stream"),
-            (subjects::account_request("*", "STATZ"), "Stream"),
+            (subjects::account_request("*", "CONNZ"), "Streamed"),
+            (subjects::account_request("*", "STATZ"), "Streamed"),
             (subjects::DEBUG_SUBSCRIBERS.to_owned(), "Singleton"),
             (subjects::user_info_of("*"), "Singleton"),
         ];
@@ -171,7 +171,7 @@ fn export(export: &options::Export) -> AccountExport {
             out.export_type = "service".into();
             out.response_type = match response {
                 ResponseType::Single => "Singleton",
-                ResponseType::Stream => "Stream",
+                ResponseType::Stream => "Streamed",
                 ResponseType::Chunked => "Chunked",
             }
             .into();

@@ -154,16 +154,19 @@ pub(super) fn health(view: &dyn View, options: &HealthzOptions) -> Option<Illnes
     if options.js_server_only {
         return None;
     }
-    let asked = options.js_enabled || options.js_enabled_only;
+    // Who configured no JetStream misses none: probes that ask for it must not restart such a server.
+    if !view.options().jetstream.enabled {
+        return None;
+    }
     let Some(js) = view.jetstream() else {
         let off = HealthzError {
             error_type: "JETSTREAM".into(),
             error: ApiError::NOT_ENABLED.error().to_string(),
             ..HealthzError::default()
         };
-        return (asked || view.options().jetstream.enabled).then(|| unavailable(vec![off]));
+        return Some(unavailable(vec![off]));
     };
-    if asked {
+    if options.js_enabled || options.js_enabled_only {
         return None;
     }
     if !options.account.is_empty() {

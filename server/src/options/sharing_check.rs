@@ -9,13 +9,15 @@ use super::accounts::{Account, ExportKind, Import, ImportKind};
 pub(super) fn import_problems(accounts: &[Account]) -> Vec<String> {
     let mut problems = Vec::new();
     for account in accounts {
-        for import in &account.imports {
+        for (n, import) in account.imports.iter().enumerate() {
             let what = kind_word(import);
             let Some(exporter) = accounts.iter().find(|other| other.name == import.account) else {
                 continue;
             };
             let problem = if !is_exported_to(exporter, import, &account.name) {
                 Some(format!("{what} import not authorized"))
+            } else if is_twin(account.imports.get(..n).unwrap_or_default(), import) {
+                Some(format!("{what} import already exists"))
             } else if let Some(problem) = mapping_problem(import) {
                 Some(problem)
             } else {
@@ -29,6 +31,13 @@ pub(super) fn import_problems(accounts: &[Account]) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Whether an import before this one brings the same stream: each message would come twice.
+fn is_twin(before: &[Import], import: &Import) -> bool {
+    let same = |other: &Import| other.account == import.account && other.subject == import.subject;
+    let is_stream = |import: &Import| matches!(import.kind, ImportKind::Stream { .. });
+    is_stream(import) && before.iter().any(|other| is_stream(other) && same(other))
 }
 
 fn kind_word(import: &Import) -> &'static str {

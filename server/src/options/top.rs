@@ -212,14 +212,19 @@ fn feature_flags(setting: &Setting<'_>, reading: &mut Reading) -> Option<BTreeMa
 
 fn client_advertise(setting: &Setting<'_>, reading: &mut Reading) -> Option<Option<String>> {
     let text = setting::optional_text(setting, reading)?;
-    if let Some(address) = &text {
-        let port = setting::split_host_port(address).map(|(_, port)| port);
-        if port.is_some_and(|port| port.parse::<i32>().is_err()) {
-            reading.bad(
-                setting,
-                format!("invalid client_advertise {address:?}: the port is no number"),
-            );
-        }
+    if let Some(Err(error)) = text.as_deref().map(check_client_advertise) {
+        reading.bad(setting, error);
     }
     Some(text)
+}
+
+/// The address that clients are told, from a file or a flag.
+pub(super) fn check_client_advertise(address: &str) -> Result<(), String> {
+    let port = setting::split_host_port(address).map(|(_, port)| port);
+    match port.is_some_and(|port| port.parse::<i32>().is_err()) {
+        true => Err(format!(
+            "invalid client_advertise {address:?}: the port is no number"
+        )),
+        false => Ok(()),
+    }
 }

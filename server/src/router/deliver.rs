@@ -15,22 +15,21 @@ pub struct Origin<'a> {
     pub account: &'a Arc<Account>,
     /// The connection that published it; `None` when the server did.
     pub receiver: Option<&'a Arc<Receiver>>,
+    /// A request or an answer that crossed accounts as a service: it is for the service, not for those who import a stream
+    /// whose subjects happen to cover it.
+    pub as_service: bool,
 }
 
 /// Delivers to every plain subscription and to one member of every queue group. True when anybody got it.
 pub fn to_all(cx: &mut Cycle, from: &Origin<'_>, matched: &Matched, msg: &Message<'_>) -> bool {
-    let mut delivered = 0u64;
+    let mut delivered = false;
     for sub in matched.plain() {
-        delivered += u64::from(to_sub(cx, from, sub, msg));
+        delivered |= to_sub(cx, from, sub, msg);
     }
     for group in matched.queues() {
-        delivered += u64::from(to_queue(cx, from, group, msg));
+        delivered |= to_queue(cx, from, group, msg);
     }
-    if delivered > 0 {
-        cx.traffic.out_msgs += delivered;
-        cx.traffic.out_bytes += delivered * msg.payload.len() as u64;
-    }
-    delivered > 0
+    delivered
 }
 
 /// What the server itself publishes: looks up the interest and delivers. True when anybody got it.
@@ -39,6 +38,7 @@ pub fn publish_from_inside(cx: &mut Cycle, account: &Arc<Account>, msg: &Message
     let from = Origin {
         account,
         receiver: None,
+        as_service: false,
     };
     let before = std::mem::take(&mut cx.traffic);
     let delivered = to_all(cx, &from, &matched, msg);
@@ -51,7 +51,7 @@ pub fn publish_from_inside(cx: &mut Cycle, account: &Arc<Account>, msg: &Message
     delivered
 }
 
-/// Delivers in another account than the publisher's, on that account's figures.
+/// Delivers in another account than the publisher's, by a service import, on that account's figures.
 pub(super) fn into_account(
     cx: &mut Cycle,
     from: &Origin<'_>,
@@ -61,6 +61,7 @@ pub(super) fn into_account(
     let inner = Origin {
         account,
         receiver: from.receiver,
+        as_service: true,
     };
     let matched = account.interest.matches(msg.subject);
     let own = std::mem::take(&mut cx.traffic);
@@ -86,6 +87,9 @@ fn to_queue(cx: &mut Cycle, from: &Origin<'_>, group: &QueueGroup, msg: &Message
 
 #[inline]
 fn to_sub(cx: &mut Cycle, from: &Origin<'_>, sub: &Arc<Sub>, msg: &Message<'_>) -> bool {
+    if from.as_service && sub.shadow.is_some() {
+        return false;
+    }
     match &sub.target {
         Target::Receiver(r) => to_receiver(cx, from, sub, r, msg),
         Target::Hook(h) => match h.as_any().downcast_ref::<Handler>() {
@@ -211,6 +215,9 @@ fn append(
     }
     q.msgs += 1;
     q.bytes += bytes as u64;
+    // What the server itself takes in (streams, imports, requests to it) was sent to nobody: only this counts.
+    cx.traffic.out_msgs += 1;
+    cx.traffic.out_bytes += msg.payload.len() as u64;
     let last = counted.count() == max;
     let owed = q.promise();
     let congested = q.newly_congested();

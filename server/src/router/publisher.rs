@@ -187,6 +187,7 @@ impl Publisher {
         let from = Origin {
             account: &self.account,
             receiver: Some(&self.receiver),
+            as_service: false,
         };
         match to_all(cx, &from, &known.matched, msg) {
             true => Outcome::Delivered,
@@ -224,6 +225,7 @@ impl Publisher {
         let from = Origin {
             account,
             receiver: Some(&self.receiver),
+            as_service: false,
         };
         match to_all(cx, &from, &matched, &msg.on(subject)) {
             true => Outcome::Delivered,

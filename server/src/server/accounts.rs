@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::services::Services;
 use crate::account::claims::Definition;
-use crate::account::{Account, Settings, StreamImport};
+use crate::account::{Account, Settings, StreamImport, Traffic, TrafficSnapshot};
 use crate::options::{self, AccountJetStream, GLOBAL_ACCOUNT, ImportKind, Options};
 use crate::router::Alarm;
 
@@ -19,6 +19,8 @@ pub struct Accounts {
     /// Those that are described by their tokens.
     defined: RwLock<BTreeMap<Arc<str>, Arc<Definition>>>,
     services: Mutex<Services>,
+    /// Of accounts that are gone.
+    past: Traffic,
     pub global: Arc<Account>,
 }
 
@@ -28,6 +30,7 @@ impl Accounts {
             table: RwLock::default(),
             defined: RwLock::default(),
             services: Mutex::default(),
+            past: Traffic::default(),
             global: Arc::new(Account::new(GLOBAL_ACCOUNT, Settings::default())),
         };
         accounts.apply(options);
@@ -44,7 +47,13 @@ impl Accounts {
         names.extend(options.accounts.iter().map(|a| a.name.as_str()));
         let defined = self.defined.read();
         let mut table = self.table.write();
-        table.retain(|name, _| names.contains(&&**name) || defined.contains_key(name));
+        table.retain(|name, account| {
+            let stays = names.contains(&&**name) || defined.contains_key(name);
+            if !stays {
+                self.past.add(&account.traffic.snapshot());
+            }
+            stays
+        });
         for name in &names {
             if !table.contains_key(*name) {
                 let account = match *name {
@@ -116,6 +125,16 @@ impl Accounts {
 
     pub fn find(&self, name: &str) -> Option<Arc<Account>> {
         self.table.read().get(name).cloned()
+    }
+
+    /// Messages of the whole server: of every account, whoever published them.
+    pub fn traffic(&self) -> TrafficSnapshot {
+        let all = Traffic::default();
+        all.add(&self.past.snapshot());
+        for account in self.table.read().values() {
+            all.add(&account.traffic.snapshot());
+        }
+        all.snapshot()
     }
 
     /// All accounts, by name.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
+use super::start::announce_reload;
 use super::{Server, StartError, VERSION, build_label};
 use crate::log::Log;
 use crate::options::Options;
@@ -111,12 +112,7 @@ async fn finished(task: &mut Option<JoinHandle<()>>) {
 
 async fn reload(server: &Server) {
     match server.reload().await {
-        Ok(changes) => {
-            for c in &changes {
-                tracing::info!("{c}");
-            }
-            tracing::info!("Reloaded server configuration");
-        }
+        Ok(changes) => announce_reload(&server.core, &changes),
         Err(e) => tracing::error!("Failed to reload server configuration: {e}"),
     }
 }

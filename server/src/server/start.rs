@@ -65,14 +65,22 @@ impl Reload {
     }
 }
 
+/// What a reload did, in the log.
+pub(super) fn announce_reload(core: &Core, changes: &[Change]) {
+    for change in changes {
+        tracing::info!("{change}");
+    }
+    match &*core.options().source.config_digest {
+        "" => tracing::info!("Reloaded server configuration"),
+        digest => tracing::info!("Reloaded server configuration ({digest})"),
+    }
+}
+
 /// The same for whoever asks over the system account.
 fn reloader(reload: Arc<Reload>) -> Reloader {
     Arc::new(move |core| {
         let changes = reload.run(core).map_err(|e| e.to_string())?;
-        for change in &changes {
-            tracing::info!("{change}");
-        }
-        tracing::info!("Reloaded server configuration");
+        announce_reload(core, &changes);
         Ok(())
     })
 }

@@ -19,7 +19,7 @@ use super::crowds::{self, Crowds};
 use super::operators::{LookupError, Operators, Rules};
 use super::resolvers::{self, Me};
 use super::{Accounts, Observer, Registry, ServerIdentity, VERSION, info, ocsp};
-use crate::account::{Account, Traffic};
+use crate::account::Account;
 use crate::auth::{
     AuthError, AuthSetupError, Authenticator, Credentials, Identity, Revalidated, Verdict,
     unix_seconds,
@@ -41,7 +41,6 @@ pub struct Core {
     pub identity: ServerIdentity,
     pub accounts: Accounts,
     pub registry: Registry,
-    pub traffic: Traffic,
     pub counters: Counters,
     /// Where clients connect to.
     pub listen: SocketAddr,
@@ -139,7 +138,6 @@ impl Core {
         Ok(Self {
             accounts: Accounts::new(&options),
             registry: Registry::new(options.limits.max_closed_clients as usize),
-            traffic: Traffic::default(),
             counters: Counters::default(),
             listen,
             settings: ArcSwap::from_pointee(settings_of(&options)),
@@ -433,10 +431,6 @@ impl Host for Core {
 
     fn global_account(&self) -> Arc<Account> {
         self.accounts.global.clone()
-    }
-
-    fn traffic(&self) -> &Traffic {
-        &self.traffic
     }
 
     fn follow_up(&self, left: Arc<dyn FollowUp>) {

@@ -55,7 +55,7 @@ impl View for Core {
     }
 
     fn totals(&self) -> Totals {
-        let traffic = self.traffic.snapshot();
+        let traffic = self.accounts.traffic();
         let counters = &self.counters;
         Totals {
             connections: self.registry.len(),

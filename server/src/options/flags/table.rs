@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Flag, FlagEffect, Mode, Named};
+use crate::options::top::check_client_advertise;
 use crate::options::{Cluster, Listener, Options, Secret, ServerUrl};
 
 /// All flags, in the groups of the help text.
@@ -94,6 +95,7 @@ static SERVER: &[Flag] = &[
         "host[:port]",
         "Address that clients are told",
         |options, address| {
+            check_client_advertise(address)?;
             options.client_advertise = non_empty(address);
             Ok(())
         },
