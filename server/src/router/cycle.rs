@@ -69,6 +69,13 @@ impl Cycle {
         }
     }
 
+    /// Counts what went to a connection. What the server itself takes in (streams, imports, requests to it) was sent to nobody.
+    #[inline]
+    pub fn sent(&mut self, msgs: u64, bytes: u64) {
+        self.traffic.out_msgs += msgs;
+        self.traffic.out_bytes += bytes;
+    }
+
     /// Keeps the memory of an emptied cycle for the next one. What is left to be done is done by others.
     pub fn give_back(mut self: Box<Self>) {
         self.hops = 0;

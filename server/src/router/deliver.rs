@@ -215,9 +215,7 @@ fn append(
     }
     q.msgs += 1;
     q.bytes += bytes as u64;
-    // What the server itself takes in (streams, imports, requests to it) was sent to nobody: only this counts.
-    cx.traffic.out_msgs += 1;
-    cx.traffic.out_bytes += msg.payload.len() as u64;
+    cx.sent(1, msg.payload.len() as u64);
     let last = counted.count() == max;
     let owed = q.promise();
     let congested = q.newly_congested();

@@ -172,8 +172,7 @@ fn append_all(
     if sub.max() > 0 && done == left {
         cx.end_sub(sub);
     }
-    cx.traffic.out_msgs += done;
-    cx.traffic.out_bytes += bytes;
+    cx.sent(done, bytes);
     if to.trace.load(std::sync::atomic::Ordering::Relaxed) {
         for frame in frames.iter().take(done as usize) {
             deliver::trace_out(
