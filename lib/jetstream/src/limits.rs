@@ -70,6 +70,8 @@ pub const STREAM_PUMP_MAX: usize = 2048;
 pub const CONSUMER_TIMERS_STEP: usize = 1024;
 /// Messages that one tick looks at to see whether anybody is left who wants them.
 pub const SWEEP_STEP: usize = 2048;
+/// Messages that one tick looks through for the last one of each source.
+pub const PLACES_STEP: usize = 8192;
 /// Bytes that the atomic batches of one stream keep aside together.
 pub const BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Longest name of an entry of an archive, bytes: longer than any subject that a connection can publish on.

@@ -297,7 +297,7 @@ pub(super) fn start_upstreams_of(entry: &Arc<StreamEntry>) {
         .with(|seat, cx, out| seat.stream.start_upstreams(cx, out));
     if let Err(error) = started {
         tracing::error!(
-            "JetStream stream {} cannot read how far it got with its upstreams, and does not go on: {error}",
+            "JetStream stream {} cannot read how far it got with its upstreams: {error}",
             entry.name
         );
     }

@@ -87,6 +87,8 @@ pub struct Upstream {
     phase: Phase,
     /// The sequence over there of the last message that was taken.
     sequence: u64,
+    /// That is still looked for: it asks for nothing before.
+    is_sought: bool,
     /// The number of the last delivery.
     delivery: u64,
     lag: u64,
@@ -177,6 +179,7 @@ impl Upstream {
             },
             source,
             sequence: 0,
+            is_sought: false,
             delivery: 0,
             lag: 0,
             last_heard: None,
@@ -222,8 +225,23 @@ impl Upstream {
             && api(self) == api(other)
     }
 
+    /// Asks for nothing until its place is found, or that there is none.
+    pub fn seek(&mut self) {
+        self.is_sought = true;
+    }
+
+    pub fn is_sought(&self) -> bool {
+        self.is_sought
+    }
+
+    /// Nothing of it is stored.
+    pub fn begin_anew(&mut self) {
+        self.is_sought = false;
+    }
+
     /// Goes on behind a message that is stored.
     pub fn go_on_after(&mut self, sequence: u64, identity: &str) {
+        self.is_sought = false;
         self.sequence = sequence;
         identity.clone_into(&mut self.identity);
     }
@@ -264,6 +282,7 @@ impl Upstream {
 
     pub fn deadline(&self) -> Timestamp {
         match &self.phase {
+            _ if self.is_sought => Timestamp(i64::MAX),
             Phase::Waiting { at } => *at,
             Phase::Asking(asking) => asking.until,
             Phase::Flowing { .. } => self.last_heard.unwrap_or_default().plus(SILENCE_MAX),

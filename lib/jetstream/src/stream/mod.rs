@@ -26,6 +26,7 @@ mod direct;
 mod environment;
 mod get;
 mod info;
+mod places;
 mod publish;
 mod quota;
 mod recover;

@@ -1,29 +1,29 @@
 //! What comes from a mirror's origin or from sources is stored.
 
-use nats_api::jetstream::headers::STREAM_SOURCE;
-use nats_proto::header::block;
-use nats_store::{Filter, StoreError, Timestamp};
+use nats_store::{StoreError, Timestamp};
 
+use super::places::Search;
 use super::{Outcome, Stream};
-use crate::config::stream::upstream_name;
 use crate::context::Context;
 use crate::effects::Effects;
-use crate::publish::headers::given;
 use crate::publish::{Candidate, Inbound, Origin, PublishHeaders, Refusal};
-use crate::source::origin::Origin as StoredOrigin;
 use crate::source::{Here, Owner, Role, Taken, Upstream, Verdict};
 
 /// The conversations of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Upstreams {
-    all: Vec<Upstream>,
+    pub(super) all: Vec<Upstream>,
+    /// For the places of some of them.
+    pub(super) search: Option<Search>,
     /// Counts changes of what is to be listened on.
     version: u64,
 }
 
 impl Upstreams {
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.all.iter().map(Upstream::deadline).min()
+        let asked = self.all.iter().map(Upstream::deadline);
+        let sought = self.search.as_ref().map(Search::deadline);
+        asked.chain(sought).min()
     }
 }
 
@@ -47,16 +47,17 @@ impl Stream {
             .collect();
         // Those that were there already go on talking.
         let mut old = std::mem::take(&mut self.upstreams.all);
-        let mut unknown = Vec::new();
-        for (index, upstream) in fresh.iter_mut().enumerate() {
+        let mut is_any_new = false;
+        for upstream in &mut fresh {
             let known = old.iter().position(|o| o.source() == upstream.source());
             match known {
                 Some(known) => *upstream = old.swap_remove(known),
-                None => unknown.push(index),
+                None if self.config.mirror.is_none() && self.may_have_of(upstream) => {
+                    upstream.seek();
+                    is_any_new = true;
+                }
+                None => {}
             }
-        }
-        if self.config.mirror.is_none() && !unknown.is_empty() {
-            self.find_places(&mut fresh, unknown)?;
         }
         for gone in &old {
             if !fresh.iter().any(|upstream| upstream.shares_consumer(gone)) {
@@ -65,7 +66,11 @@ impl Stream {
         }
         self.upstreams.all = fresh;
         self.upstreams.version = self.upstreams.version.wrapping_add(1);
-        Ok(())
+        // Most streams are looked through at once; long ones while everything else goes on.
+        if is_any_new {
+            self.begin_search();
+        }
+        self.search_places()
     }
 
     /// Stops talking to upstreams for ever: their consumers end.
@@ -79,6 +84,7 @@ impl Stream {
     /// Stops talking to upstreams. Their consumers stay for the next start, or end when nobody listens to them for long enough.
     pub fn stop_upstreams(&mut self) {
         self.upstreams.all.clear();
+        self.upstreams.search = None;
         self.upstreams.version = self.upstreams.version.wrapping_add(1);
     }
 
@@ -237,51 +243,11 @@ impl Stream {
         }
     }
 
-    /// Looks back through the messages for the last one of each upstream.
-    fn find_places(
-        &self,
-        upstreams: &mut [Upstream],
-        mut unknown: Vec<usize>,
-    ) -> Result<(), StoreError> {
-        let mut to = self.store.state().last_sequence;
-        while !unknown.is_empty() && to > 0 {
-            let message = match self.store.previous(&Filter::ALL, to) {
-                Ok(Some(message)) => message,
-                Ok(None) => break,
-                Err(StoreError::Damaged { sequence, .. }) => {
-                    to = sequence.min(to).saturating_sub(1);
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            to = message.sequence.saturating_sub(1);
-            let header = block::find_value(message.headers(), STREAM_SOURCE.as_bytes());
-            let Some(origin) = given(header).and_then(StoredOrigin::parse) else {
-                continue;
-            };
-            unknown.retain(|index| {
-                let Some(upstream) = upstreams.get_mut(*index) else {
-                    return false;
-                };
-                let is_this = if origin.name.is_empty() {
-                    // Written before 2.10: any source of that stream.
-                    upstream_name::short(upstream.source()) == origin.stream
-                } else {
-                    upstream.name() == origin.name
-                };
-                if is_this {
-                    upstream.go_on_after(origin.sequence, &origin.identity);
-                }
-                !is_this
-            });
-        }
-        Ok(())
-    }
-
     pub(super) fn run_upstreams(&mut self, cx: &mut Context<'_>, out: &mut Effects) {
         if self.upstreams.deadline().is_none_or(|at| at > cx.now) {
             return;
         }
+        self.go_on_searching(cx.now);
         let here = self.here();
         let owner = Owner {
             config: &self.config,

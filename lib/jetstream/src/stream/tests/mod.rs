@@ -3,6 +3,7 @@
 mod batches;
 mod clock;
 mod consumers;
+mod places;
 mod retention;
 
 use std::sync::Arc;
