@@ -45,6 +45,8 @@ pub const OPEN_FILES_MAX: usize = 256;
 pub const PENDING_SCAN_MAX: u64 = 16 * 1024;
 /// Bytes of a consumer's changes after which its whole state is written.
 pub const CONSUMER_CHANGES_MAX: usize = 256 * 1024;
+/// Files of blocks removed by one checkpoint: a large purge leaves many, and others wait meanwhile for theirs.
+pub const FILES_REMOVED_AT_ONCE: usize = 256;
 /// Marks by which a stream knows which of its messages are durable.
 pub const SAFE_MARKS_MAX: usize = 64;
 /// Documents of consumers that are written, then synced, then renamed together.

@@ -8,6 +8,7 @@ use nats_proto::nuid;
 
 use super::JetStream;
 use super::account::{JsAccount, StreamEntry};
+use super::upkeep::PATIENCE;
 
 /// Every stream is looked at in one pass out of so many; those known to be in trouble, or asked for a checkpoint, in each.
 const LOOK_AT_ALL: u32 = 30;
@@ -71,7 +72,13 @@ impl Faults {
         entry: &Arc<StreamEntry>,
         name: &Name,
     ) {
-        let fault = entry.lane.with(|seat, _, _| seat.stream.fault());
+        // One that is busy is looked at again.
+        let Some(fault) = entry
+            .lane
+            .with_soon(PATIENCE, |seat, _, _| seat.stream.fault())
+        else {
+            return;
+        };
         let fault = fault.map(|fault| fault.to_string()).unwrap_or_default();
         let told = self.told.get(name).map(String::as_str).unwrap_or_default();
         if told == fault {

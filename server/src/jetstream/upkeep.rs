@@ -1,9 +1,12 @@
 //! What is done now and then: checkpoints, so that old log can go; syncs, where an interval was asked for; a log that failed is tried again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use nats_jetstream::stream::Stream;
+use nats_store::{StoreError, Upkeep};
 use parking_lot::{Condvar, Mutex};
 
 use super::JetStream;
@@ -15,6 +18,12 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Messages that nobody reads for this long do not stay in memory.
 const CACHE_AGE: Duration = Duration::from_secs(5);
+
+/// How long the upkeep waits for a stream that is busy. It has others to look after, and comes again.
+pub const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Streams that are opened again at the same time.
+const REOPENED_AT_ONCE: usize = 4;
 
 /// Stops the upkeep.
 #[derive(Default)]
@@ -44,6 +53,7 @@ pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
     let mut synced = Instant::now();
     let mut aged = Instant::now();
     let mut faults = Faults::default();
+    let mut reopening = Reopening::default();
     while !stop.wait() {
         let Some(jetstream) = jetstream.upgrade() else {
             return;
@@ -55,12 +65,47 @@ pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
         }
         jetstream.vault.maintain(sync);
         jetstream.engine.settle_waiting();
-        let asked = jetstream.checkpoint_laggards();
+        let asked = jetstream.checkpoint_laggards(&mut reopening);
         jetstream.vault.tidy();
         faults.look(&jetstream, asked);
         if aged.elapsed() >= CACHE_AGE {
             aged = Instant::now();
             jetstream.give_back_memory();
+        }
+    }
+}
+
+/// Streams whose store failed are opened again, which reads all that they have: each on a thread of its own, which the end waits for.
+#[derive(Default)]
+struct Reopening(BTreeMap<Name, JoinHandle<()>>);
+
+impl Reopening {
+    /// False when it has to wait for others.
+    fn begin(&mut self, name: Name, entry: Arc<StreamEntry>) -> bool {
+        self.0.retain(|_, thread| !thread.is_finished());
+        if self.0.len() >= REOPENED_AT_ONCE || self.0.contains_key(&name) {
+            return false;
+        }
+        let named = std::thread::Builder::new().name("jetstream-open".to_owned());
+        match named.spawn(move || checkpoint(&entry)) {
+            Ok(thread) => {
+                self.0.insert(name, thread);
+                true
+            }
+            Err(e) => {
+                tracing::warn!("JetStream: no thread to open a stream again: {e}");
+                false
+            }
+        }
+    }
+}
+
+impl Drop for Reopening {
+    fn drop(&mut self) {
+        for (_, thread) in std::mem::take(&mut self.0) {
+            if thread.join().is_err() {
+                tracing::error!("a JetStream stream could not be opened again: panic");
+            }
         }
     }
 }
@@ -75,7 +120,7 @@ impl JetStream {
 
     /// Lets go of old log: those who keep it write what it holds for them.
     /// The streams that were asked.
-    fn checkpoint_laggards(&self) -> BTreeSet<Name> {
+    fn checkpoint_laggards(&self, reopening: &mut Reopening) -> BTreeSet<Name> {
         let laggards = self.vault.laggards();
         let asked = laggards
             .iter()
@@ -86,9 +131,29 @@ impl JetStream {
                 .account(&laggard.account)
                 .and_then(|account| account.find(&laggard.stream));
             let Some(entry) = entry else { continue };
-            match &laggard.consumer {
-                None => checkpoint(&entry),
-                Some(consumer) => checkpoint_consumer(&entry, consumer),
+            let begun = entry
+                .lane
+                .with_soon(PATIENCE, |seat, _, _| match &laggard.consumer {
+                    Some(consumer) => {
+                        let done = seat.stream.checkpoint_consumer(consumer);
+                        Begun::Rest(done.map(|()| None))
+                    }
+                    None if has_failed(&seat.stream) => Begun::Failed,
+                    None => Begun::Rest(seat.stream.checkpoint()),
+                });
+            let is_begun = match begun {
+                Some(Begun::Rest(begun)) => {
+                    finish(&entry, begun);
+                    true
+                }
+                Some(Begun::Failed) => {
+                    let name = (laggard.account.clone(), laggard.stream.clone());
+                    reopening.begin(name, entry)
+                }
+                None => false,
+            };
+            if !is_begun {
+                self.vault.ask_again(&laggard);
             }
         }
         asked
@@ -108,8 +173,24 @@ impl JetStream {
     }
 }
 
+/// What became of a wish for a checkpoint.
+enum Begun {
+    Rest(Result<Option<Upkeep>, StoreError>),
+    /// The store has to be opened again first.
+    Failed,
+}
+
+fn has_failed(stream: &Stream) -> bool {
+    let fault = stream.store().fault();
+    matches!(fault, Some(StoreError::Io { .. } | StoreError::Frozen(_)))
+}
+
 fn checkpoint(entry: &Arc<StreamEntry>) {
     let begun = entry.lane.with(|seat, _, _| seat.stream.checkpoint());
+    finish(entry, begun);
+}
+
+fn finish(entry: &StreamEntry, begun: Result<Option<Upkeep>, StoreError>) {
     // The part that waits for the disk runs here, while the stream goes on.
     let done = begun.and_then(|rest| rest.map_or(Ok(()), |rest| rest()));
     if let Err(e) = done {

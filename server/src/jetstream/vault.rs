@@ -545,6 +545,11 @@ impl Vault {
         self.catalog.laggards()
     }
 
+    /// What [`Vault::laggards`] named could not be asked; it is named again.
+    pub fn ask_again(&self, laggard: &Laggard) {
+        self.catalog.ask_again(laggard);
+    }
+
     /// Documents go from the log into files, and files of what was deleted go. Blocks; nobody waits for it.
     pub fn tidy(&self) {
         if let Err(e) = self.catalog.tidy() {

@@ -249,6 +249,22 @@ impl Catalog {
             .collect()
     }
 
+    /// The next [`Catalog::laggards`] names this one too: it could not be asked.
+    pub fn ask_again(&self, laggard: &Laggard) {
+        let assets = self.assets.lock();
+        let id = (laggard.account.clone(), laggard.stream.clone());
+        let Some(stream) = assets.streams.get(&id) else {
+            return;
+        };
+        let life = match &laggard.consumer {
+            None => Some(&stream.document.incarnation),
+            Some(name) => stream.consumers.get(name).map(|c| &c.incarnation),
+        };
+        if let Some(life) = life {
+            self.around.log.want_checkpoint(life.group());
+        }
+    }
+
     /// The end of this process, after the last checkpoint of every stream: commits, trims, and marks the directory as left in order.
     pub fn close(&self) -> Result<(), CatalogError> {
         let log = &self.around.log;

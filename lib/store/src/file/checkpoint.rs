@@ -15,6 +15,7 @@ use crate::codec::{Reader, crc, put_signed, put_varint};
 use crate::disk::{DiskFile, replace};
 use crate::error::StoreError;
 use crate::index::SequenceSet;
+use crate::limits::FILES_REMOVED_AT_ONCE;
 use crate::log::{Checkpoint, GroupId};
 use crate::message::Timestamp;
 use crate::store::Upkeep;
@@ -158,6 +159,7 @@ impl FileStream {
             let mut upkeep = self.upkeep.lock();
             self.changed |= std::mem::take(&mut upkeep.again);
             self.dead.append(&mut upkeep.left);
+            self.scrub.append(&mut upkeep.unscrubbed);
         }
         if !self.changed && self.dead.is_empty() {
             return Ok(None);
@@ -219,14 +221,25 @@ impl FileStream {
 }
 
 impl Work {
-    fn run(self) -> Result<(), StoreError> {
+    fn run(mut self) -> Result<(), StoreError> {
         let upkeep = Arc::clone(&self.upkeep);
         let (log, group) = (Arc::clone(&self.around.log), self.group);
         let is_logged = self.checkpoint.is_some();
         let synced = self.sync_blocks();
-        let outcome = synced.clone().and_then(|()| self.name_them());
+        let named = synced.clone().and_then(|()| self.name_them());
+        let (gone, outcome) = match named {
+            Ok(()) => self.remove_dead(),
+            Err(error) => (0, Err(error)),
+        };
         let mut state = upkeep.lock();
         state.running = false;
+        let left = self.dead.split_off(gone.min(self.dead.len()));
+        let is_left = |number: &u64| left.contains(number);
+        state
+            .unscrubbed
+            .extend(self.scrub.iter().copied().filter(is_left));
+        let has_more = !left.is_empty();
+        state.left.extend(left);
         if let Err(error) = &synced {
             // After a failed sync nobody knows what the file holds, and a second one would succeed and mean nothing.
             state.failed = Some(error.clone());
@@ -236,7 +249,7 @@ impl Work {
             (state.openings, state.patience) = (0, 0);
         }
         drop(state);
-        if outcome.is_err() && is_logged {
+        if (outcome.is_err() || has_more) && is_logged {
             log.want_checkpoint(group);
         }
         outcome
@@ -256,35 +269,43 @@ impl Work {
         Ok(())
     }
 
-    fn name_them(self) -> Result<(), StoreError> {
-        let disk = &*self.around.disk;
+    fn name_them(&self) -> Result<(), StoreError> {
         let path = self.dir.join(STATE_FILE);
-        let settled = self.home.as_ref().map_or(Ok(()), |home| home.settle());
-        let replaced = || {
-            replace(disk, &path, &self.document).map_err(|e| StoreError::io("replacing", &path, &e))
-        };
-        settled
-            .and_then(|()| replaced())
-            .inspect_err(|_| self.upkeep.lock().left.extend_from_slice(&self.dead))?;
-        if let Some(checkpoint) = self.checkpoint {
-            self.around.log.checkpoint(self.group, checkpoint)?;
+        self.home.as_ref().map_or(Ok(()), |home| home.settle())?;
+        replace(&*self.around.disk, &path, &self.document)
+            .map_err(|e| StoreError::io("replacing", &path, &e))?;
+        match &self.checkpoint {
+            Some(checkpoint) => self.around.log.checkpoint(self.group, checkpoint.clone()),
+            None => Ok(()),
         }
-        for number in self.dead {
-            let path = block_path(&self.dir, number);
-            if self.scrub.contains(&number) {
-                crate::disk::overwrite(disk, &path)
-                    .map_err(|e| StoreError::io("overwriting", &path, &e))
-                    .inspect_err(|_| self.upkeep.lock().left.push(number))?;
-            }
-            match disk.remove(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    self.upkeep.lock().left.push(number);
-                    return Err(StoreError::io("removing", &path, &e));
-                }
-                _ => {}
+    }
+
+    /// Removes files that nothing names any more, some at a time, those first that have to be overwritten. How many are done with.
+    fn remove_dead(&mut self) -> (usize, Result<(), StoreError>) {
+        let scrub = &self.scrub;
+        self.dead.sort_by_key(|number| !scrub.contains(number));
+        let some = self.scrub.len().max(FILES_REMOVED_AT_ONCE);
+        for (done, &number) in self.dead.iter().take(some).enumerate() {
+            if let Err(error) = self.remove_block(number) {
+                return (done, Err(error));
             }
         }
-        Ok(())
+        (some.min(self.dead.len()), Ok(()))
+    }
+
+    fn remove_block(&self, number: u64) -> Result<(), StoreError> {
+        let disk = &*self.around.disk;
+        let path = block_path(&self.dir, number);
+        if self.scrub.contains(&number) {
+            crate::disk::overwrite(disk, &path)
+                .map_err(|e| StoreError::io("overwriting", &path, &e))?;
+        }
+        match disk.remove(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::io("removing", &path, &e))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -604,6 +604,10 @@ impl Recovering {
             // What could not be read stays where it is, for whoever can.
             self.stream.dead.clear();
         }
+        if !self.stream.dead.is_empty() {
+            let log = &self.stream.around.log;
+            log.want_checkpoint(self.stream.group);
+        }
         (self.stream, self.damage)
     }
 }

@@ -125,8 +125,10 @@ pub struct UpkeepState {
     pub patience: u32,
     /// It did not come to its end; the next one does its work again.
     pub again: bool,
-    /// Blocks whose files could not be removed.
+    /// Blocks whose files were not removed yet.
     pub left: Vec<u64>,
+    /// Of these: those to be overwritten first.
+    pub unscrubbed: Vec<u64>,
 }
 
 /// A message that a limit takes.

@@ -517,3 +517,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn files_of_a_large_purge_go_some_at_a_time_and_all_in_the_end() {
+    use crate::limits::FILES_REMOVED_AT_ONCE;
+    let blocks = |disk: &SimDisk| {
+        let files = disk.files().into_iter();
+        let blocks = files.filter(|(path, _)| path.extension().is_some_and(|e| e == "blk"));
+        blocks.count()
+    };
+    let disk = fresh();
+    let small = FileSettings {
+        block_bytes: 1,
+        chunk_bytes: 1,
+        ..settings()
+    };
+    let (mut stream, _) = open_with(&disk, small.clone(), Limits::default());
+    let many = FILES_REMOVED_AT_ONCE * 2 + 10;
+    fill(&mut stream, 1..=many as u64);
+    checkpoint(&mut stream).unwrap();
+    let before = blocks(&disk);
+    assert!(before > FILES_REMOVED_AT_ONCE * 2, "{before}");
+    let mut removed = Removals::default();
+    stream.purge(&Purge::default(), &mut removed).unwrap();
+    checkpoint(&mut stream).unwrap();
+    assert_eq!(blocks(&disk), before - FILES_REMOVED_AT_ONCE);
+    assert_eq!(stream.around.log.laggards(), [GROUP], "it asks for more");
+    // A crash in between forgets nothing.
+    let disk = disk.crash(Survives::Synced);
+    let (mut stream, _) = open_with(&disk, small, Limits::default());
+    while stream.around.log.laggards().contains(&GROUP) {
+        checkpoint(&mut stream).unwrap();
+    }
+    assert_eq!(blocks(&disk), 0);
+}

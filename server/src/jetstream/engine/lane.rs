@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use nats_jetstream::{Context, Effects, Interest};
 use nats_store::{Position, StoreError, Timestamp};
@@ -177,6 +178,20 @@ impl<M: Machine> Lane<M> {
             self.engine.commits().settle(self.clone());
         }
         round.result
+    }
+
+    /// As [`Lane::with`], unless the lane is busy for longer than this.
+    pub fn with_soon<R>(
+        self: &Arc<Self>,
+        patience: Duration,
+        f: impl FnOnce(&mut M, &mut Context<'_>, &mut Effects) -> R,
+    ) -> Option<R> {
+        let seat = self.seat.try_lock_for(patience)?;
+        let round = self.round(seat, f);
+        if round.waits {
+            self.engine.commits().settle(self.clone());
+        }
+        Some(round.result)
     }
 
     /// As [`Lane::with`], for a caller that holds a lock which others need: it commits nothing. The caller sees to that with a [`Lane::with`] once it has
