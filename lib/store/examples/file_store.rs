@@ -1,13 +1,13 @@
 //! Figures of the file store, printed as JSON lines.
 //!
 //! ```text
-//! cargo run --release -p nats-store --example file_store -- append DIR STREAMS MESSAGES BATCH [BYTES]
+//! cargo run --release -p nats-store --example file_store -- append DIR STREAMS MESSAGES BATCH [BYTES [SUBJECTS]]
 //! cargo run --release -p nats-store --example file_store -- recover DIR
 //! cargo run --release -p nats-store --example file_store -- read DIR
 //! ```
 //!
 //! `append` writes MESSAGES in turn to STREAMS and commits the log after every BATCH of them: with BATCH 1 every message waits for a sync of
-//! its own. It leaves DIR as kill -9 would; `recover` then opens it and says how long that took and how much memory it holds. `read` reads
+//! its own; they are on as many SUBJECTS in turn (1). It leaves DIR as kill -9 would; `recover` then opens it and says how long that took and how much memory it holds. `read` reads
 //! everything once from front to end. Nothing is removed; DIR is the caller's.
 
 use std::path::Path;
@@ -31,6 +31,7 @@ fn main() {
             number(3, 1_000_000),
             number(4, 1000),
             number(5, 128),
+            number(6, 1),
         ),
         ["recover", dir] => recover(Path::new(dir)),
         ["read", dir] => read(Path::new(dir)),
@@ -50,7 +51,7 @@ fn incarnation(n: u64) -> Incarnation {
     Incarnation(bytes)
 }
 
-fn append(dir: &Path, streams: u64, messages: u64, batch: u64, bytes: u64) {
+fn append(dir: &Path, streams: u64, messages: u64, batch: u64, bytes: u64, subjects: u64) {
     let (catalog, _) = open(dir);
     let options = StreamOptions::default();
     let mut stores: Vec<_> = (0..streams)
@@ -76,8 +77,10 @@ fn append(dir: &Path, streams: u64, messages: u64, batch: u64, bytes: u64) {
     let mut next = vec![1_u64; stores.len()];
     for n in 0..messages {
         let index = usize::try_from(n % streams).unwrap_or(0);
+        let on = n % subjects.max(1);
+        let subject = format!("u.{}.{}.{on}", on % 1000, on / 1000 % 1000);
         let message = NewMessage {
-            subject: b"orders.new",
+            subject: subject.as_bytes(),
             headers: b"",
             payload: &payload,
             time: Timestamp(1_700_000_000_000_000_000_i64.saturating_add_unsigned(n)),
