@@ -27,6 +27,9 @@ pub struct Files {
     seen: BTreeMap<PathBuf, Option<Content>>,
     pending: Vec<Change>,
     made: Vec<PathBuf>,
+    /// How many changes a test lets through before the disk fails.
+    #[cfg(test)]
+    fails_after: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -186,25 +189,28 @@ impl Files {
                 }
             }
         }
-        let mut done = Vec::new();
+        let mut done: Vec<(PathBuf, Option<PathBuf>)> = Vec::new();
         let mut beside = staged.iter();
         for change in &changes {
+            let kept = keep(change.path());
             let result = match change {
+                _ if self.fails(done.len()) => Err(io::ErrorKind::StorageFull.into()),
                 Change::Write(path, _) => match beside.next() {
                     Some(from) => std::fs::rename(from, path).and_then(|()| sync_parent(path)),
                     None => Ok(()),
                 },
                 Change::Remove(path) => remove(path),
             };
+            done.push((change.path().to_owned(), kept));
             if let Err(error) = result {
-                let failed = Error::file("writing", change.path(), error);
+                let failed = not_written(change.path(), error);
                 self.undo(&done);
                 drop_staged(&staged);
                 self.drop_made();
                 return Err(failed);
             }
-            done.push(change.path().to_owned());
         }
+        drop_kept(&done);
         self.made.clear();
         self.pending.clear();
         for change in changes {
@@ -259,11 +265,7 @@ impl Files {
             self.make_directory(parent)?;
         }
         drop_leftovers(path);
-        let mut beside = path.as_os_str().to_owned();
-        // Process numbers repeat themselves: in a container it is always the same one.
-        let mine = (std::process::id(), fastrand::u64(..));
-        beside.push(format!(".{}-{:x}.tmp", mine.0, mine.1));
-        let beside = PathBuf::from(beside);
+        let beside = beside(path);
         let written = private(&beside).and_then(|mut file| {
             file.write_all(content)?;
             file.sync_all()
@@ -273,7 +275,7 @@ impl Files {
             Err(error) => {
                 // The error that matters is the one we have.
                 let _ = std::fs::remove_file(&beside);
-                Err(Error::file("writing", path, error))
+                Err(not_written(path, error))
             }
         }
     }
@@ -298,15 +300,27 @@ impl Files {
         }
     }
 
-    /// Puts back what was seen before.
-    fn undo(&self, done: &[PathBuf]) {
-        for path in done.iter().rev() {
+    /// Puts back what was there before. On a full disk too: what has a second name is not written again.
+    fn undo(&self, done: &[(PathBuf, Option<PathBuf>)]) {
+        for (path, kept) in done.iter().rev() {
             // Whatever fails here, the error that led here is told.
-            let _ = match self.seen.get(path) {
-                Some(Some(content)) => nats_jwt::creds::write_private(path, content),
-                _ => std::fs::remove_file(path),
+            let _ = match (kept, self.seen.get(path)) {
+                (Some(kept), _) => put_back(kept, path),
+                (None, Some(Some(content))) => nats_jwt::creds::write_private(path, content),
+                (None, _) => std::fs::remove_file(path),
             };
         }
+    }
+
+    #[cfg(test)]
+    fn fails(&self, done: usize) -> bool {
+        self.fails_after == Some(done)
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self)]
+    fn fails(&self, _done: usize) -> bool {
+        false
     }
 
     /// Removes the directories that were made for nothing.
@@ -337,6 +351,38 @@ fn drop_leftovers(path: &Path) {
     }
 }
 
+/// Says of a full disk that nothing happened; all other errors speak for themselves.
+fn not_written(path: &Path, error: io::Error) -> Error {
+    let full = matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    );
+    let error = Error::file("writing", path, error);
+    match full {
+        true => error.hint("nothing was changed: make room, and run the command again"),
+        false => error,
+    }
+}
+
+/// A second name of what is at a path, under which it can be put back without writing anything; `None` when there is nothing, or the
+/// file system has no such names.
+fn keep(path: &Path) -> Option<PathBuf> {
+    let kept = beside(path);
+    std::fs::hard_link(path, &kept).is_ok().then_some(kept)
+}
+
+/// A name in the same directory that nobody else uses.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    // Process numbers repeat themselves: in a container it is always the same one.
+    beside.push(format!(
+        ".{}-{:x}.tmp",
+        std::process::id(),
+        fastrand::u64(..)
+    ));
+    PathBuf::from(beside)
+}
+
 fn drop_staged(staged: &[PathBuf]) {
     for path in staged {
         // Gone where it was renamed already.
@@ -350,6 +396,28 @@ fn private(path: &Path) -> io::Result<std::fs::File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+/// Where both names are of one file, renaming does nothing at all.
+fn put_back(kept: &Path, path: &Path) -> io::Result<()> {
+    std::fs::rename(kept, path)?;
+    match std::fs::remove_file(kept) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => sync_parent(path),
+    }
+}
+
+/// Removes the second names, and the directories that are empty then.
+fn drop_kept(done: &[(PathBuf, Option<PathBuf>)]) {
+    for (path, kept) in done {
+        let Some(kept) = kept else { continue };
+        // Left behind, it goes with the next write to the file.
+        let _ = std::fs::remove_file(kept);
+        if let Some(parent) = path.parent().filter(|_| !path.exists()) {
+            // Not empty, most of the time.
+            let _ = std::fs::remove_dir(parent);
+        }
+    }
 }
 
 /// Removes a file, and its directory if that is empty then.
@@ -385,17 +453,49 @@ fn from_disk(path: &Path) -> Result<Option<Content>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let mut content = Zeroizing::new(Vec::new());
-    file.take(FILE_BYTES_MAX.saturating_add(1))
-        .read_to_end(&mut content)
-        .map_err(failed)?;
-    if u64::try_from(content.len()).is_ok_and(|len| len > FILE_BYTES_MAX) {
-        return Err(Error::refused(format!(
-            "{} is larger than {FILE_BYTES_MAX} bytes",
-            path.display()
-        )));
+    limited(file, path, FILE_BYTES_MAX).map(Some)
+}
+
+/// What a file holds that a user names, which is no part of the store; `most` bytes of it.
+///
+/// # Errors
+/// When it cannot be read, or is larger.
+pub fn read_named(path: &Path, most: u64) -> Result<Content> {
+    let file = std::fs::File::open(path).map_err(|e| Error::file("reading", path, e))?;
+    limited(file, path, most)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// When it cannot be read, is larger, or is no text.
+pub fn read_named_text(path: &Path, most: u64) -> Result<Zeroizing<String>> {
+    let content = read_named(path, most)?;
+    match std::str::from_utf8(&content) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(error) => Err(Error::refused(format!(
+            "{} is no text: byte {} is no UTF-8",
+            path.display(),
+            error.valid_up_to().saturating_add(1)
+        ))
+        .hint("name a file of text; one in another encoding has to be converted first")),
     }
-    Ok(Some(content))
+}
+
+/// Length is not asked for beforehand: pipes and devices have none.
+fn limited(file: std::fs::File, path: &Path, most: u64) -> Result<Content> {
+    let mut content = Zeroizing::new(Vec::new());
+    file.take(most.saturating_add(1))
+        .read_to_end(&mut content)
+        .map_err(|e| Error::file("reading", path, e))?;
+    if u64::try_from(content.len()).unwrap_or(u64::MAX) > most {
+        return Err(Error::refused(format!(
+            "{} is larger than the {most} bytes that are read of such a file",
+            path.display()
+        ))
+        .hint("look whether it is the right file"));
+    }
+    Ok(content)
 }
 
 #[cfg(test)]
@@ -489,6 +589,47 @@ mod tests {
         std::fs::create_dir_all(b.join("full")).expect("made");
         files.commit().expect_err("a directory is in the way");
         assert_eq!(std::fs::read_to_string(&a).expect("a"), "old");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_disk_that_fails_between_two_files_leaves_both_as_they_were_without_writing_them_again() {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        let (changed, new, gone) = (at("changed"), at("made/new"), at("below/gone"));
+        std::fs::create_dir(at("below")).expect("made");
+        for path in [&changed, &gone] {
+            std::fs::write(path, "old").expect("written");
+        }
+        let inode = |path: &Path| std::fs::metadata(path).expect("there").ino();
+        let before = (inode(&changed), inode(&gone));
+        let mut files = Files::default();
+        for after in 0..3 {
+            files.discard();
+            files.write(&changed, b"new");
+            files.write(&new, b"new");
+            files.remove(&gone);
+            files.fails_after = Some(after);
+            let error = files.commit().expect_err("no space");
+            assert!(
+                error
+                    .next_step()
+                    .is_some_and(|step| step.contains("nothing was changed")),
+                "{error}"
+            );
+            assert_eq!((inode(&changed), inode(&gone)), before, "after {after}");
+            assert!(!at("made").exists(), "after {after}");
+            let names = std::fs::read_dir(dir.path()).expect("listed").count();
+            assert_eq!(names, 2, "after {after}");
+            assert_eq!(std::fs::read_dir(at("below")).expect("listed").count(), 1);
+        }
+        files.fails_after = None;
+        files.commit().expect("there is room");
+        assert!(new.is_file() && !at("below").exists());
+        assert_eq!(std::fs::read_to_string(&changed).expect("read"), "new");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 2);
     }
 
     #[test]

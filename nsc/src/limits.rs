@@ -5,7 +5,11 @@ pub const FILE_BYTES_MAX: u64 = 2 << 20;
 /// Largest file of desired state that is read, in bytes.
 pub const DESIRED_BYTES_MAX: u64 = 8 << 20;
 /// Largest backup that is read, in bytes: some 50,000 accounts.
-pub const BACKUP_BYTES_MAX: usize = 256 << 20;
+pub const BACKUP_BYTES_MAX: u64 = 256 << 20;
+/// Largest file of tokens, one a line, that `validate --file` reads, in bytes.
+pub const TOKENS_BYTES_MAX: u64 = 64 << 20;
+/// Largest file that is signed, verified, sealed or opened, in bytes: it is held in memory.
+pub const MESSAGE_BYTES_MAX: u64 = 1 << 30;
 /// Age at which a file that was written beside another one belongs to nobody any more.
 pub const LEFT_OVER_AFTER: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 /// Longest name of an operator, account or user, in bytes: with `.creds.PID-NUMBER.tmp` behind it a file's name.

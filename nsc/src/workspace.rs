@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::keystore::Keystore;
+use crate::limits::FILE_BYTES_MAX;
 use crate::name;
 use crate::places::{Directories, Places, Surroundings};
 use crate::signer::{Key, Program};
@@ -403,9 +404,8 @@ impl Workspace {
         if is_key(text.trim()) {
             return Some(Secret::new(text));
         }
-        let content = std::fs::read(self.places.expanded(text))
-            .ok()
-            .map(zeroize::Zeroizing::new)?;
+        let path = self.places.expanded(text);
+        let content = crate::files::read_named(&path, FILE_BYTES_MAX).ok()?;
         let content = std::str::from_utf8(&content).ok()?;
         if is_key(content.trim()) {
             return Some(Secret::new(content.trim()));

@@ -242,3 +242,83 @@ fn a_store_of_version_1_is_read_refused_for_edits_and_upgraded() {
     home.ok(&["add", "account", "B"]);
     assert!(home.ok(&["upgrade-jwt"]).contains("already upgraded"));
 }
+
+#[test]
+fn signing_keys_are_required_of_those_too_that_the_document_does_not_name() {
+    let home = Home::new();
+    home.ok(&["add", "operator", "O", "--sys"]);
+    for account in ["NAMED", "OTHER", "KEYLESS"] {
+        home.ok(&["add", "account", account]);
+        home.ok(&["add", "user", "u", "-a", account]);
+    }
+    home.ok(&["edit", "operator", "--sk", "generate"]);
+    home.ok(&["edit", "account", "OTHER", "--sk", "generate"]);
+    let desired = home.path().join("desired.yaml");
+    let text = "operator:\n  name: O\n  require_signing_keys: true\naccounts:\n  NAMED:\n    users:\n      u: {}\n";
+    std::fs::write(&desired, text).expect("written");
+    let before = contents(&home);
+    let refused = home.refused(&["apply", "-f", "desired.yaml"]);
+    assert!(refused.contains("KEYLESS/u"), "{refused}");
+    assert!(!refused.contains("OTHER/u"), "{refused}");
+    assert!(
+        refused.contains("nsc edit account NAME --sk generate"),
+        "{refused}"
+    );
+    assert_eq!(contents(&home), before);
+    home.ok(&["edit", "account", "KEYLESS", "--sk", "generate"]);
+    let said = home.ok(&["apply", "-f", "desired.yaml"]);
+    assert!(said.contains("user OTHER/u"), "{said}");
+    let operator = home.json(&["describe", "operator"]);
+    for account in ["NAMED", "OTHER", "KEYLESS", "SYS"] {
+        let claims = home.json(&["describe", "account", account]);
+        assert_eq!(
+            claims["iss"], operator["nats"]["signing_keys"][0],
+            "{account}"
+        );
+        let user = if account == "SYS" { "sys" } else { "u" };
+        let user = home.json(&["describe", "user", user, "-a", account]);
+        assert_eq!(user["iss"], claims["nats"]["signing_keys"][0], "{account}");
+        assert_eq!(user["nats"]["issuer_account"], claims["sub"], "{account}");
+    }
+    home.ok(&["validate", "-A"]);
+    // What is as desired is left alone.
+    let done = contents(&home);
+    home.ok(&["apply", "-f", "desired.yaml"]);
+    assert_eq!(contents(&home), done);
+}
+
+#[test]
+fn files_that_are_too_large_or_no_text_are_refused_by_their_names() {
+    let home = Home::prepared();
+    let large = home.path().join("large");
+    let file = std::fs::File::create(&large).expect("made");
+    // Nothing is on disk of it.
+    file.set_len(3 << 20).expect("enlarged");
+    std::fs::write(home.path().join("packed"), b"\xff\xfe\x00").expect("written");
+    for (arguments, told) in [
+        (
+            &["import", "account", "--file", "large"][..],
+            "larger than the 2097152 bytes",
+        ),
+        (&["import", "user", "--file", "large"], "larger than"),
+        (&["add", "import", "--token", "large"], "larger than"),
+        (
+            &["validate", "--file", "packed"],
+            "is no text: byte 1 is no UTF-8",
+        ),
+        (&["plan", "-f", "packed"], "is no text"),
+        (&["add", "operator", "--url", "large"], "larger than"),
+    ] {
+        let refused = home.refused(arguments);
+        assert!(refused.contains(told), "{arguments:?}: {refused}");
+    }
+    file.set_len(9 << 20).expect("enlarged");
+    let refused = home.refused(&["apply", "-f", "large"]);
+    assert!(
+        refused.contains("larger than the 8388608 bytes"),
+        "{refused}"
+    );
+    // A pipe has no length to be asked for.
+    let refused = home.refused(&["plan", "-f", "/dev/zero"]);
+    assert!(refused.contains("larger than"), "{refused}");
+}

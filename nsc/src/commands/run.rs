@@ -13,6 +13,8 @@ use super::tree::{
 use super::{complete, interactive, print, show, tool};
 use crate::desired;
 use crate::error::{Error, Result};
+use crate::files;
+use crate::limits::{BACKUP_BYTES_MAX, FILE_BYTES_MAX};
 use crate::ops::{
     Outcome, account, authcallout, backup, describe, expirations, export, generate, import, init,
     keys, list, mapping, operator, repair, revocations, select, signing_key, user, validate,
@@ -142,8 +144,8 @@ async fn change(w: &mut Workspace, command: Command) -> Result<Outcome> {
         Command::Rename(Rename::Account(request)) => account::rename(w, &request),
         Command::Restore(request) => {
             let path = w.places.expanded(&request.file);
-            let content = std::fs::read(&path).map_err(|e| Error::file("reading", &path, e))?;
-            backup::restore(w, &request, &zeroize::Zeroizing::new(content))
+            let content = files::read_named(&path, BACKUP_BYTES_MAX)?;
+            backup::restore(w, &request, &content)
         }
         Command::Revocations(what) => revoke(w, what),
         Command::Select(Select::Account { name }) => select::account(w, &name),
@@ -280,7 +282,7 @@ async fn load(workspace: &Workspace, source: &str) -> Result<Vec<u8>> {
         return http::fetch(source).await;
     }
     let path = workspace.places.expanded(source);
-    std::fs::read(&path).map_err(|e| Error::file("reading", &path, e))
+    Ok(files::read_named(&path, FILE_BYTES_MAX)?.to_vec())
 }
 
 /// An operator's token from a file, a URL, or the name of a known operator.

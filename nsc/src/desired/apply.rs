@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::account::{absolute, scope, shape, sorted_tags, template};
 use super::document::{self, Document};
+use super::strict;
 use crate::error::{Error, Result};
 use crate::ops::request::{check_account, check_claims};
 use crate::ops::{describe, import, user};
@@ -95,6 +96,9 @@ pub fn apply(workspace: &mut Workspace, document: &Document, prune: bool) -> Res
     }
     if prune {
         prune_accounts(workspace, document, &mut changes)?;
+    }
+    if document.operator.require_signing_keys == Some(true) {
+        strict::resign(workspace, &mut changes)?;
     }
     Ok(changes)
 }
@@ -219,7 +223,7 @@ fn put(
 }
 
 /// One entry for each thing, however often it is touched.
-fn record(
+pub(super) fn record(
     changes: &mut Vec<Change>,
     verb: Verb,
     what: String,

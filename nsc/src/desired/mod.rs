@@ -8,6 +8,7 @@ mod account;
 mod apply;
 pub mod document;
 pub mod live;
+mod strict;
 
 pub use apply::{Change, Verb, apply, differences};
 
@@ -59,15 +60,7 @@ pub fn from_yaml<T: serde::de::DeserializeOwned>(content: &str) -> Result<T> {
 /// When it is no such document.
 pub fn read(workspace: &Workspace, request: &Request) -> Result<document::Document> {
     let path = workspace.places.expanded(&request.file);
-    let failed = |e| Error::file("reading", &path, e);
-    let length = std::fs::metadata(&path).map_err(failed)?.len();
-    if length > DESIRED_BYTES_MAX {
-        return Err(Error::refused(format!(
-            "{} is larger than {DESIRED_BYTES_MAX} bytes",
-            path.display()
-        )));
-    }
-    let content = std::fs::read_to_string(&path).map_err(failed)?;
+    let content = crate::files::read_named_text(&path, DESIRED_BYTES_MAX)?;
     document::parse(&content).map_err(|error| {
         Error::refused(format!("{}: {error}", path.display()))
             .hint("nothing was changed; see docs/desired-state.md for the fields")

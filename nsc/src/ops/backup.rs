@@ -262,7 +262,7 @@ pub fn restore(workspace: &mut Workspace, request: &Restore, content: &[u8]) -> 
 
 /// The document in a file: as it is, or sealed.
 fn read(workspace: &mut Workspace, request: &Restore, content: &[u8]) -> Result<OperatorEntry> {
-    if content.len() > BACKUP_BYTES_MAX {
+    if u64::try_from(content.len()).unwrap_or(u64::MAX) > BACKUP_BYTES_MAX {
         refuse!("{} is larger than any backup", request.file);
     }
     let opened = match &request.key {

@@ -122,7 +122,7 @@ fn own_operator(
         claims.nats.account_server_url = url.to_owned();
     }
     workspace.put_operator(&claims, &signer)?;
-    let system = add_system_account(workspace, &signer)?;
+    let system = add_system_account(workspace, &signer, None)?;
     claims.nats.system_account.clone_from(&system.account);
     workspace.put_operator(&claims, &signer)?;
     report.ok(format!("created operator {name}"));

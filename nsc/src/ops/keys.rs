@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use data_encoding::BASE64;
 use nats_jwt::nkey::{Kind, PublicKey};
 use serde::Serialize;
 
 use super::Outcome;
 use crate::error::{Error, Result};
-use crate::limits::{FOUND_FILES_MAX, SEARCH_DEPTH_MAX};
+use crate::limits::{FILE_BYTES_MAX, FOUND_FILES_MAX, SEARCH_DEPTH_MAX};
 use crate::refuse;
 use crate::report::Report;
 use crate::workspace::{self, Workspace};
@@ -64,6 +65,9 @@ pub struct Listed {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_path: Option<PathBuf>,
     pub invalid: bool,
+    /// The token that is about the key, in base64 as the reference has it.
+    #[serde(rename = "jwt", skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     pub expected_kind: String,
     /// How deep below the operator.
     #[serde(skip)]
@@ -84,9 +88,15 @@ impl Listed {
             role: String::new(),
             key_path: path.filter(|path| workspace.files.exists(path)),
             invalid: !nats_jwt::nkey::is_public_key(key, kind),
+            token: None,
             expected_kind: kind.to_string(),
             depth,
         }
+    }
+
+    fn of_token(mut self, token: &str) -> Self {
+        self.token = Some(BASE64.encode(token.as_bytes()));
+        self
     }
 }
 
@@ -97,13 +107,10 @@ impl Listed {
 pub fn referenced(workspace: &mut Workspace) -> Result<Vec<Listed>> {
     let operator = workspace.operator()?;
     let name = workspace.config.operator.clone();
-    let mut all = vec![Listed::new(
-        workspace,
-        &name,
-        &operator.subject,
-        Kind::Operator,
-        0,
-    )];
+    let store = workspace.store()?;
+    let token = store.operator_token(&mut workspace.files)?;
+    let listed = Listed::new(workspace, &name, &operator.subject, Kind::Operator, 0);
+    let mut all = vec![listed.of_token(&token)];
     for key in &operator.nats.signing_keys {
         let mut listed = Listed::new(workspace, &name, key, Kind::Operator, 0);
         listed.signing = true;
@@ -113,7 +120,8 @@ pub fn referenced(workspace: &mut Workspace) -> Result<Vec<Listed>> {
         let account = workspace.account(&account_name)?;
         let mut listed = Listed::new(workspace, &account_name, &account.subject, Kind::Account, 1);
         listed.parent.clone_from(&operator.subject);
-        all.push(listed);
+        let token = store.account_token(&mut workspace.files, &account_name)?;
+        all.push(listed.of_token(&token));
         for (key, scope) in account.nats.signing_keys.iter() {
             let mut listed = Listed::new(workspace, &account_name, key, Kind::Account, 1);
             listed.signing = true;
@@ -133,7 +141,8 @@ pub fn referenced(workspace: &mut Workspace) -> Result<Vec<Listed>> {
             let user = workspace.user(&account_name, &user_name)?;
             let mut listed = Listed::new(workspace, &user_name, &user.subject, Kind::User, 2);
             listed.parent.clone_from(&account.subject);
-            all.push(listed);
+            let token = store.user_token(&mut workspace.files, &account_name, &user_name)?;
+            all.push(listed.of_token(&token));
         }
     }
     Ok(all)
@@ -411,8 +420,7 @@ pub fn import(workspace: &mut Workspace, request: &Import) -> Result<Outcome> {
 
 /// The seed in a file, bare or decorated.
 pub fn read_seed(path: &Path) -> Result<(PublicKey, nats_jwt::secret::Secret)> {
-    let content = std::fs::read(path).map_err(|e| Error::file("reading", path, e))?;
-    let content = zeroize::Zeroizing::new(content);
+    let content = crate::files::read_named(path, FILE_BYTES_MAX)?;
     let text = std::str::from_utf8(&content).map_err(|_| Error::refused("it is no text"))?;
     if let Ok(found) = workspace::seed(text.trim()) {
         return Ok(found);

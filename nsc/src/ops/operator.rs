@@ -7,6 +7,7 @@ use nats_jwt::nkey::{Kind, PublicKey};
 
 use super::Outcome;
 use super::request::{TagChanges, Times, check_claims};
+use super::user;
 use crate::error::{Error, Result};
 use crate::name;
 use crate::refuse;
@@ -15,8 +16,10 @@ use crate::signer::Key;
 use crate::store::{self, Store};
 use crate::workspace::{self, Workspace};
 
-/// The name of the system account, and its first user.
-const SYSTEM: (&str, &str) = ("SYS", "sys");
+/// The name of the system account, unless another is wanted.
+const SYSTEM: &str = "SYS";
+/// Its first user.
+const SYSTEM_USER: &str = "sys";
 
 /// `add operator`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -36,6 +39,9 @@ pub struct Add {
     /// Make a system account with a user
     #[arg(short, long)]
     pub sys: bool,
+    /// Another name of the system account
+    #[arg(skip)]
+    pub system_name: Option<&'static str>,
     /// With --url: replace an operator that is there
     #[arg(long)]
     pub force: bool,
@@ -46,6 +52,7 @@ pub struct Add {
 /// What a new system account has.
 #[derive(Debug, Clone)]
 pub struct System {
+    pub name: &'static str,
     pub account: String,
     pub user: String,
     pub creds: std::path::PathBuf,
@@ -103,7 +110,8 @@ pub fn add(workspace: &mut Workspace, request: &Add, imported: Option<&[u8]>) ->
         report.ok(format!("created operator signing key: {key}"));
     }
     if request.sys {
-        let system = add_system_account(workspace, accounts_signer.as_ref().unwrap_or(&signer))?;
+        let accounts_signer = accounts_signer.as_ref().unwrap_or(&signer);
+        let system = add_system_account(workspace, accounts_signer, request.system_name)?;
         claims.nats.system_account.clone_from(&system.account);
         workspace.put_operator(&claims, &signer)?;
         report_system(workspace, &system, &mut report);
@@ -117,11 +125,11 @@ pub fn add(workspace: &mut Workspace, request: &Add, imported: Option<&[u8]>) ->
 /// Says what a system account has.
 pub fn report_system(workspace: &Workspace, system: &System, report: &mut Report) {
     report.ok(format!(
-        "created system_account: name:SYS id:{}",
-        system.account
+        "created system_account: name:{} id:{}",
+        system.name, system.account
     ));
     report.ok(format!(
-        "created system account user: name:sys id:{}",
+        "created system account user: name:{SYSTEM_USER} id:{}",
         system.user
     ));
     report.ok(format!(
@@ -152,25 +160,31 @@ pub fn identity(workspace: &mut Workspace) -> Result<Key> {
 ///
 /// # Errors
 /// When keys cannot be made.
-pub fn add_system_account(workspace: &mut Workspace, signer: &Key) -> Result<System> {
+pub fn add_system_account(
+    workspace: &mut Workspace,
+    signer: &Key,
+    name: Option<&'static str>,
+) -> Result<System> {
+    let name = name.unwrap_or(SYSTEM);
     let account = workspace.new_key(Kind::Account)?.to_string();
     let signing = workspace.new_key(Kind::Account)?.to_string();
     let user = workspace.new_key(Kind::User)?.to_string();
     let mut claims = AccountClaims::new(&account);
-    claims.name = SYSTEM.0.to_owned();
+    claims.name = name.to_owned();
     claims.nats.signing_keys.add(&signing);
     claims.nats.exports = system_exports();
     workspace.put_account(&claims, signer)?;
     let mut user_claims = UserClaims::new(&user);
-    user_claims.name = SYSTEM.1.to_owned();
+    user_claims.name = SYSTEM_USER.to_owned();
     user_claims.nats.issuer_account.clone_from(&account);
     let key = workspace
         .signing_key(&signing)?
         .ok_or_else(|| Error::no_key("the new signing key is gone"))?;
-    workspace.put_user(SYSTEM.0, &user_claims, &key)?;
-    let creds = workspace.put_creds(SYSTEM.0, SYSTEM.1)?;
+    workspace.put_user(name, &user_claims, &key)?;
+    let creds = workspace.put_creds(name, SYSTEM_USER)?;
     let creds = creds.ok_or_else(|| Error::no_key("the new user key is gone"))?;
     Ok(System {
+        name,
         account,
         user,
         creds,
@@ -423,45 +437,65 @@ fn resign(
         return Ok(());
     }
     let accepted = Workspace::operator_signers(claims, None);
-    let strict = claims.nats.strict_signing_key_usage;
     let managed = workspace.store()?.is_managed();
+    let mut refused = Vec::new();
     for name in workspace.accounts()? {
         let account = workspace.account(&name)?;
         if !accepted.contains(&account.issuer) && !managed {
-            if !request.resign && !request.rm_sk.contains(&account.issuer) {
-                return Err(Error::refused(format!(
-                    "account {name:?} needs to be issued with a signing key first"
-                ))
-                .hint("add --resign to issue it with one"));
-            }
-            if !request.resign {
-                return Err(Error::refused(format!(
+            if request.resign {
+                let account = workspace.edit_account(&name)?;
+                let signer = first_at_hand(workspace, &accepted)?;
+                workspace.put_account(&account, &signer)?;
+                report.ok(format!("account {name:?} re-signed"));
+            } else if request.rm_sk.contains(&account.issuer) {
+                refused.push(format!(
                     "account {name:?} was issued by the removed key {}",
                     account.issuer
-                ))
-                .hint("add --resign to issue again what the key issued"));
+                ));
+            } else {
+                refused.push(format!(
+                    "account {name:?} needs to be issued with a signing key first"
+                ));
             }
-            let account = workspace.edit_account(&name)?;
-            let signer = first_at_hand(workspace, &accepted)?;
-            workspace.put_account(&account, &signer)?;
-            report.ok(format!("account {name:?} re-signed"));
         }
-        if !strict || request.require_signing_keys != Some(true) {
-            continue;
-        }
-        for user in workspace.users(&name)? {
-            let issuer = workspace.user(&name, &user)?.issuer;
-            if issuer == account.subject {
-                return Err(Error::refused(format!(
-                    "user {user:?} in account {name:?} needs to be issued with a signing key first"
-                ))
-                .hint(format!(
-                    "give the account one: nsc edit account {name} --sk generate; then: nsc edit user {user} -a {name} -K KEY"
-                )));
-            }
+        if claims.nats.strict_signing_key_usage && request.require_signing_keys == Some(true) {
+            refused.extend(resign_users(workspace, request, &name, &account, report)?);
         }
     }
-    Ok(())
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let hint = match request.resign {
+        true => {
+            "give those accounts a signing key: nsc edit account NAME --sk generate; then run this again"
+        }
+        false => "add --resign to issue again what servers would refuse",
+    };
+    Err(Error::refused(refused.join("\n")).hint(hint))
+}
+
+/// Users whose account's own key signed them; yields a line for each that remains so.
+fn resign_users(
+    workspace: &mut Workspace,
+    request: &Edit,
+    name: &str,
+    account: &AccountClaims,
+    report: &mut Report,
+) -> Result<Vec<String>> {
+    let mut refused = Vec::new();
+    for user in workspace.users(name)? {
+        if workspace.user(name, &user)?.issuer != account.subject {
+            continue;
+        }
+        if request.resign && user::issue_again(workspace, name, &user, account)?.is_some() {
+            report.ok(format!("user {user:?} in account {name:?} re-signed"));
+            continue;
+        }
+        refused.push(format!(
+            "user {user:?} in account {name:?} needs to be issued with a signing key first"
+        ));
+    }
+    Ok(refused)
 }
 
 fn first_at_hand(workspace: &mut Workspace, keys: &[String]) -> Result<Key> {

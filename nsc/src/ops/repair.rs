@@ -12,7 +12,7 @@ use super::Outcome;
 use super::keys::{read_seed, search};
 use super::request::check_claims;
 use crate::error::{Error, Result};
-use crate::limits::SEARCH_DEPTH_MAX;
+use crate::limits::{FILE_BYTES_MAX, SEARCH_DEPTH_MAX};
 use crate::name;
 use crate::refuse;
 use crate::report::{Report, Status};
@@ -68,8 +68,8 @@ fn read_token<N: nats_jwt::claims::Payload>(
     file: &str,
 ) -> Result<(String, nats_jwt::claims::Claims<N>)> {
     let path = workspace.places.expanded(file);
-    let content = std::fs::read(&path).map_err(|e| Error::file("reading", &path, e))?;
-    workspace::decode(&zeroize::Zeroizing::new(content), file)
+    let content = crate::files::read_named(&path, FILE_BYTES_MAX)?;
+    workspace::decode(&content, file)
 }
 
 fn checked(findings: &nats_jwt::validate::Findings, skip: bool, report: &mut Report) -> Result {
@@ -374,8 +374,12 @@ fn look(workspace: &Workspace, request: &Fix, report: &mut Report) -> Result<Fou
         if !matches!(extension, "jwt" | "creds") {
             continue;
         }
-        let Ok(content) = std::fs::read(&path).map(zeroize::Zeroizing::new) else {
-            continue;
+        let content = match crate::files::read_named(&path, FILE_BYTES_MAX) {
+            Ok(content) => content,
+            Err(error) => {
+                report.warn(format!("error loading {}: {error}", path.display()));
+                continue;
+            }
         };
         let token = nats_jwt::creds::parse_jwt(&content).map_err(|e| e.to_string());
         let token = token.and_then(|token| {

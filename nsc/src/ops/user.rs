@@ -212,6 +212,41 @@ pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Outcome> {
     Ok(report.into())
 }
 
+/// A signing key without a role of an account, if one is at hand.
+///
+/// # Errors
+/// When the keystore cannot be read.
+pub fn plain_signer(workspace: &mut Workspace, account: &AccountClaims) -> Result<Option<Key>> {
+    for (key, scope) in account.nats.signing_keys.iter() {
+        if scope.is_none()
+            && let Some(key) = workspace.signing_key(key)?
+        {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
+/// Signs a user again with a signing key without a role; `None` when there is none at hand.
+///
+/// # Errors
+/// When the user cannot be read, or its token holds what would be lost.
+pub fn issue_again(
+    workspace: &mut Workspace,
+    account_name: &str,
+    name: &str,
+    account: &AccountClaims,
+) -> Result<Option<Key>> {
+    let Some(signer) = plain_signer(workspace, account)? else {
+        return Ok(None);
+    };
+    let mut claims = workspace.edit_user(account_name, name)?;
+    claims.nats.issuer_account.clone_from(&account.subject);
+    workspace.put_user(account_name, &claims, &signer)?;
+    workspace.put_creds(account_name, name)?;
+    Ok(Some(signer))
+}
+
 /// What becomes of the users that `removed` keys signed. `account` is as it will be.
 pub fn resign(
     workspace: &mut Workspace,
@@ -235,9 +270,18 @@ pub fn resign(
         }
         let mut claims = workspace.edit_user(account_name, &name)?;
         let was_scoped = claims.nats.limits.is_nothing();
-        let signer = workspace.signer_for_account(account, None)?;
-        let scoped = account.nats.signing_keys.scope(&signer.text()).is_some();
-        if was_scoped && !scoped {
+        let mut signer = workspace.signer_for_account(account, None)?;
+        let is_scoped = |key: &Key| account.nats.signing_keys.scope(&key.text()).is_some();
+        // A role that nobody asked for would take the place of the user's own permissions.
+        if !was_scoped && is_scoped(&signer) && workspace.signing.key.is_none() {
+            signer = plain_signer(workspace, account)?.ok_or_else(|| {
+                Error::no_key(format!(
+                    "user {name:?} has permissions of its own, and the only keys at hand have roles"
+                ))
+                .hint(format!("add a key without one: nsc edit account {account_name} --sk generate; or name a role: -K ROLE"))
+            })?;
+        }
+        if was_scoped && !is_scoped(&signer) {
             return Err(Error::refused(format!(
                 "user {name:?} has what its role allowed; the key {} has no role and would allow it everything",
                 signer.text()

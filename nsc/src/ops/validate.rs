@@ -5,7 +5,8 @@ use nats_jwt::validate::{Findings, Severity};
 use serde::Serialize;
 
 use super::Outcome;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::limits::TOKENS_BYTES_MAX;
 use crate::refuse;
 use crate::workspace::Workspace;
 use nats_term::Table;
@@ -103,7 +104,7 @@ pub fn validate(workspace: &mut Workspace, request: &Validate) -> Result<(Outcom
 
 fn of_file(workspace: &Workspace, file: &str) -> Result<Vec<Checked>> {
     let path = workspace.places.expanded(file);
-    let content = std::fs::read_to_string(&path).map_err(|e| Error::file("reading", &path, e))?;
+    let content = crate::files::read_named_text(&path, TOKENS_BYTES_MAX)?;
     let mut all = Vec::new();
     for line in content
         .lines()
