@@ -1,7 +1,7 @@
 //! Commands of the reference tool that are not here yet: known, so that they are refused by name.
 
 /// The command and what is to be used meanwhile.
-pub const COMMANDS: [(&str, &str); 9] = [
+pub const COMMANDS: [(&str, &str); 8] = [
     (
         "audit",
         "the pages that it gathers: nats server request --help",
@@ -18,10 +18,6 @@ pub const COMMANDS: [(&str, &str); 9] = [
     (
         "server consumer-check",
         "nats server check consumer, nats consumer report",
-    ),
-    (
-        "server generate",
-        "nats up, nats auth, nats server config check",
     ),
     (
         "server stream-check",

@@ -151,7 +151,8 @@ fn refuse_absent(error: &clap::Error, args: &[OsString]) -> Option<CliError> {
     let mut tree = command();
     tree.build();
     let group = chosen_command(&mut tree, args.get(1..).unwrap_or_default());
-    let group = group.get_bin_name().unwrap_or_default();
+    // The root has no such name before it was run.
+    let group = group.get_bin_name().unwrap_or("nats");
     let path = format!("{group} {name}");
     let path = path.strip_prefix("nats ").unwrap_or(&path);
     let instead = absent::instead(path)?;

@@ -30,6 +30,7 @@ pub mod editor;
 pub mod error;
 pub mod expression;
 pub mod globals;
+pub mod input;
 pub mod jetstream;
 pub mod messaging;
 pub mod micro;

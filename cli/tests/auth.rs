@@ -230,14 +230,18 @@ fn an_account_is_pushed_and_its_user_connects() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     prepared(home);
-    ok(home, &["auth", "user", "add", "admin", "SYS", "--defaults"]);
+    ok(
+        home,
+        &["auth", "user", "add", "admin", "SYSTEM", "--defaults"],
+    );
     let creds = home.join("admin.creds").display().to_string();
     ok(
         home,
-        &["auth", "user", "credential", &creds, "admin", "SYS"],
+        &["auth", "user", "credential", &creds, "admin", "SYSTEM"],
     );
     let operator = std::fs::read_to_string(store(home).join("OPS/OPS.jwt")).unwrap();
-    let system = std::fs::read_to_string(store(home).join("OPS/accounts/SYS/SYS.jwt")).unwrap();
+    let system =
+        std::fs::read_to_string(store(home).join("OPS/accounts/SYSTEM/SYSTEM.jwt")).unwrap();
     let key = nats_jwt::claims::AccountClaims::decode(&system)
         .unwrap()
         .subject;

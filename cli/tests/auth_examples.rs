@@ -222,10 +222,13 @@ fn the_examples_with_a_server_work_with_one() {
     }
     line(
         home,
-        "nats auth user add admin SYS --defaults --credential admin.creds",
+        "nats auth user add admin SYSTEM --defaults --credential admin.creds",
     );
     let token = |path: &str| std::fs::read_to_string(stores(home).join(path)).unwrap();
-    let (operator, system) = (token("OPS/OPS.jwt"), token("OPS/accounts/SYS/SYS.jwt"));
+    let (operator, system) = (
+        token("OPS/OPS.jwt"),
+        token("OPS/accounts/SYSTEM/SYSTEM.jwt"),
+    );
     let key = nats_jwt::claims::AccountClaims::decode(&system)
         .unwrap()
         .subject;

@@ -266,9 +266,9 @@ fn a_command_that_is_not_here_is_refused_by_name() {
     let Some((server, _folder)) = start() else {
         return;
     };
-    let refused = server.nats(&["server", "generate", "x"]);
+    let refused = server.nats(&["traffic", "x"]);
     assert_eq!(refused.code, 1);
-    let named = "this build of nats has no command 'nats server generate' yet";
+    let named = "this build of nats has no command 'nats traffic' yet";
     assert!(refused.stderr.contains(named), "{refused:?}");
 }
 

@@ -82,6 +82,7 @@ impl Keystore {
                 "{} does not hold the seed of {key}",
                 path.display()
             ))
+            .hint("restore the file from a backup, or remove it when the key is lost")
         };
         let text = std::str::from_utf8(&content).map_err(|_| wrong())?.trim();
         let found = match key.kind() {

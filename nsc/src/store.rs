@@ -236,19 +236,22 @@ impl Store {
     }
 }
 
+/// What can be done about a file that is no token.
+const DAMAGED: &str = "restore the file from a backup, fetch accounts that servers have with 'nsc pull', or remove the file";
+
 fn token(files: &mut Files, path: &Path) -> Result<Option<String>> {
     let Some(content) = files.read(path)? else {
         return Ok(None);
     };
     let text = nats_jwt::creds::parse_jwt(&content)
-        .map_err(|error| Error::refused(format!("{}: {error}", path.display())))?;
+        .map_err(|_| Error::refused(format!("{} holds no token", path.display())).hint(DAMAGED))?;
     Ok(Some(text.reveal().to_owned()))
 }
 
 fn decoded<N: Payload>(token: &str, path: &Path) -> Result<Claims<N>> {
     Claims::decode(token).map_err(|source| {
         let path = path.to_owned();
-        Error::from(Reason::Token { path, source })
+        Error::from(Reason::Token { path, source }).hint(DAMAGED)
     })
 }
 

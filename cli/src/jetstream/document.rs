@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::RESERVED_METADATA;
 use crate::error::{CliError, Result};
+use crate::input;
 
 /// A configuration.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -43,8 +44,7 @@ impl Document {
     /// From a file with a configuration, or with what `info --json` printed.
     pub fn from_file(path: &std::path::Path) -> Result<Self> {
         let failed = |e: CliError| e.context(path.display());
-        let text = std::fs::read_to_string(path).map_err(|e| failed(e.into()))?;
-        Self::from_json(&text).map_err(failed)
+        Self::from_json(&input::text(path)?).map_err(failed)
     }
 
     pub fn get(&self, field: &str) -> Option<&Value> {

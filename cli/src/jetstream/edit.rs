@@ -28,6 +28,10 @@ pub struct EditArgs {
     #[arg(long)]
     dry_run: bool,
 
+    /// Check the configuration as it would be, and change nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub validate: bool,
+
     /// Print JSON
     #[arg(short, long)]
     pub json: bool,

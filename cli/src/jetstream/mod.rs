@@ -16,6 +16,7 @@ mod election;
 pub mod message;
 pub mod pick;
 mod stream_view;
+pub mod valid;
 
 use std::collections::BTreeMap;
 

@@ -193,6 +193,14 @@ pub fn find(workspace: &mut Workspace, which: &Which) -> Result<Vec<Listed>> {
             });
         }
     }
+    if let Some(user) = &which.user
+        && !found.iter().any(|one| one.depth == 2 && one.name == *user)
+    {
+        return Err(
+            Error::missing(format!("user {user} does not exist in the current account"))
+                .hint("see which there are: nsc list users"),
+        );
+    }
     found.retain(|one| {
         let kind = PublicKey::parse(&one.key).map(|key| key.kind());
         kind.is_ok_and(|kind| kinds.contains(&kind))

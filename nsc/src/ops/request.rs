@@ -119,13 +119,19 @@ pub struct PermissionChanges {
     /// Deny subscribing to subjects
     #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
     pub deny_sub: Vec<String>,
+    /// Lists that are named take the place of what there is, instead of being added
+    #[arg(skip)]
+    pub replace: bool,
     /// Deny publishing and subscribing
     #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
     pub deny_pubsub: Vec<String>,
     /// Allow answers to requests that were received, this many each
-    #[arg(long, visible_alias = "max-responses", num_args = 0..=1, require_equals = true, default_missing_value = "1",
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "1",
         allow_hyphen_values = true, value_name = "COUNT")]
     pub allow_pub_response: Option<i64>,
+    /// The older form: how many answers are allowed; counts more
+    #[arg(long, hide = true, allow_hyphen_values = true, value_name = "COUNT")]
+    pub max_responses: Option<i64>,
     /// For how long answers are allowed: #ms, #s, #m, #h; without limit when not set
     #[arg(long, value_name = "DURATION")]
     pub response_ttl: Option<String>,
@@ -152,6 +158,7 @@ impl PermissionChanges {
     pub fn is_empty(&self) -> bool {
         self.subjects().next().is_none()
             && self.allow_pub_response.is_none()
+            && self.max_responses.is_none()
             && self.response_ttl.is_none()
     }
 
@@ -209,7 +216,7 @@ impl PermissionChanges {
             permissions.response = None;
             report.ok("removed response permissions");
         }
-        if let Some(count) = self.allow_pub_response {
+        if let Some(count) = self.max_responses.or(self.allow_pub_response) {
             response(permissions).max_messages = count;
             report.ok(format!("set max responses to {count}"));
         }
@@ -217,6 +224,31 @@ impl PermissionChanges {
             let ns = text::duration_ns(ttl).map_err(Error::refused)?;
             response(permissions).expires_ns = ns;
             report.ok(format!("set response ttl to {}", text::duration(ns)));
+        }
+        if self.replace {
+            let named = |lists: [&Vec<String>; 2]| lists.iter().any(|list| !list.is_empty());
+            for (list, given) in [
+                (
+                    &mut permissions.publish.allow,
+                    [&self.allow_pub, &self.allow_pubsub],
+                ),
+                (
+                    &mut permissions.publish.deny,
+                    [&self.deny_pub, &self.deny_pubsub],
+                ),
+                (
+                    &mut permissions.subscribe.allow,
+                    [&self.allow_sub, &self.allow_pubsub],
+                ),
+                (
+                    &mut permissions.subscribe.deny,
+                    [&self.deny_sub, &self.deny_pubsub],
+                ),
+            ] {
+                if named(given) {
+                    list.clear();
+                }
+            }
         }
         let lists = |permission: &mut Permission,
                      word: &str,

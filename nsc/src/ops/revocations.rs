@@ -296,7 +296,7 @@ pub fn list_activations(workspace: &mut Workspace, request: &Activations) -> Res
     let none = format!("service {:?} doesn't have revoked activations", export.name);
     Ok(listed(
         &export.revocations,
-        format!("Revoked Accounts for {}", export.name),
+        format!("Revoked Accounts for {} {}", export.kind, export.name),
         none,
     ))
 }

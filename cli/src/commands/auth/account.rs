@@ -283,10 +283,11 @@ fn add(globals: &Globals, args: Add) -> Result {
         ..account::Add::default()
     };
     account::add(&mut session.work, &request)?;
-    let request = args.limits.edit(&name, session.work.now());
-    if !request.is_empty() {
-        account::edit(&mut session.work, &request)?;
-    }
+    let mut request = args.limits.edit(&name, session.work.now());
+    // A new account has no bearer tokens unless it is said.
+    let bearer = args.limits.switches.bearer.unwrap_or_default();
+    request.limits.disallow_bearer = Some(!bearer);
+    account::edit(&mut session.work, &request)?;
     session.commit()?;
     let claims = session.work.account(&name)?;
     show(globals, &mut session, &claims)
@@ -321,6 +322,7 @@ fn remove(args: &Remove) -> Result {
 fn list(globals: &Globals, args: &List) -> Result {
     let mut session = Session::with_operator(args.operator.as_deref())?;
     let system = session.work.operator()?.nats.system_account;
+    let mark = |is: bool| if is { "true" } else { "" }.to_owned();
     let mut rows = Vec::new();
     for name in session.work.accounts()? {
         let claims = session.work.account(&name)?;
@@ -329,12 +331,12 @@ fn list(globals: &Globals, args: &List) -> Result {
             name,
             claims.subject.clone(),
             users.to_string(),
-            claims.nats.limits.has_jetstream().to_string(),
-            (claims.subject == system).to_string(),
+            mark(claims.nats.limits.has_jetstream()),
+            mark(claims.subject == system),
         ]);
     }
     let listed = Listed {
-        title: format!("Accounts in Operator {}", session.work.config.operator),
+        title: "Accounts".to_owned(),
         none: "No Accounts found",
         header: &["Name", "Subject", "Users", "JetStream", "System"],
         rows,
@@ -389,7 +391,8 @@ fn show(globals: &Globals, session: &mut Session, claims: &AccountClaims) -> Res
     columns.row_limit("Imports", limits.imports);
     columns.row_limit("Exports", limits.exports);
     if limits.has_jetstream() {
-        columns.section("JetStream");
+        columns.indent(2);
+        columns.section("JetStream Settings");
         let traffic = nats.cluster_traffic.as_str();
         columns.row(
             "Cluster Traffic",
@@ -399,13 +402,16 @@ fn show(globals: &Globals, session: &mut Session, claims: &AccountClaims) -> Res
                 traffic
             },
         );
+        columns.indent(4);
         if limits.tiered_limits.is_empty() {
+            columns.section("Account Default Limits");
             jetstream(&mut columns, &limits.jetstream);
         }
         for (tier, limits) in &limits.tiered_limits {
-            columns.section(format!("Tier {tier}"));
+            columns.section(format!("Tier {}", tier.trim_start_matches('R')));
             jetstream(&mut columns, limits);
         }
+        columns.indent(0);
     }
     out!("{}", columns.render())
 }
@@ -418,27 +424,41 @@ fn bytes(value: i64) -> String {
 }
 
 fn jetstream(columns: &mut Columns, limits: &JetStreamLimits) {
-    let storage = |value: i64| {
-        if value == 0 {
-            "none".to_owned()
-        } else {
-            bytes(value)
-        }
+    let unlimited = [
+        limits.disk_storage,
+        limits.mem_storage,
+        limits.streams,
+        limits.consumer,
+    ]
+    .iter()
+    .all(|limit| *limit == -1);
+    if unlimited && !limits.max_bytes_required && limits.max_ack_pending <= 0 {
+        columns.indent(6);
+        columns.text("Unlimited");
+        columns.indent(4);
+        return;
+    }
+    let storage = |value: i64| match value {
+        0 => "none".to_owned(),
+        value => bytes(value),
     };
-    columns.row("Max File Storage", storage(limits.disk_storage).as_str());
-    columns.row("Max Memory Storage", storage(limits.mem_storage).as_str());
+    let positive = |value: i64| if value > 0 { value } else { -1 };
+    columns.row_limit("Max Ack Pending", positive(limits.max_ack_pending));
     columns.row_limit("Maximum Streams", limits.streams);
-    columns.row_limit("Max Consumers", limits.consumer);
-    columns.row(
-        "Max Ack Pending",
-        if limits.max_ack_pending > 0 {
-            limits.max_ack_pending.to_string()
-        } else {
-            "unlimited".into()
-        }
-        .as_str(),
-    );
+    columns.row_limit("Max Consumers Per Stream", limits.consumer);
     columns.row("Max Stream Size Required", limits.max_bytes_required);
+    columns.row("Max File Storage", storage(limits.disk_storage).as_str());
+    columns.row_if(
+        limits.disk_max_stream_bytes > 0,
+        "Max File Storage Stream Size",
+        bytes(limits.disk_max_stream_bytes).as_str(),
+    );
+    columns.row("Max Memory Storage", storage(limits.mem_storage).as_str());
+    columns.row_if(
+        limits.mem_max_stream_bytes > 0,
+        "Max Memory Storage Stream Size",
+        bytes(limits.mem_max_stream_bytes).as_str(),
+    );
 }
 
 async fn push(globals: &Globals, args: &Push) -> Result {

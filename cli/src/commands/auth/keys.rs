@@ -1,10 +1,12 @@
 //! `nats auth account keys`: scoped signing keys.
 
+use nats_jwt::claims::{Permission, Permissions};
 use nats_nsc::ops::request::UserLimits;
-use nats_nsc::ops::{describe, signing_key};
+use nats_nsc::ops::signing_key;
 
 use super::session::{Form, ListForm, Listed, Of, OfAccount, PermissionFlags};
 use super::session::{confirmed, document, given};
+use super::view;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::{output, parse};
@@ -91,8 +93,8 @@ pub struct Remove {
 
 pub fn run(globals: &Globals, command: Keys) -> Result {
     match command {
-        Keys::Add(args) => add(args),
-        Keys::Info(args) => info(args),
+        Keys::Add(args) => add(globals, args),
+        Keys::Info(args) => info(globals, args),
         Keys::Ls(args) => list(globals, &args),
         Keys::Rm(args) => {
             let (mut session, account) = args.at.open()?;
@@ -113,7 +115,7 @@ pub fn run(globals: &Globals, command: Keys) -> Result {
     }
 }
 
-fn info(args: Info) -> Result {
+fn info(globals: &Globals, args: Info) -> Result {
     let mut session = args.of.open()?;
     let account = session.account(args.account.as_deref())?;
     let keys = session.work.account(&account)?.nats.signing_keys;
@@ -128,7 +130,7 @@ fn info(args: Info) -> Result {
             let mut all = all.as_array().into_iter().flatten();
             output::json(&all.find(|one| one["key"] == scope.key))
         }
-        Some(scope) => out!("{}", describe::scoped(scope)),
+        Some(scope) => out!("{}", view::role(globals, scope)),
         None if keys.contains(&key) && args.form.json => {
             output::json(&serde_json::json!({"key": key}))
         }
@@ -147,17 +149,37 @@ fn list(globals: &Globals, args: &List) -> Result {
     let mut rows = Vec::new();
     for (key, scope) in keys.iter() {
         let users = signing_key::issued(&mut session.work, &account, key)?.len();
+        let template = scope.map(|scope| &scope.template);
+        let perms = |of: fn(&Permissions) -> &Permission| {
+            let all = template.map(|template| of(&template.permissions));
+            all.map_or(0, |one| one.allow.len() + one.deny.len())
+        };
         rows.push(vec![
             scope.map(|scope| scope.role.clone()).unwrap_or_default(),
             key.to_owned(),
-            scope.is_some().to_string(),
+            scope
+                .map(|scope| scope.description.clone())
+                .unwrap_or_default(),
+            template
+                .map_or(-1, |template| template.limits.subs)
+                .to_string(),
+            perms(|all| &all.publish).to_string(),
+            perms(|all| &all.subscribe).to_string(),
             users.to_string(),
         ]);
     }
     let listed = Listed {
-        title: format!("Signing Keys of account {account}"),
-        none: "No Signing Keys defined",
-        header: &["Role", "Key", "Scoped", "Users"],
+        title: "Scoped Signing Keys".to_owned(),
+        none: "No Scoped Signing Keys or Roles defined",
+        header: &[
+            "Role",
+            "Key",
+            "Description",
+            "Max Subscriptions",
+            "Pub Perms",
+            "Sub Perms",
+            "Users",
+        ],
         rows,
         document: document(&keys),
     };
@@ -165,7 +187,7 @@ fn list(globals: &Globals, args: &List) -> Result {
     listed.print(globals, ListForm { names: false, form })
 }
 
-fn add(args: Add) -> Result {
+fn add(globals: &Globals, args: Add) -> Result {
     let mut session = args.of.open()?;
     let account = session.account(args.account.as_deref())?;
     let role = given(args.role, "Role Name", "ROLE")?;
@@ -198,7 +220,7 @@ fn add(args: Add) -> Result {
     session.commit()?;
     let claims = session.work.account(&account)?;
     match claims.nats.signing_keys.role(&role) {
-        Some(scope) => out!("{}", describe::scoped(scope)),
+        Some(scope) => out!("{}", view::role(globals, scope)),
         None => Ok(()),
     }
 }

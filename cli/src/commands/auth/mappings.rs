@@ -11,7 +11,7 @@ use super::Session;
 use super::session::{Form, ListForm, Listed, Of, OfAccount, confirmed, document, given};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::output;
+use crate::output::{self, Columns};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Mappings {
@@ -51,14 +51,35 @@ pub struct Add {
     of: Of,
 }
 
+/// One mapping of an account.
 #[derive(Debug, clap::Args)]
-pub struct Info {
+pub struct One {
     /// The account, when it is not the chosen one
     account: Option<String>,
-    /// The subject that is mapped
+    /// The subject that is mapped, when there is more than one
     source: Option<String>,
     #[command(flatten)]
     of: Of,
+}
+
+impl One {
+    /// The store, the account's name, and the subject: the given one, else the only one.
+    fn open(self) -> Result<(Session, String, String)> {
+        let mut session = self.of.open()?;
+        let account = session.account(self.account.as_deref())?;
+        let mut known = session.work.account(&account)?.nats.mappings.into_keys();
+        let source = match (self.source, known.next(), known.next()) {
+            (None, Some(only), None) => only,
+            (source, ..) => given(source, "Source subject", "SOURCE")?,
+        };
+        Ok((session, account, source))
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Info {
+    #[command(flatten)]
+    one: One,
     #[command(flatten)]
     form: Form,
 }
@@ -73,12 +94,8 @@ pub struct List {
 
 #[derive(Debug, clap::Args)]
 pub struct Remove {
-    /// The account, when it is not the chosen one
-    account: Option<String>,
-    /// The subject that is mapped
-    source: Option<String>,
     #[command(flatten)]
-    of: Of,
+    one: One,
     /// Do not ask
     #[arg(short, long)]
     force: bool,
@@ -88,9 +105,7 @@ pub fn run(globals: &Globals, command: Mappings) -> Result {
     match command {
         Mappings::Add(args) => add(globals, args),
         Mappings::Info(args) => {
-            let mut session = args.of.open()?;
-            let account = session.account(args.account.as_deref())?;
-            let source = source(&mut session, &account, args.source)?;
+            let (mut session, account, source) = args.one.open()?;
             show(globals, &mut session, &account, Some(&source), args.form)
         }
         Mappings::Ls(args) => {
@@ -98,9 +113,7 @@ pub fn run(globals: &Globals, command: Mappings) -> Result {
             show(globals, &mut session, &account, None, args.form)
         }
         Mappings::Rm(args) => {
-            let mut session = args.of.open()?;
-            let account = session.account(args.account.as_deref())?;
-            let from = source(&mut session, &account, args.source)?;
+            let (mut session, account, from) = args.one.open()?;
             let question = format!("Really remove the mapping of {from}");
             if !confirmed(args.force, &question)? {
                 return Ok(());
@@ -136,8 +149,7 @@ fn add(globals: &Globals, args: Add) -> Result {
     let account = session.account(args.account.as_deref())?;
     let form = Form::default();
     if let Some(path) = &args.config {
-        let content =
-            std::fs::read_to_string(path).map_err(|e| CliError::from(e).context(path.display()))?;
+        let content = crate::input::text(path)?;
         let wanted: BTreeMap<String, Vec<Entry>> = nats_nsc::desired::from_yaml(&content)
             .map_err(|e| CliError::from(e).context(path.display()))?;
         let wanted = wanted.into_iter().map(|(from, all)| {
@@ -150,7 +162,10 @@ fn add(globals: &Globals, args: Add) -> Result {
         });
         mapping::set(&mut session.work, &account, wanted.collect())?;
         session.commit()?;
-        return show(globals, &mut session, &account, None, form);
+        return out!(
+            "{}",
+            details(globals, &session.work.account(&account)?.nats.mappings)
+        );
     }
     let from = given(args.source, "Source subject", "SOURCE")?;
     let request = mapping::Add {
@@ -163,15 +178,6 @@ fn add(globals: &Globals, args: Add) -> Result {
     mapping::add(&mut session.work, &request)?;
     session.commit()?;
     show(globals, &mut session, &account, Some(&from), form)
-}
-
-/// The mapping that is meant: the given one, else the only one.
-fn source(session: &mut Session, account: &str, from: Option<String>) -> Result<String> {
-    let mut known = session.work.account(account)?.nats.mappings.into_keys();
-    match (from, known.next(), known.next()) {
-        (None, Some(only), None) => Ok(only),
-        (from, ..) => given(from, "Source subject", "SOURCE"),
-    }
 }
 
 fn show(
@@ -194,6 +200,9 @@ fn show(
             return output::json(all);
         }
     }
+    if source.is_some() {
+        return out!("{}", details(globals, &mappings));
+    }
     let rows = mappings.iter().flat_map(|(from, all)| {
         all.iter().map(|to| {
             vec![
@@ -205,11 +214,28 @@ fn show(
         })
     });
     let listed = Listed {
-        title: format!("Mappings of account {account}"),
+        title: format!("Subject mappings for account {account}"),
         none: "No mappings defined",
-        header: &["Source", "Target", "Weight", "Cluster"],
+        header: &["Source Subject", "Target Subject", "Weight", "Cluster"],
         rows: rows.collect(),
         document: document(&mappings),
     };
     listed.print(globals, ListForm { names: false, form })
+}
+
+fn details(globals: &Globals, mappings: &BTreeMap<String, Vec<WeightedMapping>>) -> String {
+    let mut columns = Columns::new("Subject mappings", globals.scheme());
+    columns.section("Configuration");
+    for (source, all) in mappings {
+        for to in all {
+            columns.row("Source", source.as_str());
+            columns.row("Target", to.subject.as_str());
+            columns.row("Weight", usize::from(to.percent()));
+            columns.row("Cluster", to.cluster.as_str());
+            columns.text("");
+        }
+        let total: usize = all.iter().map(|to| usize::from(to.percent())).sum();
+        columns.row("Total weight", total);
+    }
+    columns.render()
 }

@@ -13,12 +13,13 @@ mod session;
 mod share;
 mod simulate;
 mod user;
+mod view;
 
 use nats_nsc::commands::complete;
 
 use crate::error::Result;
 use crate::globals::Globals;
-use session::Session;
+pub(crate) use session::Session;
 
 /// Manage operators, accounts, users and NKeys
 ///

@@ -179,7 +179,7 @@ fn generate(args: &Gen) -> Result {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| CliError::from(e).context(path.display()))
+    Ok(nats_nsc::files::read_named(path, nats_nsc::limits::MESSAGE_BYTES_MAX)?.to_vec())
 }
 
 fn text(path: &Path) -> Result<Secret> {

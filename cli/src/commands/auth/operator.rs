@@ -6,12 +6,13 @@ use nats_jwt::claims::AnyClaims;
 use nats_jwt::nkey::Kind;
 use nats_nsc::ops::request::TagChanges;
 use nats_nsc::ops::{backup, list, operator};
+use nats_nsc::{files, limits};
 
 use super::Session;
 use super::session::{Form, ListForm, Listed, confirmed, document, given, print_claims};
-use crate::error::{CliError, Result};
+use crate::error::Result;
 use crate::globals::Globals;
-use crate::output::Columns;
+use crate::output::{self, Columns};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Operator {
@@ -186,7 +187,7 @@ pub fn run(globals: &Globals, command: Operator) -> Result {
             };
             session.select(&name)?;
             session.commit()?;
-            outln!("Selected operator {name}")
+            outln!("Selected operator {name:?} as default")
         }
         Operator::Backup { name, output, key } => {
             let mut session = Session::open()?;
@@ -202,19 +203,18 @@ pub fn run(globals: &Globals, command: Operator) -> Result {
             outln!("{}", outcome.report.render())
         }
         Operator::Restore { name, input, key } => restore(name, &input, key),
-        Operator::Keys(command) => keys(globals, command),
+        Operator::Keys(command) => keys(command),
     }
 }
 
 fn restore(name: String, input: &Path, key: Option<String>) -> Result {
     let mut session = Session::open()?;
-    let content = std::fs::read(input).map_err(|e| CliError::from(e).context(input.display()))?;
+    let content = files::read_named(input, limits::BACKUP_BYTES_MAX)?;
     let request = backup::Restore {
         file: input.display().to_string(),
         name: Some(name),
         key,
     };
-    let content = zeroize::Zeroizing::new(content);
     let outcome = backup::restore(&mut session.work, &request, &content)?;
     session.commit()?;
     outln!("{}", outcome.report.render())
@@ -226,6 +226,8 @@ fn add(globals: &Globals, args: Add) -> Result {
     let request = operator::Add {
         name: Some(name),
         sys: true,
+        // As the reference tool names it; nsc says SYS.
+        system_name: Some("SYSTEM"),
         generate_signing_key: !args.no_signing_key,
         ..operator::Add::default()
     };
@@ -266,17 +268,21 @@ fn show(globals: &Globals, session: &mut Session) -> Result {
     columns.section("Configuration");
     columns.row("Name", claims.name.as_str());
     columns.row("Subject", claims.subject.as_str());
+    columns.rows("Tags", nats.tags.iter());
     columns.rows(
         "Service URL(s)",
         nats.operator_service_urls.iter().map(String::as_str),
     );
-    columns.row("Accounts", accounts);
     columns.row_unless_empty("Account Server", &nats.account_server_url);
+    columns.row("Accounts", accounts);
     columns.row("System Account", system.as_str());
-    columns.row("Strict signing keys", nats.strict_signing_key_usage);
-    columns.row("Managed elsewhere", managed);
-    columns.rows("Tags", nats.tags.iter());
-    columns.rows("Signing Keys", nats.signing_keys.iter().map(String::as_str));
+    // Beyond the reference tool, where it is out of the ordinary.
+    let strict = nats.strict_signing_key_usage;
+    columns.row_if(strict, "Requires Signing Keys", strict);
+    columns.row_if(managed, "Managed Elsewhere", managed);
+    let mut keys: Vec<&str> = nats.signing_keys.iter().map(String::as_str).collect();
+    keys.sort_unstable();
+    columns.rows("Signing Keys", keys);
     out!("{}", columns.render())
 }
 
@@ -289,6 +295,7 @@ fn ls(globals: &Globals, args: &List) -> Result {
     for one in &all {
         session.work.use_operator(&one.name)?;
         let accounts = session.work.accounts()?.len();
+        let nats = session.work.operator()?.nats;
         let mark = if one.name == chosen && !args.form.names {
             "*"
         } else {
@@ -298,12 +305,20 @@ fn ls(globals: &Globals, args: &List) -> Result {
             format!("{}{mark}", one.name),
             one.public_key.clone(),
             accounts.to_string(),
+            nats.account_server_url,
+            nats.signing_keys.len().to_string(),
         ]);
     }
     let listed = Listed {
         title: "Operators".to_owned(),
         none: "No Operators found",
-        header: &["Name", "Subject", "Accounts"],
+        header: &[
+            "Name",
+            "Subject",
+            "Accounts",
+            "Account Server",
+            "Signing Keys",
+        ],
         rows,
         document: document(&all),
     };
@@ -328,8 +343,7 @@ fn edit(globals: &Globals, args: Edit) -> Result {
 
 fn import(globals: &Globals, args: &Import) -> Result {
     let mut session = Session::open()?;
-    let content =
-        std::fs::read(&args.file).map_err(|e| CliError::from(e).context(args.file.display()))?;
+    let content = files::read_named(&args.file, limits::FILE_BYTES_MAX)?;
     let request = operator::Add {
         url: Some(args.file.display().to_string()),
         ..operator::Add::default()
@@ -343,24 +357,18 @@ fn import(globals: &Globals, args: &Import) -> Result {
     show(globals, &mut session)
 }
 
-fn keys(globals: &Globals, command: Keys) -> Result {
+fn keys(command: Keys) -> Result {
     match command {
         Keys::Ls { name, form } => {
-            let mut session = Session::with_operator(name.as_deref())?;
-            let claims = session.work.operator()?;
-            let mut rows = Vec::new();
-            for key in &claims.nats.signing_keys {
-                let stored = session.work.signing_key(key)?.is_some();
-                rows.push(vec![key.clone(), stored.to_string()]);
+            let session = &mut Session::with_operator(name.as_deref())?;
+            let keys = session.work.operator()?.nats.signing_keys;
+            if form.json {
+                return output::json(&keys);
             }
-            let listed = Listed {
-                title: format!("Signing Keys of {}", claims.name),
-                none: "No Signing Keys defined",
-                header: &["Key", "Stored"],
-                rows,
-                document: document(&claims.nats.signing_keys),
-            };
-            listed.print(globals, ListForm { names: false, form })
+            for key in keys {
+                outln!("{key}")?;
+            }
+            Ok(())
         }
         Keys::Add { name } => {
             let mut session = Session::with_operator(name.as_deref())?;

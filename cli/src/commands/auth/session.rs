@@ -141,7 +141,8 @@ impl Session {
     }
 
     fn selected(&self) -> String {
-        let read = std::fs::read(self.choice_path()).ok();
+        let path = self.choice_path();
+        let read = nats_nsc::files::read_named(&path, nats_nsc::limits::FILE_BYTES_MAX).ok();
         let choice = read.and_then(|content| serde_json::from_slice::<Choice>(&content).ok());
         choice.unwrap_or_default().select_operator
     }
@@ -221,13 +222,34 @@ impl Session {
 /// What `nsc` could not do, with its next step.
 impl From<nats_nsc::error::Error> for CliError {
     fn from(error: nats_nsc::error::Error) -> Self {
-        let hint = error.next_step().map(str::to_owned);
+        let hint = error.next_step().map(in_these_words);
         let error = Self::new(error.to_string());
         match hint {
             Some(hint) => error.next_step(hint),
             None => error,
         }
     }
+}
+
+/// A next step of `nsc` where this tool has the same command under another name; the others are those of `nsc`, which works on the
+/// same store.
+fn in_these_words(hint: &str) -> String {
+    const COMMANDS: [(&str, &str); 9] = [
+        ("nsc list operators", "nats auth operator ls"),
+        ("nsc list accounts", "nats auth account ls"),
+        ("nsc list users -a ", "nats auth user ls "),
+        ("nsc describe operator", "nats auth operator info"),
+        ("nsc describe account ", "nats auth account info "),
+        ("nsc edit operator --help", "nats auth operator edit --help"),
+        ("nsc edit account --help", "nats auth account edit --help"),
+        ("nsc edit user --help", "nats auth user edit --help"),
+        ("nsc edit export", "nats auth account exports edit"),
+    ];
+    let mut text = hint.to_owned();
+    for (theirs, ours) in COMMANDS {
+        text = text.replace(theirs, ours);
+    }
+    text
 }
 
 /// Asks before something is removed, unless `force`.

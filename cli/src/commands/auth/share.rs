@@ -1,6 +1,6 @@
 //! `nats auth account imports` and `exports`.
 
-use nats_jwt::claims::{ExportType, Import};
+use nats_jwt::claims::{Export, ExportType, Import};
 use nats_nsc::ops::{export, import};
 
 use super::Session;
@@ -96,7 +96,7 @@ pub struct AddImport {
 
 #[derive(Debug, clap::Args)]
 pub struct EditImport {
-    /// The exporter's subject
+    /// The subject in this account, or the exporter's
     subject: String,
     #[command(flatten)]
     at: OfAccount,
@@ -196,12 +196,40 @@ fn not_found(what: &str, account: &str) -> CliError {
     ))
 }
 
-/// The one that is meant: with this subject, or the only one.
-fn pick<'a, T>(all: &'a [T], subject: Option<&str>, of: impl Fn(&T) -> &str) -> Option<&'a T> {
+/// The import that is meant: known under this subject here, else by the exporter, or the only one.
+fn pick_import<'a>(all: &'a [Import], subject: Option<&str>) -> Option<&'a Import> {
+    let Some(subject) = subject else {
+        return match all {
+            [only] => Some(only),
+            _ => None,
+        };
+    };
+    let here = all.iter().find(|import| local(import) == subject);
+    here.or_else(|| all.iter().find(|import| import.subject == subject))
+}
+
+/// The subject of an import in the account that has it.
+fn local(import: &Import) -> &str {
+    match import.local_subject.as_str() {
+        "" => import.exporter_subject(),
+        local => local,
+    }
+}
+
+/// The export with this subject, or the only one.
+fn pick_export<'a>(all: &'a [Export], subject: Option<&str>) -> Option<&'a Export> {
     match (subject, all) {
         (None, [only]) => Some(only),
         (None, _) => None,
-        (Some(subject), all) => all.iter().find(|one| of(one) == subject),
+        (Some(subject), all) => all.iter().find(|export| export.subject == subject),
+    }
+}
+
+/// `Stream` or `Service`.
+fn kind(kind: ExportType) -> &'static str {
+    match kind {
+        ExportType::Service => "Service",
+        _ => "Stream",
     }
 }
 
@@ -211,7 +239,7 @@ pub fn imports(globals: &Globals, command: Imports) -> Result {
         Imports::Info(args) => {
             let (mut session, account) = args.at.open()?;
             let imports = session.work.account(&account)?.nats.imports;
-            let import = pick(&imports, args.subject.as_deref(), |import| &import.subject);
+            let import = pick_import(&imports, args.subject.as_deref());
             let import = import.ok_or_else(|| not_found("import", &account))?;
             if args.form.json {
                 return output::json(import);
@@ -220,14 +248,7 @@ pub fn imports(globals: &Globals, command: Imports) -> Result {
         }
         Imports::Edit(args) => edit_import(globals, args),
         Imports::Ls(args) => list_imports(globals, args),
-        Imports::Rm(args) => remove(args, "import", |session, subject, account| {
-            let request = import::Delete {
-                subject: Some(subject),
-                account: Some(account),
-                ..import::Delete::default()
-            };
-            import::delete(&mut session.work, &request).map(drop)
-        }),
+        Imports::Rm(args) => remove_import(args),
     }
 }
 
@@ -237,7 +258,7 @@ pub fn exports(globals: &Globals, command: Exports) -> Result {
         Exports::Info(args) => {
             let (mut session, account) = args.at.open()?;
             let exports = session.work.account(&account)?.nats.exports;
-            let export = pick(&exports, args.subject.as_deref(), |export| &export.subject);
+            let export = pick_export(&exports, args.subject.as_deref());
             let export = export.ok_or_else(|| not_found("export", &account))?;
             if args.form.json {
                 return output::json(export);
@@ -246,44 +267,77 @@ pub fn exports(globals: &Globals, command: Exports) -> Result {
         }
         Exports::Edit(args) => edit_export(globals, args),
         Exports::Ls(args) => list_exports(globals, &args),
-        Exports::Rm(args) => remove(args, "export", |session, subject, account| {
-            let request = export::Delete {
-                subject: Some(subject),
-                account: Some(account),
-                ..export::Delete::default()
-            };
-            export::delete(&mut session.work, &request).map(drop)
-        }),
+        Exports::Rm(args) => remove_export(args),
     }
 }
 
-fn remove(
-    args: Remove,
-    what: &str,
-    delete: impl FnOnce(&mut Session, String, String) -> nats_nsc::error::Result,
-) -> Result {
+fn remove_import(args: Remove) -> Result {
     let (mut session, account) = args.at.open()?;
-    let subject = args.subject;
-    if !confirmed(args.force, &format!("Really remove the {what} {subject}"))? {
+    let imports = session.work.account(&account)?.nats.imports;
+    let import = pick_import(&imports, Some(&args.subject));
+    let import = import.ok_or_else(|| not_found("import", &account))?;
+    let question = format!("Really remove the {} import", local(import));
+    if !confirmed(args.force, &question)? {
         return Ok(());
     }
-    delete(&mut session, subject.clone(), account)?;
+    let request = import::Delete {
+        subject: Some(import.subject.clone()),
+        src_account: Some(import.account.clone()),
+        account: Some(account),
+        ..import::Delete::default()
+    };
+    import::delete(&mut session.work, &request)?;
     session.commit()?;
-    outln!("Removed {what} {subject}")
+    outln!(
+        "Removed {} import for local subject {:?} from account {:?}",
+        import.kind,
+        local(import),
+        import.account
+    )
+}
+
+fn remove_export(args: Remove) -> Result {
+    let (mut session, account) = args.at.open()?;
+    let exports = session.work.account(&account)?.nats.exports;
+    let export = pick_export(&exports, Some(&args.subject));
+    let export = export.ok_or_else(|| not_found("export", &account))?;
+    let question = format!("Really remove the {} Export", export.subject);
+    if !confirmed(args.force, &question)? {
+        return Ok(());
+    }
+    let request = export::Delete {
+        subject: Some(args.subject.clone()),
+        account: Some(account),
+        ..export::Delete::default()
+    };
+    export::delete(&mut session.work, &request)?;
+    session.commit()?;
+    outln!(
+        "Removed {} export for subject {:?}",
+        export.kind,
+        args.subject
+    )
 }
 
 fn show_import(globals: &Globals, session: &mut Session, import: &Import) -> Result {
-    let mut columns = Columns::new(format!("Import {}", import.name), globals.scheme());
-    columns.row("From", session.name_of(&import.account).as_str());
-    columns.row("Type", import.kind.as_str());
-    columns.row("Subject", import.exporter_subject());
-    columns.row_unless_empty("Local Subject", &import.local_subject);
-    columns.row("Activation Token", !import.token.is_empty());
-    columns.row_if(
-        import.kind == ExportType::Service,
-        "Sharing Connection Info",
-        import.share,
+    let heading = format!(
+        "Import info for import {:?} importing {:?}",
+        import.name,
+        local(import)
     );
+    let from = match session.name_of(&import.account) {
+        name if name == import.account => name,
+        name => format!("{name} ({})", import.account),
+    };
+    let mut columns = Columns::new(heading, globals.scheme());
+    columns.section("Configuration");
+    columns.row("Name", import.name.as_str());
+    columns.row("From Account", from.as_str());
+    columns.row("Local Subject", local(import));
+    columns.row("Kind", kind(import.kind));
+    columns.row("Remote Subject", import.exporter_subject());
+    columns.row("Sharing Connection Info", import.share);
+    columns.row_if(!import.token.is_empty(), "Activation Token", true);
     columns.row_if(
         import.kind == ExportType::Stream,
         "Allows Message Tracing",
@@ -300,8 +354,16 @@ fn show_export(globals: &Globals, session: &mut Session, account: &str, subject:
         .iter()
         .find(|export| export.subject == subject);
     let export = export.ok_or_else(|| not_found("export", account))?;
-    let mut columns = Columns::new(format!("Export {}", export.name), globals.scheme());
-    columns.row("Type", export.kind.as_str());
+    let heading = format!(
+        "Export info for {} exporting {}",
+        export.name, export.subject
+    );
+    let mut columns = Columns::new(heading, globals.scheme());
+    columns.section("Configuration");
+    columns.row("Name", export.name.as_str());
+    columns.row_unless_empty("Description", &export.description);
+    columns.row("Kind", kind(export.kind));
+    columns.row_unless_empty("Info", &export.info_url);
     columns.row("Subject", export.subject.as_str());
     columns.row("Activation Required", export.token_required);
     columns.row(
@@ -309,9 +371,14 @@ fn show_export(globals: &Globals, session: &mut Session, account: &str, subject:
         export.account_token_position.to_string().as_str(),
     );
     columns.row("Advertised", export.advertise);
-    columns.row_unless_empty("Description", &export.description);
-    columns.row_unless_empty("Information", &export.info_url);
-    columns.row("Revocations", export.revocations.len());
+    columns.section("Revocations");
+    if export.revocations.is_empty() {
+        columns.text("");
+        columns.text("No revocations found");
+    }
+    for (key, at) in export.revocations.iter() {
+        columns.row(&nats_nsc::text::date(at), key);
+    }
     out!("{}", columns.render())
 }
 
@@ -338,8 +405,11 @@ fn add_import(globals: &Globals, args: AddImport) -> Result {
 
 fn edit_import(globals: &Globals, args: EditImport) -> Result {
     let (mut session, account) = args.at.open()?;
+    let imports = session.work.account(&account)?.nats.imports;
+    let import = pick_import(&imports, Some(&args.subject));
+    let import = import.ok_or_else(|| not_found("import", &account))?;
     let request = import::Edit {
-        subject: args.subject,
+        subject: import.subject.clone(),
         account: Some(account),
         local_subject: args.local,
         share: args.passing.share,
@@ -359,16 +429,29 @@ fn list_imports(globals: &Globals, args: ListImports) -> Result {
     let rows = imports.iter().map(|import| {
         vec![
             import.name.clone(),
-            import.kind.to_string(),
+            kind(import.kind).to_owned(),
             session.name_of(&import.account),
+            local(import).to_owned(),
             import.exporter_subject().to_owned(),
-            import.local_subject.clone(),
+            match import.kind {
+                ExportType::Stream => import.allow_trace.to_string(),
+                _ => String::new(),
+            },
+            import.share.to_string(),
         ]
     });
     let listed = Listed {
-        title: format!("Imports of account {account}"),
-        none: "No imports defined",
-        header: &["Name", "Type", "Source", "Subject", "Local Subject"],
+        title: format!("Imports for account {account}"),
+        none: "No Imports defined",
+        header: &[
+            "Name",
+            "Kind",
+            "Source",
+            "Local Subject",
+            "Remote Subject",
+            "Allows Tracing",
+            "Sharing Connection Info",
+        ],
         rows: rows.collect(),
         document: document(&imports),
     };
@@ -400,7 +483,7 @@ fn list_exports(globals: &Globals, args: &List) -> Result {
     let rows = exports.iter().map(|export| {
         vec![
             export.name.clone(),
-            export.kind.to_string(),
+            kind(export.kind).to_owned(),
             export.subject.clone(),
             export.token_required.to_string(),
             export.advertise.to_string(),
@@ -409,11 +492,11 @@ fn list_exports(globals: &Globals, args: &List) -> Result {
         ]
     });
     let listed = Listed {
-        title: format!("Exports of account {account}"),
-        none: "No exports defined",
+        title: format!("Exports for account {account}"),
+        none: "No Exports defined",
         header: &[
             "Name",
-            "Type",
+            "Kind",
             "Subject",
             "Activation Required",
             "Advertised",

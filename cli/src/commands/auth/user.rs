@@ -11,9 +11,10 @@ use nats_nsc::ops::{list, user};
 use super::Session;
 use super::session::{Form, ListForm, Listed, OfAccount, PermissionFlags};
 use super::session::{confirmed, document, print_claims};
+use super::view;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::output::{Columns, format};
+use crate::output::Columns;
 use crate::parse;
 
 /// What a new user's messages may measure, as the reference has it.
@@ -273,6 +274,9 @@ fn write_creds(session: &mut Session, account: &str, name: &str, file: Option<&P
 
 fn edit(globals: &Globals, args: &Edit) -> Result {
     let (mut session, account, name) = args.whose.open()?;
+    let mut limits = args.limits.limits();
+    // As in the reference tool, where nsc adds to what there is.
+    limits.permissions.replace = true;
     let request = user::Edit {
         name: Some(name.clone()),
         account: Some(account.clone()),
@@ -280,7 +284,7 @@ fn edit(globals: &Globals, args: &Edit) -> Result {
             tag: args.limits.tags.clone(),
             rm_tag: args.no_tags.clone(),
         },
-        limits: args.limits.limits(),
+        limits,
         ..user::Edit::default()
     };
     user::edit(&mut session.work, &request)?;
@@ -308,36 +312,17 @@ fn show(globals: &Globals, session: &mut Session, account: &str, claims: &UserCl
     let heading = format!("User {} ({})", claims.name, claims.subject);
     let mut columns = Columns::new(heading, globals.scheme());
     columns.section("Configuration");
-    columns.row("Account", account);
+    let key = match claims.nats.issuer_account.as_str() {
+        "" => claims.issuer.as_str(),
+        key => key,
+    };
+    columns.row("Account", format!("{account} ({key})").as_str());
     columns.row("Issuer", claims.issuer.as_str());
     columns.row("Scoped", role.is_some());
     columns.row_unless_empty("Role", role.as_deref().unwrap_or_default());
     columns.row_unless_empty("Expiry", &nats_nsc::text::date(claims.expires));
     columns.rows("Tags", claims.nats.tags.iter());
-    columns.row("Bearer Token", limits.bearer_token);
-    columns.section("Limits");
-    let payload =
-        u64::try_from(limits.limits.payload).map_or("unlimited".to_owned(), format::bytes);
-    columns.row("Max Payload", payload.as_str());
-    columns.row_limit("Max Subscriptions", limits.limits.subs);
-    columns.rows("Networks", limits.src.iter().map(String::as_str));
-    columns.rows(
-        "Connection Types",
-        limits.allowed_connection_types.iter().map(String::as_str),
-    );
-    columns.section("Permissions");
-    let permissions = &limits.permissions;
-    if permissions.is_empty() {
-        columns.text("No permissions defined: the account's default permissions count");
-    }
-    for (label, list) in [
-        ("Publish Allow", &permissions.publish.allow),
-        ("Publish Deny", &permissions.publish.deny),
-        ("Subscribe Allow", &permissions.subscribe.allow),
-        ("Subscribe Deny", &permissions.subscribe.deny),
-    ] {
-        columns.rows(label, list.iter().map(String::as_str));
-    }
+    view::limits(&mut columns, &limits);
     out!("{}", columns.render())
 }
 
@@ -356,7 +341,7 @@ fn ls(globals: &Globals, args: &List) -> Result {
         rows.push(vec![
             name,
             claims.subject,
-            role.unwrap_or_else(|| "false".to_owned()),
+            role.is_some().to_string(),
             mark(!limits.permissions.subscribe.is_empty()),
             mark(!limits.permissions.publish.is_empty()),
             subs,

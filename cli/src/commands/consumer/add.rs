@@ -7,9 +7,9 @@ use nats_api::jetstream::{ConsumerConfig, ConsumerInfo};
 use super::ask;
 use super::flags::{ConsumerFlags, CreateFlags};
 use super::select::WhichStream;
-use crate::error::{CliError, Result};
+use crate::error::Result;
 use crate::globals::Globals;
-use crate::jetstream::{Api, ConsumerView, Document, check_name};
+use crate::jetstream::{Api, ConsumerView, Document, check_name, valid};
 use crate::output;
 use nats_term::prompt::{Prompt, Terminal, required};
 
@@ -62,7 +62,7 @@ pub struct Args {
 pub async fn run(globals: &Globals, mut args: Args) -> Result {
     if args.validate || args.output.is_some() {
         let config = args.configuration(&mut Terminal)?;
-        return args.validated(&config);
+        return valid::Kind::Consumer.validate(&config, args.output.as_deref());
     }
     let (api, stream) = args.which.connect(globals, false).await?;
     let config = args.configuration(&mut Terminal)?;
@@ -122,25 +122,6 @@ impl Args {
             config.set("filter_subject", ">")?;
         }
         Ok(config)
-    }
-
-    /// `--validate` and `--output`.
-    fn validated(&self, config: &Document) -> Result {
-        let text = config.to_json()?;
-        let problem = nats_api::decode::strict::<ConsumerConfig>(text.as_bytes()).err();
-        let problem = problem.map(|e| CliError::new(format!("Validation Failed: {e}")));
-        if let Some(path) = &self.output {
-            return match problem {
-                Some(problem) => Err(problem),
-                None => std::fs::write(path, text + "\n")
-                    .map_err(|e| CliError::from(e).context(path.display())),
-            };
-        }
-        outln!("{text}\n")?;
-        match problem {
-            Some(problem) => Err(problem),
-            None => outln!("Configuration is a valid Consumer"),
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::flags::ConsumerFlags;
 use super::select::Which;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::jetstream::{ConsumerView, Document, EditArgs, pick};
+use crate::jetstream::{ConsumerView, Document, EditArgs, pick, valid};
 use crate::output;
 use nats_term::prompt::Terminal;
 
@@ -47,6 +47,9 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         let error =
             CliError::new("consumers with backoff policies do not support editing Ack Wait");
         return Err(error.next_step("remove the policy with --backoff none, or leave out --wait"));
+    }
+    if args.edit.validate {
+        return valid::Kind::Consumer.validate(&after, None);
     }
     if !args.edit.shows(&before, &after)? {
         return Ok(());

@@ -1,12 +1,13 @@
 //! `nats schema validate`.
 
-use std::io::Read;
+use std::path::Path;
 
 use clap_complete::ArgValueCompleter;
 use serde_json::Value;
 
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
+use crate::input;
 use crate::output;
 
 /// Check a JSON file against a schema
@@ -34,12 +35,13 @@ pub struct Args {
 
 pub async fn run(_: &Globals, args: Args) -> Result {
     let schema = super::find(&args.schema)?;
-    let document: Value = serde_json::from_str(&read(&args.file)?).map_err(|error| {
-        CliError::new(format!(
-            "could not parse JSON data in {:?}: {error}",
-            args.file
-        ))
-    })?;
+    let document: Value =
+        serde_json::from_str(&input::text(Path::new(&args.file))?).map_err(|error| {
+            CliError::new(format!(
+                "could not parse JSON data in {:?}: {error}",
+                args.file
+            ))
+        })?;
     let problems: Vec<_> = schema
         .check(&document)
         .iter()
@@ -58,13 +60,4 @@ pub async fn run(_: &Globals, args: Args) -> Result {
     } else {
         Err(CliError::exit(1))
     }
-}
-
-fn read(file: &str) -> Result<String> {
-    let mut text = String::new();
-    if file == "-" {
-        std::io::stdin().lock().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(file).map_err(|error| CliError::from(error).context(file))
 }

@@ -8,6 +8,7 @@ mod account;
 mod ask;
 mod check;
 mod config;
+mod generate;
 mod graph;
 mod info;
 mod list;
@@ -44,6 +45,7 @@ registry! {
         Account(account),
         Check(check),
         Config(config),
+        Generate(generate),
         Graph(graph),
         Info(info),
         List(list),

@@ -4,6 +4,8 @@ use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use nats_term::prompt::{Prompt, Terminal};
 
+/// Cost of a hash when nobody says another: a tenth of a second.
+pub const COST: u32 = 11;
 /// Shortest password that is hashed, in bytes.
 const LENGTH_MIN: usize = 10;
 /// bcrypt reads no further; a longer password would be cut off silently.
@@ -27,7 +29,7 @@ pub struct Args {
     pass: Option<String>,
 
     /// Cost of the hash; each step doubles the work
-    #[arg(short, long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(4..=31))]
+    #[arg(short, long, default_value_t = COST, value_parser = clap::value_parser!(u32).range(4..=31))]
     cost: u32,
 
     /// Make a password and hash it
@@ -54,7 +56,17 @@ pub async fn run(_globals: &Globals, args: Args) -> Result {
     }
 }
 
-fn hash(password: &str, cost: u32) -> Result<String> {
+/// The hash of a password, as it stands in a configuration.
+pub fn hash(password: &str, cost: u32) -> Result<String> {
+    check(password)?;
+    let hash = bcrypt::hash_with_result(password, cost)
+        .map_err(|e| CliError::new(format!("error producing bcrypt hash: {e}")))?;
+    // The variant that every nats-server recognises.
+    Ok(hash.format_for_version(bcrypt::Version::TwoA))
+}
+
+/// A password that can be hashed and is not guessed at once.
+pub fn check(password: &str) -> Result {
     if password.len() < LENGTH_MIN {
         return Err(CliError::new(format!(
             "password should be at least {LENGTH_MIN} characters long"
@@ -67,10 +79,7 @@ fn hash(password: &str, cost: u32) -> Result<String> {
         ))
         .next_step("choose a shorter one"));
     }
-    let hash = bcrypt::hash_with_result(password, cost)
-        .map_err(|e| CliError::new(format!("error producing bcrypt hash: {e}")))?;
-    // The variant that every nats-server recognises.
-    Ok(hash.format_for_version(bcrypt::Version::TwoA))
+    Ok(())
 }
 
 fn asked(prompt: &mut impl Prompt) -> Result<String> {

@@ -8,7 +8,7 @@ use super::ask;
 use super::flags::{CreateFlags, StreamFlags, upstream};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::jetstream::{Api, Document, StreamView, check_name};
+use crate::jetstream::{Api, Document, StreamView, check_name, valid};
 use crate::output;
 use nats_term::prompt::{Prompt, Terminal, required};
 
@@ -73,7 +73,7 @@ pub async fn run(globals: &Globals, mut args: Args) -> Result {
         }
     };
     let Some(api) = api else {
-        return args.validated(&config);
+        return valid::Kind::Stream.validate(&config, args.output.as_deref());
     };
     let name = config.text("name");
     check_name(name)?;
@@ -143,68 +143,5 @@ impl Args {
             config.set("sources", sources)?;
         }
         Ok(())
-    }
-
-    /// `--validate` and `--output`.
-    fn validated(&self, config: &Document) -> Result {
-        let text = config.to_json()?;
-        let problem = problem(config);
-        if let Some(path) = &self.output {
-            if let Some(problem) = problem {
-                return Err(CliError::new(format!("Validation Failed: {problem}")));
-            }
-            return std::fs::write(path, text + "\n")
-                .map_err(|e| CliError::from(e).context(path.display()));
-        }
-        outln!("{text}\n")?;
-        match problem {
-            Some(problem) => Err(CliError::new(format!("Validation Failed: {problem}"))),
-            None => outln!(
-                "Configuration is a valid Stream matching io.nats.jetstream.api.v1.stream_configuration"
-            ),
-        }
-    }
-}
-
-/// What a server would refuse in any case.
-fn problem(config: &Document) -> Option<String> {
-    let text = config.to_json().ok()?;
-    let read = nats_api::decode::strict::<StreamConfig>(text.as_bytes());
-    let config = match read {
-        Ok(config) => config,
-        Err(error) => return Some(error.to_string()),
-    };
-    if !config.no_ack && config.subjects.iter().any(|subject| subject == ">") {
-        return Some("subjects cannot be '>' when acknowledgement is enabled".to_owned());
-    }
-    if config.mirror.is_some() && !(config.subjects.is_empty() && config.sources.is_empty()) {
-        return Some("a mirror has neither subjects nor sources".to_owned());
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_configuration_that_no_server_takes_is_found_before() {
-        for (config, part) in [
-            (r#"{"name":"A","subjects":[">"]}"#, "cannot be '>'"),
-            (
-                r#"{"name":"A","mirror":{"name":"B"},"subjects":["a"]}"#,
-                "mirror",
-            ),
-            (r#"{"name":"A","max_ages":1}"#, "max_ages"),
-            (r#"{"name":"A","storage":"tape"}"#, "storage"),
-        ] {
-            let found = problem(&Document::from_json(config).unwrap());
-            assert!(
-                found.as_deref().is_some_and(|text| text.contains(part)),
-                "{config}: {found:?}"
-            );
-        }
-        let fine = r#"{"name":"A","subjects":["a"],"no_ack":false}"#;
-        assert_eq!(problem(&Document::from_json(fine).unwrap()), None);
     }
 }

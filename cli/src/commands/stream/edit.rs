@@ -6,7 +6,7 @@ use super::flags::StreamFlags;
 use super::select::Which;
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
-use crate::jetstream::{Document, EditArgs, StreamView, pick};
+use crate::jetstream::{Document, EditArgs, StreamView, pick, valid};
 use crate::output;
 use nats_term::prompt::Terminal;
 
@@ -50,6 +50,9 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let name = info.config.name.as_str();
     let before = api.stream_document(name).await?.without_reserved_metadata();
     let after = args.changed(&before)?;
+    if args.edit.validate {
+        return valid::Kind::Stream.validate(&after, None);
+    }
     if !args.edit.shows(&before, &after)? {
         return Ok(());
     }

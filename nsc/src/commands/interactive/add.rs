@@ -105,7 +105,7 @@ pub fn user(request: &mut user::Add, ask: &mut Asker<'_>) -> Result {
         ask.list(&mut permissions.allow_sub, question, "--allow-sub")?;
         if ask.confirm("allow response permissions?", false, "--allow-pub-response")? {
             let slot = &mut permissions.allow_pub_response;
-            ask.number(slot, "Max number of responses", 0, "--max-responses")?;
+            ask.number(slot, "Max number of responses", 0, "--allow-pub-response=N")?;
             slot.get_or_insert(1);
             ask.text(
                 &mut permissions.response_ttl,
