@@ -226,29 +226,7 @@ impl PermissionChanges {
             report.ok(format!("set response ttl to {}", text::duration(ns)));
         }
         if self.replace {
-            let named = |lists: [&Vec<String>; 2]| lists.iter().any(|list| !list.is_empty());
-            for (list, given) in [
-                (
-                    &mut permissions.publish.allow,
-                    [&self.allow_pub, &self.allow_pubsub],
-                ),
-                (
-                    &mut permissions.publish.deny,
-                    [&self.deny_pub, &self.deny_pubsub],
-                ),
-                (
-                    &mut permissions.subscribe.allow,
-                    [&self.allow_sub, &self.allow_pubsub],
-                ),
-                (
-                    &mut permissions.subscribe.deny,
-                    [&self.deny_sub, &self.deny_pubsub],
-                ),
-            ] {
-                if named(given) {
-                    list.clear();
-                }
-            }
+            self.clear_named(permissions);
         }
         let lists = |permission: &mut Permission,
                      word: &str,
@@ -279,6 +257,21 @@ impl PermissionChanges {
             report,
         );
         Ok(())
+    }
+
+    /// Empties the lists that are named.
+    fn clear_named(&self, permissions: &mut Permissions) {
+        let both = [&self.allow_pubsub, &self.deny_pubsub];
+        for (list, given) in [
+            (&mut permissions.publish.allow, [&self.allow_pub, both[0]]),
+            (&mut permissions.publish.deny, [&self.deny_pub, both[1]]),
+            (&mut permissions.subscribe.allow, [&self.allow_sub, both[0]]),
+            (&mut permissions.subscribe.deny, [&self.deny_sub, both[1]]),
+        ] {
+            if given.iter().any(|list| !list.is_empty()) {
+                list.clear();
+            }
+        }
     }
 }
 
