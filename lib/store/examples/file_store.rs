@@ -47,7 +47,7 @@ fn open(dir: &Path) -> (Catalog, Found) {
 
 fn incarnation(n: u64) -> Incarnation {
     let mut bytes = [7; 16];
-    bytes[8..].copy_from_slice(&n.saturating_add(1).to_be_bytes());
+    bytes[8..].copy_from_slice(&n.saturating_add(1000).to_be_bytes());
     Incarnation(bytes)
 }
 

@@ -9,6 +9,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use foldhash::fast::FixedState;
 use nats_proto::subject::{ANY_TAIL, ANY_TOKEN, SEPARATOR, tokens};
 
 use crate::store::Filter;
@@ -115,7 +116,8 @@ struct Stretch {
 #[derive(Debug, Clone)]
 pub struct Branches {
     depth: usize,
-    numbers: HashMap<Branch, u16>,
+    /// At most [`BRANCHES_MAX`], so nobody gains by names that fall together.
+    numbers: HashMap<Branch, u16, FixedState>,
     branches: Vec<Branch>,
     stretches: VecDeque<Stretch>,
     /// The subject seen last and its branch.
@@ -128,7 +130,7 @@ impl Default for Branches {
     fn default() -> Self {
         Self {
             depth: DEPTH,
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             branches: Vec::new(),
             stretches: VecDeque::new(),
             recent: None,
