@@ -24,6 +24,21 @@ fn both(server: &Server) -> (Wire, Wire) {
 }
 
 #[test]
+fn no_allowed_pattern_stands_for_a_subject_with_an_empty_token() {
+    let server = server_with(r#"publish: { allow: ["ok.>", "x.*.z"] }"#);
+    let (mut alice, mut admin) = both(&server);
+    admin.subscribe(">", "1");
+    for subject in ["ok..a", "ok.", "x..z"] {
+        alice.publish(subject, "1");
+        alice.expect_err(&format!(
+            "Permissions Violation for Publish to \"{subject}\""
+        ));
+    }
+    alice.expect_nothing();
+    admin.expect_nothing();
+}
+
+#[test]
 fn publishing_outside_the_allowed_subjects_is_an_error_and_not_delivered() {
     let server = server_with(r#"publish: ["ok.>", "one"]"#);
     let (mut alice, mut admin) = both(&server);

@@ -28,7 +28,7 @@ pub use certificate::{AlternativeName, CertificateNames, name_as_text};
 pub use credentials::{AuthError, Credentials, Verdict};
 pub use identity::{Identity, Who};
 pub use password::{SlowCheck, Work};
-pub use permissions::{Permissions, RESERVED_QUEUE, may_subscribe};
+pub use permissions::{Permissions, RESERVED_QUEUE, has_empty_token, may_subscribe};
 pub use reply_permits::ReplyPermits;
 pub use revalidation::Revalidated;
 pub use token::{Admitted, Origin, Proof, TokenUser, permissions, permissions_of_account};

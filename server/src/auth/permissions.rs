@@ -76,7 +76,7 @@ impl Permissions {
     pub fn may_publish(&self, subject: &[u8]) -> bool {
         self.publish_allow
             .as_ref()
-            .is_none_or(|allow| allow.has_match(subject))
+            .is_none_or(|allow| !has_empty_token(subject) && allow.has_match(subject))
             && !self.publish_deny.has_match(subject)
     }
 
@@ -165,6 +165,11 @@ impl Entry {
     fn denies(&self, queue: Option<&[u8]>) -> bool {
         self.plain || queue.is_some_and(|queue| self.names_queue(queue))
     }
+}
+
+/// `a..b`: no pattern stands for such a subject, and whoever publishes to it reaches nobody, not even those who listen to everything.
+pub fn has_empty_token(subject: &[u8]) -> bool {
+    subject.split(|b| *b == b'.').any(<[u8]>::is_empty)
 }
 
 fn allows(allow: &SubjectTrie<Entry>, subject: &[u8], queue: Option<&[u8]>) -> bool {

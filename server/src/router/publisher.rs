@@ -8,6 +8,7 @@ use super::cache::{Known, MatchCache, Place, Verdict};
 use super::trace::{Start, Trace};
 use super::{Cycle, Message, Origin, run, to_all};
 use crate::account::{Account, Mapped};
+use crate::auth::has_empty_token;
 use crate::interest::Receiver;
 
 /// What a publisher may do. A reload replaces it and forgets the cache.
@@ -273,11 +274,6 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         self.forget();
     }
-}
-
-/// Such a subject reaches nobody, not even those who listen to everything.
-fn has_empty_token(subject: &[u8]) -> bool {
-    subject.split(|b| *b == b'.').any(<[u8]>::is_empty)
 }
 
 fn is_reserved_reply(reply: &[u8]) -> bool {
