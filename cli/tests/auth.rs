@@ -331,3 +331,104 @@ fn one_command_runs_a_server_in_operator_mode_with_contexts_for_both_accounts() 
         "APP\nSYS\n"
     );
 }
+
+#[test]
+fn imports_are_known_by_their_subject_in_the_account() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    prepared(home);
+    ok(home, &["auth", "account", "add", "SHOP", "--defaults"]);
+    let exports = [
+        "auth", "account", "exports", "add", "news", "news.>", "ORDERS",
+    ];
+    assert!(ok(home, &exports).contains("Kind: Stream"));
+    let add = "auth account imports add news news.> SHOP --source ORDERS --local here.>";
+    ok(home, &add.split(' ').collect::<Vec<_>>());
+    for known in ["here.>", "news.>"] {
+        let shown = ok(home, &["auth", "account", "imports", "info", known, "SHOP"]);
+        assert!(shown.contains("Local Subject: here.>"), "{shown}");
+        assert!(shown.contains("Remote Subject: news.>"), "{shown}");
+    }
+    let edit = ["auth", "account", "imports", "edit", "here.>", "SHOP"];
+    let edited = ok(home, &[&edit as &[_], &["--local", "there.>"]].concat());
+    assert!(edited.contains("Local Subject: there.>"), "{edited}");
+    let gone = nats(
+        home,
+        &["auth", "account", "imports", "info", "here.>", "SHOP"],
+    );
+    assert!(
+        gone.stderr.contains("nats auth account imports ls SHOP"),
+        "{gone:?}"
+    );
+    ok(
+        home,
+        &[
+            "auth", "account", "imports", "rm", "there.>", "SHOP", "--force",
+        ],
+    );
+    let none = ok(home, &["auth", "account", "imports", "ls", "SHOP"]);
+    assert_eq!(none, "No Imports defined\n");
+}
+
+#[test]
+fn an_edit_of_a_user_replaces_the_lists_it_names_and_no_others() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    prepared(home);
+    let edit = [
+        "auth",
+        "user",
+        "edit",
+        "chief",
+        "ORDERS",
+        "--pub-allow",
+        "one,two",
+    ];
+    ok(home, &edit);
+    let json = ok(home, &["auth", "user", "info", "chief", "ORDERS", "--json"]);
+    let user: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        user["nats"]["pub"]["allow"],
+        serde_json::json!(["one", "two"])
+    );
+    assert_eq!(user["nats"]["sub"]["deny"], serde_json::json!(["secret.>"]));
+    // A new account has no bearer tokens unless that is said, which an edit does not change.
+    let shown = |args: &[&str]| ok(home, args).contains("Bearer Tokens Allowed: true");
+    assert!(!shown(&["auth", "account", "info", "ORDERS"]));
+    assert!(shown(&["auth", "account", "edit", "ORDERS", "--bearer"]));
+    assert!(shown(&[
+        "auth",
+        "account",
+        "edit",
+        "ORDERS",
+        "--connections",
+        "3"
+    ]));
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_named_by_its_field_without_a_server() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let file = home.join("wrong.json");
+    std::fs::write(&file, r#"{"name":"A","subjects":["a"],"num_replicas":9}"#).unwrap();
+    let path = file.display().to_string();
+    let wrong = nats(home, &["stream", "add", "--validate", "--config", &path]);
+    assert_eq!(wrong.code, 1, "{wrong:?}");
+    let told = "Validation Failed: num_replicas: must be at most 5, not 9";
+    assert!(wrong.stderr.contains(told), "{wrong:?}");
+    std::fs::write(&file, b"\xff\xfe{").unwrap();
+    let schema = ["schema", "validate", "stream_configuration", &path];
+    for args in [
+        &schema[..],
+        &["stream", "add", "--validate", "--config", &path],
+    ] {
+        let packed = nats(home, args);
+        assert_eq!(packed.code, 1, "{packed:?}");
+        assert!(
+            packed.stderr.contains("it is no text: byte 1 is no UTF-8"),
+            "{packed:?}"
+        );
+        assert!(packed.stderr.contains("hint: "), "{packed:?}");
+    }
+}

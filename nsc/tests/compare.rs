@@ -361,3 +361,57 @@ fn backups_of_both_programs_restore_in_the_other() {
         mine.ok(&["select", "operator", "O"]);
     }
 }
+
+#[test]
+fn the_store_of_the_reference_is_described_in_its_words() {
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).expect("a directory");
+        for entry in std::fs::read_dir(from).expect("a directory").flatten() {
+            let target = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &target);
+            } else {
+                std::fs::copy(entry.path(), target).expect("copied");
+            }
+        }
+    }
+    let home = Home::new();
+    let Some(reference) = Reference::of(&home) else {
+        return;
+    };
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference-store");
+    copy(&data, &home.path().join(".local/share/nats/nsc"));
+    home.ok(&["select", "operator", "REF"]);
+    for what in [
+        &["describe", "operator"][..],
+        &["describe", "operator", "--json"],
+        &["describe", "operator", "--raw"],
+        &["describe", "account", "ORDERS"],
+        &["describe", "account", "ORDERS", "--json"],
+        &["describe", "account", "SHOP", "--long-ids"],
+        &["describe", "account", "SYS"],
+        &["describe", "user", "-a", "ORDERS", "-n", "plain"],
+        &["describe", "user", "-a", "ORDERS", "-n", "plain", "--json"],
+        &["describe", "user", "-a", "ORDERS", "-n", "scoped"],
+        &["list", "accounts"],
+        &["list", "operators"],
+        &["list", "users", "-a", "ORDERS"],
+        &["list", "users", "-a", "ORDERS", "--json"],
+        &["list", "accounts", "--json"],
+    ] {
+        assert_eq!(
+            plain(&home.ok(what)),
+            plain(&reference.ok(what)),
+            "{what:?}"
+        );
+    }
+    // Ours also says the role of a key.
+    let ours = home.ok(&["list", "keys", "--all", "--json"]);
+    let ours: Vec<&str> = ours
+        .trim()
+        .lines()
+        .filter(|line| !line.contains("\"role\""))
+        .collect();
+    let theirs = reference.ok(&["list", "keys", "--all", "--json"]);
+    assert_eq!(ours, theirs.trim().lines().collect::<Vec<_>>());
+}

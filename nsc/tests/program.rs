@@ -500,3 +500,76 @@ else:
             .contains("exec:")
     );
 }
+
+#[test]
+fn a_user_with_permissions_of_its_own_does_not_get_those_of_a_role_by_a_new_signature() {
+    let home = Home::prepared();
+    home.ok(&["edit", "account", "A", "--sk", "generate"]);
+    let plain = home.json(&["describe", "account", "A"])["nats"]["signing_keys"][0].clone();
+    let plain = plain.as_str().expect("a key");
+    home.ok(&["add", "signing-key", "role", "--allow-pub", "everything.>"]);
+    home.ok(&["add", "user", "w", "-K", plain, "--allow-pub", "little"]);
+    let account = home.json(&["describe", "account", "A"])["sub"].clone();
+    let account = account.as_str().expect("a key");
+    let seed = home
+        .keys()
+        .join(format!("keys/A/{}/{account}.nk", &account[1..3]));
+    std::fs::remove_file(seed).expect("removed");
+    let before = all_files(home.path());
+    let refused = home.refused(&["delete", "signing-key", plain, "--resign"]);
+    assert!(refused.contains("permissions of its own"), "{refused}");
+    assert_eq!(all_files(home.path()), before);
+    home.ok(&["edit", "account", "A", "--sk", "generate"]);
+    home.ok(&["delete", "signing-key", plain, "--resign"]);
+    let user = home.json(&["describe", "user", "w"]);
+    assert_eq!(user["nats"]["pub"]["allow"][0], "little");
+}
+
+#[test]
+fn a_damaged_file_of_the_store_is_named_with_what_to_do_about_it() {
+    let home = Home::prepared();
+    std::fs::write(home.stores().join("O/accounts/A/A.jwt"), "garbage").expect("written");
+    for arguments in [
+        &["describe", "account", "A"][..],
+        &["edit", "account", "A", "--conns", "1"],
+        &["add", "user", "v", "-a", "A"],
+        &["generate", "config", "--mem-resolver"],
+    ] {
+        let refused = home.refused(arguments);
+        assert!(refused.contains("A.jwt holds no token"), "{refused}");
+        assert!(refused.contains("hint: restore the file"), "{refused}");
+    }
+    // What is whole can be worked with.
+    assert!(
+        home.ok(&["list", "accounts"])
+            .contains("A.jwt holds no token")
+    );
+    home.ok(&["add", "account", "B"]);
+    home.ok(&["add", "user", "v", "-a", "B"]);
+}
+
+#[test]
+fn the_older_form_of_response_permissions_takes_its_number_in_a_word_of_its_own() {
+    let home = Home::prepared();
+    home.ok(&[
+        "edit",
+        "user",
+        "u",
+        "--allow-pub-response",
+        "--max-responses",
+        "5",
+    ]);
+    assert_eq!(
+        home.json(&["describe", "user", "u"])["nats"]["resp"]["max"],
+        5
+    );
+    home.ok(&["edit", "user", "u", "--max-responses", "-1"]);
+    assert_eq!(
+        home.json(&["describe", "user", "u"])["nats"]["resp"]["max"],
+        -1
+    );
+    assert!(
+        home.refused(&["list", "keys", "--user", "nobody"])
+            .contains("user nobody")
+    );
+}
