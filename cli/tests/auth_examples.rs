@@ -42,7 +42,7 @@ fn before(line: &str) -> &'static [&'static str] {
         _ if begins("nats auth user add till") => &["nats auth user rm till ORDERS --force"],
         _ if begins("nats auth account mappings add ORDERS --config") => &["!mappings"],
         _ if begins("nats auth account mappings add ORDERS orders") => {
-            &["nats auth account mappings rm ORDERS orders --force"]
+            &["nats auth account mappings rm ORDERS orders"]
         }
         _ if begins("nats auth operator add") => &["!forget"],
         _ if begins("nats auth operator import") => &["!token", "!forget"],

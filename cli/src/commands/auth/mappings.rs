@@ -8,7 +8,7 @@ use nats_nsc::ops::mapping;
 use serde::Deserialize;
 
 use super::Session;
-use super::session::{Form, ListForm, Listed, Of, OfAccount, confirmed, document, given};
+use super::session::{Form, ListForm, Listed, Of, OfAccount, document, given};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::output::{self, Columns};
@@ -27,8 +27,8 @@ pub enum Mappings {
     #[command(after_help = "Example:\n  nats auth account mappings ls ORDERS")]
     Ls(List),
     /// Remove a mapping
-    #[command(after_help = "Example:\n  nats auth account mappings rm ORDERS orders --force")]
-    Rm(Remove),
+    #[command(after_help = "Example:\n  nats auth account mappings rm ORDERS orders")]
+    Rm(One),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,15 +92,6 @@ pub struct List {
     form: Form,
 }
 
-#[derive(Debug, clap::Args)]
-pub struct Remove {
-    #[command(flatten)]
-    one: One,
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-}
-
 pub fn run(globals: &Globals, command: Mappings) -> Result {
     match command {
         Mappings::Add(args) => add(globals, args),
@@ -113,11 +104,8 @@ pub fn run(globals: &Globals, command: Mappings) -> Result {
             show(globals, &mut session, &account, None, args.form)
         }
         Mappings::Rm(args) => {
-            let (mut session, account, from) = args.one.open()?;
-            let question = format!("Really remove the mapping of {from}");
-            if !confirmed(args.force, &question)? {
-                return Ok(());
-            }
+            // Not asked for, as in the reference tool: it is easily added again.
+            let (mut session, account, from) = args.open()?;
             let request = mapping::Delete {
                 from: from.clone(),
                 account: Some(account),
@@ -125,7 +113,7 @@ pub fn run(globals: &Globals, command: Mappings) -> Result {
             };
             mapping::delete(&mut session.work, &request)?;
             session.commit()?;
-            outln!("Removed mapping of {from}")
+            outln!("Deleted mapping {{{from}}}")
         }
     }
 }
