@@ -401,7 +401,9 @@ impl Session {
         };
         match outcome {
             Outcome::Delivered => {}
-            Outcome::NoInterest => self.nobody_there(&msg),
+            Outcome::NoInterest(mapped) => {
+                self.nobody_there(&msg, mapped.as_deref().unwrap_or(msg.subject));
+            }
             Outcome::SubjectDenied(destination) => {
                 let subject = destination.as_deref().unwrap_or(p.subject);
                 self.say(&wire::publish_violation(subject));
@@ -428,7 +430,7 @@ impl Session {
     }
 
     /// A request that nobody took is answered at once, if the client asked for that and listens on the reply.
-    fn nobody_there(&self, msg: &Message<'_>) {
+    fn nobody_there(&self, msg: &Message<'_>, subject: &[u8]) {
         let Some(reply) = msg.reply else { return };
         if !self.modes.no_responders {
             return;
@@ -439,7 +441,7 @@ impl Session {
                 .is_some_and(|r| Arc::ptr_eq(r, &self.shared.receiver))
         });
         if let Some(sub) = own {
-            self.say(&wire::no_responders(reply, sub.sid.as_bytes(), msg.subject));
+            self.say(&wire::no_responders(reply, sub.sid.as_bytes(), subject));
         }
     }
 

@@ -24,8 +24,8 @@ pub trait Rights: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Delivered,
-    /// Nobody was there to take it.
-    NoInterest,
+    /// Nobody was there to take it; if a mapping chose another subject, that is named.
+    NoInterest(Option<Vec<u8>>),
     /// The subject is not permitted; if a mapping chose another one, that is named.
     SubjectDenied(Option<Vec<u8>>),
     /// The reply subject is reserved.
@@ -192,7 +192,7 @@ impl Publisher {
         };
         match to_all(cx, &from, &known.matched, msg) {
             true => Outcome::Delivered,
-            false => Outcome::NoInterest,
+            false => Outcome::NoInterest(None),
         }
     }
 
@@ -209,7 +209,7 @@ impl Publisher {
         let (subject, verdict) = match &chosen {
             Mapped::To(s) => (s.as_slice(), self.verdict(s)),
             Mapped::Same => (msg.subject, verdict),
-            Mapped::Lost => return Outcome::NoInterest,
+            Mapped::Lost => return Outcome::NoInterest(None),
         };
         let answers = |s: &[u8]| self.rights.as_ref().is_some_and(|r| r.may_answer(s));
         if verdict == Verdict::Denied || (verdict == Verdict::OnlyReplies && !answers(subject)) {
@@ -230,7 +230,7 @@ impl Publisher {
         };
         match to_all(cx, &from, &matched, &msg.on(subject)) {
             true => Outcome::Delivered,
-            false => Outcome::NoInterest,
+            false => Outcome::NoInterest(Some(subject.to_vec())),
         }
     }
 

@@ -130,7 +130,10 @@ fn everybody_gets_it_and_one_of_each_group() {
     let workers = taken(&everyone[2]) + &taken(&everyone[3]);
     assert_eq!(workers, "MSG x.y 3 2\r\nhi\r\n");
     assert_eq!(taken(&everyone[4]), "MSG x.y 4 2\r\nhi\r\n");
-    assert_eq!(publish(&mut from, "PUB z 0\r\n\r\n"), [Outcome::NoInterest]);
+    assert_eq!(
+        publish(&mut from, "PUB z 0\r\n\r\n"),
+        [Outcome::NoInterest(None)]
+    );
 }
 
 #[test]
@@ -166,7 +169,10 @@ fn own_messages_come_back_only_to_those_who_want_them() {
     let mut from = publisher(&own, &a);
     assert_eq!(publish(&mut from, "PUB x 0\r\n\r\n"), [Outcome::Delivered]);
     own.set_modes(true, false);
-    assert_eq!(publish(&mut from, "PUB x 0\r\n\r\n"), [Outcome::NoInterest]);
+    assert_eq!(
+        publish(&mut from, "PUB x 0\r\n\r\n"),
+        [Outcome::NoInterest(None)]
+    );
     publish_in_runs(&mut from, &"PUB x 0\r\n\r\n".repeat(3));
     assert_eq!(taken(&own), "MSG x 1 0\r\n\r\n");
 }
@@ -224,7 +230,7 @@ fn subjects_and_replies_of_the_server_are_not_for_clients() {
     }
     assert_eq!(
         publish(&mut from, "PUB a..b 0\r\n\r\n"),
-        [Outcome::NoInterest]
+        [Outcome::NoInterest(None)]
     );
     assert_eq!(taken(&to), "");
 }
@@ -234,11 +240,17 @@ fn what_was_learned_is_forgotten_when_interest_changes() {
     let a = account("A");
     let to = receiver(1);
     let mut from = publisher(&receiver(9), &a);
-    assert_eq!(publish(&mut from, "PUB x 0\r\n\r\n"), [Outcome::NoInterest]);
+    assert_eq!(
+        publish(&mut from, "PUB x 0\r\n\r\n"),
+        [Outcome::NoInterest(None)]
+    );
     let sub = subscribe(&a, &to, "x", None, "1");
     assert_eq!(publish(&mut from, "PUB x 0\r\n\r\n"), [Outcome::Delivered]);
     to.end(&sub);
-    assert_eq!(publish(&mut from, "PUB x 0\r\n\r\n"), [Outcome::NoInterest]);
+    assert_eq!(
+        publish(&mut from, "PUB x 0\r\n\r\n"),
+        [Outcome::NoInterest(None)]
+    );
     assert_eq!(a.interest.stats().cached, 1);
     drop(from);
     assert_eq!(a.interest.stats().cached, 0);
@@ -313,7 +325,7 @@ fn a_request_crosses_to_a_service_and_its_one_answer_comes_back() {
     assert_eq!(between.responses.len(), 2);
     assert_eq!(between.answer(&reply, "!"), Outcome::Delivered);
     assert_eq!(taken(&between.asker), "MSG inbox.1 9 1\r\n!\r\n");
-    assert_eq!(between.answer(&reply, "again"), Outcome::NoInterest);
+    assert_eq!(between.answer(&reply, "again"), Outcome::NoInterest(None));
     assert_eq!(between.responses.len(), 1);
 }
 
@@ -324,7 +336,7 @@ fn many_answers_come_back_until_an_empty_one() {
     for part in ["1", "2", ""] {
         assert_eq!(between.answer(&reply, part), Outcome::Delivered, "{part}");
     }
-    assert_eq!(between.answer(&reply, "3"), Outcome::NoInterest);
+    assert_eq!(between.answer(&reply, "3"), Outcome::NoInterest(None));
     assert_eq!(taken(&between.asker).matches("MSG inbox.1 9").count(), 3);
 }
 
@@ -343,7 +355,7 @@ fn an_answer_that_comes_too_late_finds_nobody() {
     assert_eq!(between.responses.len(), 1);
     sweep(61);
     assert!(between.responses.is_empty());
-    assert_eq!(between.answer(&reply, "!"), Outcome::NoInterest);
+    assert_eq!(between.answer(&reply, "!"), Outcome::NoInterest(None));
 }
 
 #[test]
@@ -353,7 +365,7 @@ fn a_request_that_no_service_takes_leaves_nothing_behind() {
     between.responder.end(&sub);
     let mut from = publisher(&between.asker, &between.b);
     let outcome = publish(&mut from, "PUB ask.it inbox.1 1\r\n?\r\n");
-    assert_eq!(outcome, [Outcome::NoInterest]);
+    assert_eq!(outcome, [Outcome::NoInterest(None)]);
     assert!(between.responses.is_empty());
 }
 
