@@ -139,6 +139,7 @@ fn what_cannot_be_read_of_one_stream_stops_no_other_and_comes_back_when_it_can_b
         assert_eq!(health.status, 503);
         let text = String::from_utf8_lossy(&health.body).into_owned();
         assert!(text.contains("FROZEN") && text.contains("CLOSED"), "{text}");
+        assert!(text.contains("FROZEN' is frozen: opening "), "{text}");
         assert!(!text.contains("WELL"), "{text}");
         // One advisory for each of them at each start.
         wait_until("the advisories", || {

@@ -11,7 +11,7 @@ use nats_api::monitor::jsz::{
 };
 use nats_api::monitor::{HealthzError, HealthzOptions, Jsz, JszOptions};
 use nats_api::time::Nanos;
-use nats_store::Storage;
+use nats_store::{Storage, StoreError};
 
 use super::healthz::Illness;
 use super::view::View;
@@ -247,13 +247,23 @@ fn faults(account: &JsAccount) -> Vec<HealthzError> {
             account: name.to_string(),
             stream: entry.name.to_string(),
             error: format!(
-                "JetStream stream '{name} > {}' write error: {fault}",
-                entry.name
+                "JetStream stream '{name} > {}' {}{fault}",
+                entry.name,
+                kind_of(&fault)
             ),
             ..HealthzError::default()
         })
     };
     account.all().into_iter().filter_map(sick).collect()
+}
+
+/// What the disk could not do, where the fault does not say it. The reference only knows of writes.
+fn kind_of(fault: &StoreError) -> &'static str {
+    match fault {
+        StoreError::Frozen(_) => "is ",
+        StoreError::Damaged { .. } => "read error: ",
+        _ => "write error: ",
+    }
 }
 
 /// JetStream as varz shows it; empty when it is off.
