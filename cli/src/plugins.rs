@@ -96,7 +96,7 @@ pub fn load(folder: &Path) -> Vec<Plugin> {
 }
 
 fn read(path: &Path) -> Result<File> {
-    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+    Ok(serde_json::from_slice(&crate::input::file(path)?)?)
 }
 
 /// The tree with the plugins in it, for the help. They are run before the tree is asked.

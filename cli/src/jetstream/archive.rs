@@ -8,6 +8,7 @@ use nats_client::jetstream::snapshot::SnapshotOptions;
 
 use super::Api;
 use crate::error::{CliError, Result};
+use crate::input;
 use crate::output::format;
 use crate::progress::Progress;
 
@@ -88,12 +89,12 @@ pub async fn save(api: &Api, stream: &str, folder: &Path, wanted: &Wanted) -> Re
 /// What a backup is of.
 pub fn about(folder: &Path) -> Result<StreamRestoreRequest> {
     let path = folder.join(ABOUT);
-    let text = std::fs::read_to_string(&path).map_err(|e| {
+    let text = input::file(&path).map_err(|e| {
         CliError::from(e)
             .context(path.display())
             .next_step("name a folder that 'nats stream backup' made")
     })?;
-    serde_json::from_str(&text).map_err(|e| CliError::from(e).context(path.display()))
+    serde_json::from_slice(&text).map_err(|e| CliError::from(e).context(path.display()))
 }
 
 /// Makes a stream out of a backup; `about` may differ from what is in the folder where the server allows it.

@@ -1,11 +1,12 @@
 //! Where bodies come from: the command line, or standard input.
 
-use std::io::{BufRead, IsTerminal, Read};
+use std::io::IsTerminal;
 
 use tokio::sync::mpsc;
 
 use super::SendOn;
 use crate::error::{CliError, Result};
+use crate::input;
 
 /// Lines read ahead of the publisher.
 const LINES_AHEAD: usize = 1_024;
@@ -39,17 +40,13 @@ impl BodySource {
         // A thread of its own, because a read from a terminal cannot be cancelled.
         std::thread::spawn(move || match send_on {
             SendOn::Eof => {
-                let mut all = Vec::new();
-                let read = std::io::stdin().lock().read_to_end(&mut all);
-                let _ = sender.blocking_send(read.map(|_| Body(all)));
+                let _ = sender.blocking_send(input::standard_input().map(Body));
             }
             SendOn::Newline => {
-                for line in std::io::stdin().lock().split(b'\n') {
-                    let line = line.map(|mut line| {
-                        line.pop_if(|last| *last == b'\r');
-                        Body(line)
-                    });
-                    if sender.blocking_send(line).is_err() {
+                let mut lines = std::io::stdin().lock();
+                while let Some(line) = input::line(&mut lines).transpose() {
+                    let ends = line.is_err();
+                    if sender.blocking_send(line.map(Body)).is_err() || ends {
                         return;
                     }
                 }

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
+use crate::input;
 use crate::parse;
 
 /// Measure how fast messages travel
@@ -135,9 +136,7 @@ impl CommonArgs {
 impl PayloadArgs {
     pub fn payload(&self, size: usize) -> Result<Vec<u8>> {
         match &self.payload {
-            Some(path) => {
-                std::fs::read(path).map_err(|e| CliError::from(e).context(path.display()))
-            }
+            Some(path) => input::file(path).map_err(|e| CliError::from(e).context(path.display())),
             None => Ok(vec![0; size]),
         }
     }

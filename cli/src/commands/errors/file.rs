@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CliError, Result};
+use crate::input;
 
 /// The lowest code that is given to errors of JetStream.
 const LOWEST_CODE: u16 = 10_000;
@@ -30,7 +31,7 @@ pub fn load(path: Option<&Path>) -> Result<Vec<Definition>> {
     let Some(path) = path else {
         return Ok(built_in());
     };
-    let text = std::fs::read(path)
+    let text = input::file(path)
         .map_err(|e| CliError::from(e).context(format!("reading {}", path.display())))?;
     serde_json::from_slice(&text).map_err(|e| {
         CliError::new(format!("{}: {e}", path.display())).next_step(

@@ -1,10 +1,11 @@
 //! The argument that names a key, and where a value comes from.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 
 use clap_complete::engine::ArgValueCompleter;
 
 use crate::error::Result;
+use crate::input;
 
 /// A key of a bucket.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,9 +23,8 @@ pub fn value_or_stdin(argument: Option<&str>) -> Result<Vec<u8>> {
     if let Some(value) = argument.filter(|value| !value.is_empty()) {
         return Ok(value.as_bytes().to_vec());
     }
-    let mut value = Vec::new();
-    if !std::io::stdin().is_terminal() {
-        std::io::stdin().lock().read_to_end(&mut value)?;
+    match std::io::stdin().is_terminal() {
+        true => Ok(Vec::new()),
+        false => Ok(input::standard_input()?),
     }
-    Ok(value)
 }

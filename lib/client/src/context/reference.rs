@@ -1,5 +1,6 @@
 //! Secrets that a context names instead of holding them.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -141,8 +142,14 @@ pub(super) async fn nsc_profile(user: &str) -> Result<NscProfile, String> {
 }
 
 fn read_file(path: &str) -> Result<Zeroizing<Vec<u8>>, String> {
-    let content = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
-    bounded(content)
+    let named = |error| format!("{path}: {error}");
+    let file = std::fs::File::open(path).map_err(named)?;
+    // Room for all of it: a vector that grows leaves copies behind that nobody wipes.
+    let mut content = Zeroizing::new(Vec::with_capacity(SECRET_BYTES_MAX + 1));
+    file.take(SECRET_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut content)
+        .map_err(named)?;
+    bounded(std::mem::take(&mut content))
 }
 
 fn variable(name: &str) -> Result<Zeroizing<Vec<u8>>, String> {

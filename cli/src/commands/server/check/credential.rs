@@ -10,6 +10,7 @@ use super::Report;
 use super::outcome::{Figure, Outcome};
 use crate::error::Result;
 use crate::globals::Globals;
+use crate::input;
 use crate::output::format;
 use crate::parse;
 
@@ -58,7 +59,7 @@ pub async fn run(_globals: &Globals, args: Args) -> Result {
 /// When the token in the file expires, in seconds since 1970; 0 for never.
 fn expiry(args: &Args) -> std::result::Result<i64, String> {
     let content =
-        std::fs::read(&args.credential).map_err(|e| format!("credential not accessible: {e}"))?;
+        input::file(&args.credential).map_err(|e| format!("credential not accessible: {e}"))?;
     let token = creds::parse_jwt(&content).map_err(|e| format!("invalid credential: {e}"))?;
     let claims =
         claims_peek::peek(token.reveal()).map_err(|e| format!("invalid credential: {e}"))?;
