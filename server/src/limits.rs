@@ -71,6 +71,8 @@ pub const MONITOR_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Requests and events that wait for the system account's thread.
 pub const SYSTEM_JOBS_MAX: usize = 8 * 1024;
+/// Bytes of tokens out of another server's folder that wait for it: some 200,000 accounts. What comes after them is left out, and said.
+pub const FOLDER_WAITING_BYTES_MAX: usize = 256 << 20;
 /// Bytes of a request to the system account; a longer one is dropped.
 pub const SYSTEM_REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Largest request about an account's token: the largest token.

@@ -1,7 +1,7 @@
 //! The thread of the system account, and the queue before it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use nats_api::system::subjects;
 use parking_lot::Mutex;
 
-use super::ask::{Ask, ServerVerb};
+use super::ask::{Ask, ClaimsAsk, ServerVerb};
 use super::desk::{Answer, Desk, Request, document};
 use super::encoding::encoded;
 use super::events::Gone;
@@ -36,12 +36,60 @@ enum Job {
     Shutdown,
 }
 
+impl Job {
+    /// Size of a token out of another server's folder. They come by the thousand at once, and none may be lost: nobody asks again.
+    fn folder_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Answer {
+                ask: Ask::Claims(ClaimsAsk::Merge),
+                request,
+                ..
+            } => Some(request.body.len()),
+            _ => None,
+        }
+    }
+}
+
+/// What waits in the queue. The bounds are kept here: a bounded queue of the library takes a megabyte for its places at the start.
+#[derive(Default)]
+struct Waiting {
+    jobs: AtomicUsize,
+    /// Bytes of tokens out of other servers' folders, which are not among the jobs.
+    folder_bytes: AtomicUsize,
+    /// It was said that there was no room for them.
+    folder_was_too_large: AtomicBool,
+}
+
+impl Waiting {
+    /// The counter that a job belongs to, by how much it grows, and the most that it may hold.
+    fn share(&self, job: &Job) -> (&AtomicUsize, usize, usize) {
+        match job.folder_bytes() {
+            Some(bytes) => (&self.folder_bytes, bytes, limits::FOLDER_WAITING_BYTES_MAX),
+            None => (&self.jobs, 1, limits::SYSTEM_JOBS_MAX),
+        }
+    }
+
+    /// Makes room for a job, if there is some.
+    fn enter(&self, job: &Job) -> bool {
+        let (counter, size, most) = self.share(job);
+        let fits = counter.fetch_add(size, Ordering::Relaxed) < most;
+        if !fits {
+            counter.fetch_sub(size, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    fn leave(&self, job: &Job) {
+        let (counter, size, _) = self.share(job);
+        counter.fetch_sub(size, Ordering::Relaxed);
+    }
+}
+
 /// The handle of the system account's thread. Everything it is told is done in order; nothing here blocks but
 /// [`SystemAccount::shutdown`].
 pub struct SystemAccount {
     jobs: Sender<Job>,
-    /// Jobs in the queue. The bound is kept here: a bounded queue of the library takes a megabyte for its places at the start.
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -52,7 +100,7 @@ impl SystemAccount {
     /// When the system gives no thread.
     pub fn start(desk: Desk, outlet: Arc<dyn Outlet>) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let waiting = Arc::new(Waiting::default());
         let worker = Worker {
             waiting: waiting.clone(),
             desk,
@@ -120,10 +168,21 @@ impl SystemAccount {
         }
     }
 
+    #[cold]
+    fn no_room_for(&self, job: &Job) {
+        tracing::debug!("system account: too much waits, an event or a request was dropped");
+        let said = &self.waiting.folder_was_too_large;
+        if job.folder_bytes().is_some() && !said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "accounts of another server come faster than they can be kept, some are left out; push them again, or restart this server \
+                 so that it asks again"
+            );
+        }
+    }
+
     fn push(&self, job: Job) {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= limits::SYSTEM_JOBS_MAX {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            tracing::debug!("system account: too much waits, an event or a request was dropped");
+        if !self.waiting.enter(&job) {
+            self.no_room_for(&job);
             return;
         }
         // The thread takes jobs until it is told to end; then nobody wants them any more.
@@ -132,7 +191,7 @@ impl SystemAccount {
 }
 
 struct Worker {
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     desk: Desk,
     outlet: Arc<dyn Outlet>,
     heartbeat: Heartbeat,
@@ -147,7 +206,7 @@ impl Worker {
                     return self.tell_system(&subject, |desk| document(&desk.server_info()));
                 }
                 Ok(job) => {
-                    self.waiting.fetch_sub(1, Ordering::Relaxed);
+                    self.waiting.leave(&job);
                     self.work(job);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -283,4 +342,49 @@ fn account_of(client: &dyn ClientView) -> String {
         .as_deref()
         .unwrap_or(GLOBAL_ACCOUNT)
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(ask: ClaimsAsk, bytes: usize) -> Job {
+        Job::Answer {
+            ask: Ask::Claims(ask),
+            request: Request {
+                body: vec![0; bytes],
+                ..Request::default()
+            },
+            reply: None,
+        }
+    }
+
+    #[test]
+    fn a_whole_folder_of_accounts_waits_and_requests_do_not_pile_up() {
+        let waiting = Waiting::default();
+        let token = asked(ClaimsAsk::Merge, 1_000);
+        assert!((0..100_000).all(|_| waiting.enter(&token)));
+        let request = asked(ClaimsAsk::List, 1_000);
+        let most = limits::SYSTEM_JOBS_MAX;
+        assert_eq!(
+            (0..most + 5).filter(|_| waiting.enter(&request)).count(),
+            most
+        );
+        waiting.leave(&request);
+        assert!(waiting.enter(&request) && !waiting.enter(&request));
+        assert!(waiting.enter(&token));
+    }
+
+    #[test]
+    fn folders_without_end_are_not_kept() {
+        let waiting = Waiting::default();
+        let token = asked(ClaimsAsk::Merge, 1 << 20);
+        let most = limits::FOLDER_WAITING_BYTES_MAX >> 20;
+        assert_eq!(
+            (0..most + 5).filter(|_| waiting.enter(&token)).count(),
+            most
+        );
+        waiting.leave(&token);
+        assert!(waiting.enter(&token) && !waiting.enter(&token));
+    }
 }
