@@ -276,6 +276,7 @@ fn state(columns: &mut Columns, info: &StreamInfo) {
     let state = &info.state;
     columns.section("State");
     show_levels(columns, &info.config.metadata);
+    columns.row_if(!info.durability.is_empty(), "Durability", &info.durability);
     columns.row("Messages", state.messages);
     columns.row("Bytes", format::bytes(state.bytes));
     if let Some(lost) = state.lost.as_ref().filter(|lost| !lost.msgs.is_empty()) {

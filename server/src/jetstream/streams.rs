@@ -119,6 +119,7 @@ impl JetStream {
                 max_payload: self.settings.max_payload,
                 batches: self.settings.batches,
                 ack_v2: self.settings.ack_v2,
+                sync_every: self.vault.sync_every,
             }),
         }
     }

@@ -13,7 +13,7 @@ use crate::globals::Globals;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
         nats cheat --list\n  \
-        nats cheat publish\n  \
+        nats cheat pub\n  \
         nats cheat --save ~/.local/share/navi/cheats/nats")]
 pub struct Args {
     /// The topic; all when left out
@@ -29,18 +29,24 @@ pub struct Args {
 }
 
 /// Topics and their sheets, in order.
-const SHEETS: [(&str, &str); 13] = [
+const SHEETS: [(&str, &str); 19] = [
     ("account", include_str!("account.md")),
+    ("auth", include_str!("auth.md")),
     ("bench", include_str!("bench.md")),
-    ("context", include_str!("context.md")),
+    ("consumer", include_str!("consumer.md")),
+    ("contexts", include_str!("contexts.md")),
     ("errors", include_str!("errors.md")),
     ("events", include_str!("events.md")),
+    ("kv", include_str!("kv.md")),
     ("latency", include_str!("latency.md")),
-    ("publish", include_str!("publish.md")),
+    ("obj", include_str!("obj.md")),
+    ("pub", include_str!("pub.md")),
     ("reply", include_str!("reply.md")),
+    ("schemas", include_str!("schemas.md")),
     ("server", include_str!("server.md")),
     ("service", include_str!("service.md")),
-    ("subscribe", include_str!("subscribe.md")),
+    ("stream", include_str!("stream.md")),
+    ("sub", include_str!("sub.md")),
     ("trace", include_str!("trace.md")),
     ("up", include_str!("up.md")),
 ];

@@ -27,6 +27,9 @@ pub struct StreamInfo {
     /// Itself and its mirrors, nearest first.
     #[serde(skip_serializing_if = "is_default", deserialize_with = "null_is_empty")]
     pub alternates: Vec<StreamAlternate>,
+    /// What an acknowledgement promises, in words. A field of ours; other servers leave it out.
+    #[serde(skip_serializing_if = "is_default")]
+    pub durability: String,
     /// When this was written.
     pub ts: Timestamp,
 }

@@ -1,5 +1,9 @@
 //! What a stream knows about the server it lives on.
 
+use std::time::Duration;
+
+use nats_api::jetstream::{PersistMode, Storage, StreamConfig};
+
 use crate::limits;
 
 /// Settings that do not change while a stream lives; a reload makes a new one.
@@ -15,6 +19,26 @@ pub struct Environment {
     pub batches: BatchLimits,
     /// Acknowledgement subjects are written in their second form, with domain and account.
     pub ack_v2: bool,
+    /// How often files are synced, where that is not done before every acknowledgement.
+    pub sync_every: Option<Duration>,
+}
+
+impl Environment {
+    /// What an acknowledgement of this stream promises.
+    pub fn durability(&self, config: &StreamConfig) -> String {
+        match (config.storage, config.persist_mode, self.sync_every) {
+            (Storage::Memory, _, _) => {
+                "in memory: messages are gone when the server stops".to_owned()
+            }
+            (_, PersistMode::Async, _) => {
+                "acknowledged before they are written: a crash loses the latest messages".to_owned()
+            }
+            (_, _, None) => "on disk before they are acknowledged".to_owned(),
+            (_, _, Some(every)) => format!(
+                "written before they are acknowledged, synced to disk every {every:?}: a crash of the machine loses what came since"
+            ),
+        }
+    }
 }
 
 /// Bounds of batches, from the options `max_batch_inflight_per_stream`, `max_batch_size` and `max_batch_timeout`.
@@ -48,6 +72,41 @@ impl Default for Environment {
             max_payload: 1024 * 1024,
             batches: BatchLimits::default(),
             ack_v2: false,
+            sync_every: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_says_what_an_acknowledgement_promises() {
+        let synced = Environment::default();
+        let now_and_then = Environment {
+            sync_every: Some(Duration::from_secs(120)),
+            ..Environment::default()
+        };
+        let file = StreamConfig::default();
+        let memory = StreamConfig {
+            storage: Storage::Memory,
+            ..StreamConfig::default()
+        };
+        let unwritten = StreamConfig {
+            persist_mode: PersistMode::Async,
+            ..StreamConfig::default()
+        };
+        let table = [
+            (&synced, &file, "on disk before"),
+            (&now_and_then, &file, "every 120s: a crash of the machine"),
+            (&synced, &unwritten, "acknowledged before they are written"),
+            (&synced, &memory, "in memory"),
+            (&now_and_then, &memory, "in memory"),
+        ];
+        for (environment, config, words) in table {
+            let said = environment.durability(config);
+            assert!(said.contains(words), "{said}");
         }
     }
 }

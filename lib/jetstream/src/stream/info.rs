@@ -36,6 +36,7 @@ impl Stream {
             domain: self.environment.domain.to_string(),
             mirror,
             sources,
+            durability: self.environment.durability(&self.config),
             ts: api_time(now),
             ..StreamInfo::default()
         }
