@@ -89,11 +89,10 @@ fn a_definition_file_is_checked_and_edited() {
 fn sheets_are_listed_shown_and_saved() {
     let home = tempfile::tempdir().unwrap();
     let list = nats(home.path(), &["cheat", "--list"]);
-    assert!(
-        list.stdout.lines().any(|topic| topic == "publish"),
-        "{list:?}"
-    );
-    let one = nats(home.path(), &["cheat", "publish"]);
+    for known in ["pub", "sub", "stream", "kv"] {
+        assert!(list.stdout.lines().any(|topic| topic == known), "{list:?}");
+    }
+    let one = nats(home.path(), &["cheat", "pub"]);
     assert!(one.stdout.contains("\nnats pub "), "{one:?}");
     let unknown = nats(home.path(), &["cheat", "nothing"]);
     assert_eq!(unknown.code, 1);
