@@ -364,24 +364,11 @@ fn backups_of_both_programs_restore_in_the_other() {
 
 #[test]
 fn the_store_of_the_reference_is_described_in_its_words() {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).expect("a directory");
-        for entry in std::fs::read_dir(from).expect("a directory").flatten() {
-            let target = to.join(entry.file_name());
-            if entry.path().is_dir() {
-                copy(&entry.path(), &target);
-            } else {
-                std::fs::copy(entry.path(), target).expect("copied");
-            }
-        }
-    }
     let home = Home::new();
     let Some(reference) = Reference::of(&home) else {
         return;
     };
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference-store");
-    copy(&data, &home.path().join(".local/share/nats/nsc"));
-    home.ok(&["select", "operator", "REF"]);
+    home.take_reference_store();
     for what in [
         &["describe", "operator"][..],
         &["describe", "operator", "--json"],

@@ -3,27 +3,12 @@
 
 mod support;
 
-use std::path::Path;
-
 use support::Home;
 
 /// The store of the reference, in use.
 fn reference() -> Home {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).expect("a directory");
-        for entry in std::fs::read_dir(from).expect("a directory").flatten() {
-            let target = to.join(entry.file_name());
-            if entry.path().is_dir() {
-                copy(&entry.path(), &target);
-            } else {
-                std::fs::copy(entry.path(), target).expect("copied");
-            }
-        }
-    }
     let home = Home::new();
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference-store");
-    copy(&data, &home.path().join(".local/share/nats/nsc"));
-    home.ok(&["select", "operator", "REF"]);
+    home.take_reference_store();
     home
 }
 

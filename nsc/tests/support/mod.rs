@@ -17,6 +17,13 @@ use tempfile::TempDir;
 pub struct Home(TempDir);
 
 impl Home {
+    /// Puts the store that the reference made (`data/reference-store`) here, and selects its operator.
+    pub fn take_reference_store(&self) {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference-store");
+        copy(&data, &self.path().join(".local/share/nats/nsc"));
+        self.ok(&["select", "operator", "REF"]);
+    }
+
     pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a directory"))
     }
@@ -265,4 +272,17 @@ fn url_in(folder: &Path) -> Option<String> {
     let content = std::fs::read(files.next()?.path()).ok()?;
     let ports: Value = serde_json::from_slice(&content).ok()?;
     Some(ports["nats"][0].as_str()?.to_owned())
+}
+
+/// A directory with everything below it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory");
+    for entry in std::fs::read_dir(from).expect("a directory").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
 }
