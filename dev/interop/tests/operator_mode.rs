@@ -55,7 +55,7 @@ fn a_user_needs_a_token_of_a_known_account_and_its_own_signature() {
     wire.expect_err_and_close("Authorization Violation");
 }
 
-/// A ping may come in between.
+/// A ping may come before.
 #[track_caller]
 fn is_told_and_closed(wire: &mut Wire, error: &str) {
     let said = wire.read_to_close();
@@ -89,6 +89,24 @@ fn a_user_expires_at_the_moment_and_does_not_come_early() {
     account
         .user_with("early", |claims| claims.not_before = now() + 100)
         .is_refused(&server);
+}
+
+/// Pings are due all the time; one that is due at the moment of the end is not sent any more.
+#[test]
+fn the_reason_of_a_close_is_the_last_that_a_client_reads() {
+    let operator = Operator::new();
+    let account = Account::new("A");
+    let config = operator.in_memory(&[&account]);
+    let server = Server::start(&format!(
+        "ping_interval: \"1ms\"\nping_max: 100000\n{config}"
+    ));
+    let mut wires: Vec<_> = (0..20)
+        .map(|_| account.user_with("short", |claims| claims.expires = now() + 2))
+        .map(|user| user.open(&server))
+        .collect();
+    for wire in &mut wires {
+        is_told_and_closed(wire, "User Authentication Expired");
+    }
 }
 
 #[test]

@@ -251,8 +251,11 @@ impl Session {
         self.host.disconnected(&self.shared, reason);
     }
 
-    /// Queues bytes for the client; the shell flushes after every turn.
+    /// Queues bytes for the client; the shell flushes after every turn. The reason of a close is the last thing a client reads.
     pub(super) fn say(&self, bytes: &[u8]) {
+        if self.closing().is_some() {
+            return;
+        }
         let _own_flush_follows = self.shared.receiver.outbox.send(bytes);
     }
 
