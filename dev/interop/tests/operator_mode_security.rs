@@ -448,3 +448,35 @@ fn a_crowd_of_an_unknown_account_is_refused_and_comes_in_when_it_is_pushed() {
     operator.push(&mut system, &account);
     account.user("u").open(&server);
 }
+
+/// S7: the token says which account; a CONNECT that names one, its own or another, is refused.
+#[test]
+fn s7_connect_names_no_account_beside_its_token() {
+    let operator = Operator::new();
+    let (a, b) = (Account::new("A"), Account::new("B"));
+    let server = Launch::new(&operator.in_memory(&[&a, &b]))
+        .allow_log(".*")
+        .start();
+    let (mut system, mut in_b) = (operator.system_wire(&server), b.user("b").open(&server));
+    for wire in [&mut system, &mut in_b] {
+        wire.subscribe("escape", "1");
+        wire.flush();
+    }
+    let (own, other, sys) = (a.id(), b.id(), operator.system.id());
+    let named = [own.as_str(), &other, &sys, "A", "B", "SYS", "$SYS", "$G"];
+    let ways = named.iter().flat_map(|name| {
+        [
+            format!(r#""account":"{name}""#),
+            format!(r#""account":"{name}","new_account":true"#),
+        ]
+    });
+    for fields in ways.chain([r#""new_account":true"#.to_owned()]) {
+        let mut wire = Wire::connect(&server);
+        let login = a.user("u").fields(&wire);
+        wire.send_connect(&format!("{login},{fields}"));
+        let _ = wire.try_send(b"SUB escape 1\r\nPUB escape 1\r\nx\r\nPING\r\n");
+        wire.expect_err_and_close("Authorization Violation");
+    }
+    in_b.expect_nothing();
+    system.expect_nothing();
+}

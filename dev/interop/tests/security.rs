@@ -79,12 +79,16 @@ fn s7_connect_names_no_account() {
         let mut wire = Wire::connect(&server);
         wire.send_connect(&format!(r#""user":"a","pass":"a",{fields}"#));
         let _ = wire.try_send(b"SUB escape 1\r\nPUB escape 1\r\nx\r\nPING\r\n");
-        let answer = wire.read_for(std::time::Duration::from_millis(60));
-        assert!(
-            answer == "MSG escape 1 1\r\nx\r\nPONG\r\n"
-                || answer == "-ERR 'Authorization Violation'\r\n",
-            "{fields}: {answer:?}"
-        );
+        if fields.contains("\"account\":") || fields.contains("new_account") {
+            wire.expect_err_and_close("Authorization Violation");
+            continue;
+        }
+        // Some look like the field in another spelling, which the reference takes for it.
+        match wire.read_through("\r\n").as_str() {
+            "-ERR 'Authorization Violation'\r\n" => wire.expect_closed(),
+            "MSG escape 1 1\r\n" => wire.expect("x\r\nPONG\r\n"),
+            other => panic!("{fields}: {other:?}"),
+        }
     }
     b.expect_nothing();
     sys.expect_nothing();
