@@ -353,6 +353,30 @@ fn keys_that_variables_refer_to_may_have_any_name() {
 }
 
 #[test]
+fn an_unknown_key_is_answered_with_the_one_that_was_meant() {
+    for (text, meant) in [
+        ("max_conections: 1", "max_connections"),
+        ("Max_Payloads: 1", "max_payload"),
+        ("jetstraem: true", "jetstream"),
+        ("prot: 4222", "port"),
+        ("authorization { tokn: x }", "token"),
+        ("jetstream { max_fiel: 1G }", "max_file"),
+    ] {
+        let [error] = &errors(text)[..] else {
+            panic!("{text}: one error");
+        };
+        let hint = format!(" (did you mean {meant:?}?)");
+        assert!(
+            error.contains("unknown field") && error.ends_with(&hint),
+            "{error}"
+        );
+    }
+    for text in ["x: 1", "colour: red", "sorp: 1", "clients_max: 7"] {
+        assert!(!errors(text)[0].contains("did you mean"), "{text}");
+    }
+}
+
+#[test]
 fn passwords_show_nowhere() {
     let text = "authorization { users: [{user: a, pass: hunter2}] }\naccounts { A { users: [{user: b, pass: hunter2}] } }\n\
         cluster { routes: [\"nats://u:hunter2@h:1\"], authorization { user: a, pass: hunter2 } }\njetstream { key: hunter2 }";

@@ -1,7 +1,9 @@
-//! JetStream against those who may not, and against bodies that nobody should send: S11, S14, S21, S23 and S30 of the reliability page.
+//! JetStream against those who may not, and against bodies that nobody should send: S11, S14, S21, S22, S23 and S30 of the reliability page.
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use nats_interop::server::PATIENCE;
 use nats_interop::{Launch, Link, Server, binary};
 use serde_json::{Value, json};
@@ -371,4 +373,47 @@ fn deliveries_are_checked_like_all_others() {
         .receive_where(std::time::Duration::from_millis(200), bad)
         .expect("a connection");
     assert_eq!(leaked, None);
+}
+
+/// S22: a description of the requester is the server's; one that came with a message is not kept, alone or in a batch.
+#[test]
+fn s22_no_description_of_a_requester_is_stored() {
+    let server = start();
+    let mut link = login(&server, "a");
+    link.create_stream(&json!({"name": "S", "subjects": ["s.>"], "allow_atomic": true}));
+    let forged = r#"Nats-Request-Info: {"acc":"B","user":"root"}"#;
+    let batch = |at| format!("Nats-Batch-Sequence: {at}");
+    for (subject, headers) in [
+        ("s.alone", vec![forged]),
+        ("s.twice", vec![forged, "Kept: 1", forged]),
+        (
+            "s.first",
+            vec!["Nats-Batch-Id: one", &batch(1), forged, "Kept: 1"],
+        ),
+        (
+            "s.last",
+            vec![
+                "Nats-Batch-Id: one",
+                &batch(2),
+                "Nats-Batch-Commit: 1",
+                "Kept: 1",
+                forged,
+            ],
+        ),
+    ] {
+        let answer = link.ask_with(subject, &headers, b"x").expect("an answer");
+        assert!(!answer.text().contains("error"), "{}", answer.text());
+    }
+    for subject in ["s.alone", "s.twice", "s.first", "s.last"] {
+        let stored = link.done("STREAM.MSG.GET.S", &json!({"last_by_subj": subject}));
+        let headers = stored["message"]["hdrs"].as_str().unwrap_or_default();
+        let headers = STANDARD.decode(headers).expect("base64");
+        let headers = String::from_utf8(headers).expect("text");
+        assert!(
+            !headers.contains("Nats-Request-Info"),
+            "{subject}: {headers:?}"
+        );
+        let kept = subject != "s.alone";
+        assert_eq!(headers.contains("Kept: 1"), kept, "{subject}: {headers:?}");
+    }
 }

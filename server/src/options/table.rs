@@ -28,6 +28,13 @@ pub(super) struct Key<B: 'static> {
     pub(super) inner: fn() -> Vec<Row>,
 }
 
+impl<B> Key<B> {
+    /// The spellings that are accepted.
+    fn names(&self) -> impl Iterator<Item = &'static str> + use<B> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+}
+
 /// What a reload does with a key.
 pub(super) enum Reload<B: 'static> {
     /// A change is applied to the running server.
@@ -137,7 +144,7 @@ pub(super) fn read_entries<'a, B>(
         let known = tables.iter().flat_map(|table| table.iter());
         let known = known
             .into_iter()
-            .find(|key| key.name == lower || key.aliases.contains(&lower.as_str()));
+            .find(|key| key.names().any(|name| name == lower));
         match known {
             Some(key) => {
                 let setting = Setting { name, node };
@@ -146,9 +153,25 @@ pub(super) fn read_entries<'a, B>(
                 reading.leave();
             }
             None if node.used_as_variable => {}
-            None => reading.error(&node.at, format!("unknown field {name:?}")),
+            None => {
+                let names = tables.iter().flat_map(|t| t.iter()).flat_map(Key::names);
+                let hint = meant(&lower, names)
+                    .map(|name| format!(" (did you mean {name:?}?)"))
+                    .unwrap_or_default();
+                reading.error(&node.at, format!("unknown field {name:?}{hint}"));
+            }
         }
     }
+}
+
+/// The name that somebody who wrote `given` had in mind: at most one letter in three, and two in all, is another.
+fn meant<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let bound = given.chars().count().checked_div(3)?.min(2);
+    names
+        .map(|name| (strsim::osa_distance(given, name), name))
+        .filter(|(distance, _)| *distance <= bound)
+        .min()
+        .map(|(_, name)| name)
 }
 
 /// Reads a block that is the value of `setting`, or reports that it is none.
