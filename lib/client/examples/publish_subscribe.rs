@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use nats_client::{DEFAULT_URL, HeaderMap, Options, PendingLimits, SubscribeOptions};
+use nats_client::{Client, DEFAULT_URL, HeaderMap, Options, PendingLimits, SubscribeOptions};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -41,17 +41,8 @@ pub async fn run(url: &str, out: &mut dyn Write) -> Outcome {
         writeln!(out, "{}: {} (table {table})", order.subject(), order.text())?;
     }
 
-    // Two members of one queue group: each message goes to one of them.
-    let left = client.queue_subscribe("work", "workers").await?;
-    let right = client.queue_subscribe("work", "workers").await?;
-    for job in 0..100 {
-        client.publish("work", job.to_string()).await?;
-    }
-    client.flush().await?;
-    let done = left.pending().0 + right.pending().0;
+    let done = shared_work(&client).await?;
     writeln!(out, "both workers together: {done} jobs")?;
-    // Dropping unsubscribes. Unread messages would keep the drain below waiting.
-    drop((left, right));
 
     // A subscription with settings of its own, which the server ends after three messages.
     let options = SubscribeOptions {
@@ -91,4 +82,16 @@ pub async fn run(url: &str, out: &mut dyn Write) -> Outcome {
     drained?;
     writeln!(out, "read while draining: {}", rest.join(", "))?;
     Ok(())
+}
+
+/// Two members of one queue group: each message goes to one of them. Yields what both received.
+async fn shared_work(client: &Client) -> Result<u64, Box<dyn std::error::Error>> {
+    let left = client.queue_subscribe("work", "workers").await?;
+    let right = client.queue_subscribe("work", "workers").await?;
+    for job in 0..100 {
+        client.publish("work", job.to_string()).await?;
+    }
+    client.flush().await?;
+    // Both unsubscribe when they are dropped here. Unread messages would keep a drain waiting.
+    Ok(left.pending().0 + right.pending().0)
 }
