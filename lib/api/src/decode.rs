@@ -47,14 +47,16 @@ pub fn document<T: DeserializeOwned + Default>(json: &[u8], mode: Mode) -> Resul
     }
 }
 
-/// Parses a body without reading it as a document. `None` when it is empty.
+/// Parses a body without reading it as a document. `None` when it is empty or `null`, which says as much.
 pub(crate) fn tree(json: &[u8]) -> Result<Option<Value>, DecodeError> {
     if json.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    serde_json::from_slice(json)
-        .map(Some)
-        .map_err(|error| DecodeError(error.to_string()))
+    match serde_json::from_slice(json) {
+        Ok(Value::Null) => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(error) => Err(DecodeError(error.to_string())),
+    }
 }
 
 /// Reads a document from a parsed tree.

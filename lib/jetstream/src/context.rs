@@ -20,11 +20,9 @@ pub trait Interest {
     /// Somebody would get a message on this literal subject.
     fn listens(&self, subject: &[u8]) -> bool;
 
-    /// A member of this queue group would get a message on this literal subject.
-    fn listens_in_group(&self, subject: &[u8], group: &[u8]) -> bool {
-        let _ = group;
-        self.listens(subject)
-    }
+    /// Somebody subscribed to exactly this subject, in this queue group or in none: the client of a push consumer. Who watches a whole
+    /// space (`>`), or a stream that keeps it, is no client, and must not use up what waits for one.
+    fn subscribed(&self, subject: &[u8], group: Option<&[u8]>) -> bool;
 
     /// The subject leads back to a requester in another account.
     fn is_foreign(&self, subject: &[u8]) -> bool {
@@ -38,6 +36,10 @@ pub struct AlwaysListens;
 
 impl Interest for AlwaysListens {
     fn listens(&self, _: &[u8]) -> bool {
+        true
+    }
+
+    fn subscribed(&self, _: &[u8], _: Option<&[u8]>) -> bool {
         true
     }
 }

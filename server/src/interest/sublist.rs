@@ -339,6 +339,19 @@ impl Interest {
         index.literal(subject).is_some() || index.patterns.has_match(subject)
     }
 
+    /// Somebody subscribed to exactly this literal subject, as a member of this group or of none. Patterns do not count.
+    pub fn has_subscription(&self, subject: &[u8], group: Option<&[u8]>) -> bool {
+        let index = self.index.read();
+        match index.literal(subject) {
+            None => false,
+            Some(Literal::One(sub)) => sub.queue.as_deref() == group,
+            Some(Literal::Many(set)) => match group {
+                None => !set.plain.is_empty(),
+                Some(group) => set.queues.iter().any(|q| *q.name == *group),
+            },
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.index.read().len
     }

@@ -161,6 +161,7 @@ impl Service for Api {
         let asked = Ask::parse(ask);
         match asked.map(|a| a.way()) {
             Some(Way::Stream) => self.to_stream(cx, asked, msg),
+            Some(Way::System) | None if self.is_stranger(from) => false,
             Some(Way::System) if !from.account.is_system() => true,
             way => {
                 let request = Request {
@@ -191,6 +192,11 @@ fn asking(from: &Origin<'_>, jetstream: &JetStream) -> ClientInfo {
 }
 
 impl Api {
+    /// An account without JetStream hears that it has none when it asks for something that there is.
+    fn is_stranger(&self, from: &Origin<'_>) -> bool {
+        self.account.strong_count() == 0 && !from.account.is_system()
+    }
+
     fn to_stream(&self, cx: &mut Cycle, asked: Option<Ask<'_>>, msg: &Message<'_>) -> bool {
         let Some(account) = self.account.upgrade() else {
             return false;

@@ -40,7 +40,7 @@ use crate::account::Account;
 use crate::interest::Sub;
 use crate::router::{Cycle, Handler};
 use account::JsAccount;
-use api::{Queue, QueueLimits, Request};
+use api::{Complaints, Queue, QueueLimits, Request};
 use engine::{Engine, InputKind};
 use seat::StreamSeat;
 use snapshot::Transfers;
@@ -66,6 +66,7 @@ pub struct JetStream {
     engine: Arc<Engine<StreamSeat>>,
     vault: Vault,
     queue: Arc<Queue>,
+    complaints: Complaints,
     accounts: RwLock<HashMap<Arc<str>, Enabled>>,
     /// Streams that did not come back.
     lost: Mutex<Vec<Lost>>,
@@ -120,6 +121,7 @@ impl JetStream {
             engine,
             vault,
             queue: queue.clone(),
+            complaints: Complaints::default(),
             accounts: RwLock::default(),
             lost: Mutex::new(lost),
             transfers: Arc::default(),
@@ -193,11 +195,7 @@ impl JetStream {
             return;
         }
         let prefix = format!("{}.", nats_api::jetstream::subjects::API_PREFIX);
-        let subject = match account.is_system() {
-            true => format!("{prefix}>"),
-            false => format!("{prefix}INFO"),
-        };
-        let sub = self.api_door(&subject, prefix.len(), Weak::new());
+        let sub = self.api_door(&format!("{prefix}>"), prefix.len(), Weak::new());
         account.interest.insert(sub.clone());
         strangers.push((account.clone(), sub));
     }

@@ -58,6 +58,10 @@ impl Interest for AccountOutlet {
     fn listens(&self, subject: &[u8]) -> bool {
         self.account.interest.has_interest(subject)
     }
+
+    fn subscribed(&self, subject: &[u8], group: Option<&[u8]>) -> bool {
+        self.account.interest.has_subscription(subject, group)
+    }
 }
 
 impl Outlet for AccountOutlet {

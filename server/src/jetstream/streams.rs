@@ -178,6 +178,39 @@ impl JetStream {
         Ok(())
     }
 
+    /// Deletes all streams of an account, running or only on disk. Durable when it returns.
+    ///
+    /// # Errors
+    /// A stream cannot be deleted (10050), or the log cannot be written (10077).
+    pub(super) fn purge_account(&self, name: &str) -> Result<(), ApiError> {
+        let known = self.account(name);
+        let mut streams = 0;
+        if let Some(account) = &known {
+            let _changes = account.changes.lock();
+            for entry in account.all() {
+                self.delete_stream(account, &entry)?;
+                streams += 1;
+            }
+        }
+        // An account that gets JetStream meanwhile would take them.
+        let _one_at_a_time = self.changing.lock();
+        for found in self.vault.recover(name) {
+            self.vault
+                .delete_stream(name, &found.config.name)
+                .map_err(|e| ApiError::STREAM_DELETE.error_with(&[("err", &e)]))?;
+            streams += 1;
+        }
+        tracing::info!(
+            "Purge request for account {name} (streams: {streams}, hasAccount: {})",
+            known.is_some()
+        );
+        self.vault
+            .log()
+            .commit()
+            .map(|_| ())
+            .map_err(|e| store_failed(&e))
+    }
+
     /// A consumer has ended because no client came for too long.
     pub(super) fn forget_consumer(&self, account: &str, stream: &str, consumer: &str) {
         if let Some(entry) = self.account(account).and_then(|a| a.find(stream)) {

@@ -257,8 +257,12 @@ done! {
     MsgDeleteResponse "stream_msg_delete_response";
     /// Answer to CONSUMER.DELETE.
     ConsumerDeleteResponse "consumer_delete_response";
-    /// Answer to STREAM.PEER.REMOVE and STREAM.PEER.EVACUATE.
+    /// Answer to STREAM.PEER.REMOVE.
     StreamRemovePeerResponse "stream_remove_peer_response";
+    /// Answer to STREAM.PEER.EVACUATE.
+    StreamEvacuatePeerResponse "stream_evacuate_peer_response";
+    /// Answer to STREAM.CANCEL_MOVE.
+    StreamCancelMoveResponse "stream_cancel_move_response";
     /// Answer to STREAM.LEADER.STEPDOWN.
     StreamLeaderStepdownResponse "stream_leader_stepdown_response";
     /// Answer to CONSUMER.LEADER.STEPDOWN.

@@ -105,12 +105,8 @@ impl Consumer {
         };
         let config = &*self.config;
         let subject = config.deliver_subject.as_bytes();
-        let is_active = if config.deliver_group.is_empty() {
-            turn.cx.interest.listens(subject)
-        } else {
-            let group = config.deliver_group.as_bytes();
-            turn.cx.interest.listens_in_group(subject, group)
-        };
+        let group = Some(config.deliver_group.as_bytes()).filter(|group| !group.is_empty());
+        let is_active = turn.cx.interest.subscribed(subject, group);
         if push.is_active && !is_active {
             // The countdown to its end begins now.
             self.last_active = turn.cx.now;

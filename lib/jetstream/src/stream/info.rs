@@ -88,7 +88,7 @@ impl Stream {
     pub fn api_state(&self) -> StreamState {
         let state = self.store.state();
         let last_time = state.last_time.max(self.skipped);
-        let never_written = state.messages == 0 && state.last_sequence == 0;
+        let is_untouched = state.messages == 0 && state.last_sequence == 0;
         let time = |time: Timestamp, is_known: bool| {
             if is_known {
                 api_time(time)
@@ -99,7 +99,8 @@ impl Stream {
         StreamState {
             messages: state.messages,
             bytes: state.bytes,
-            first_seq: if never_written {
+            // A stream that was told where to begin says so before its first message.
+            first_seq: if is_untouched && self.config.first_seq == 0 {
                 0
             } else {
                 state.first_sequence

@@ -1,10 +1,10 @@
-//! `$JS.API.INFO`.
+//! `$JS.API.INFO`, and what the system account may ask about an account.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use nats_api::errors::ApiError;
-use nats_api::jetstream::{AccountInfo, Tier};
+use nats_api::jetstream::{AccountInfo, AccountPurgeResponse, Tier};
 use nats_api::monitor::jsz::ApiStats;
 use nats_store::Storage;
 
@@ -17,6 +17,24 @@ impl Serving<'_> {
     pub(super) fn account_info(&self) -> Result<AccountInfo, ApiError> {
         let account = self.account()?;
         Ok(account_info(self.jetstream, account))
+    }
+
+    /// `$JS.API.ACCOUNT.PURGE.<account>`, asked in the system account: all streams of an account go, also when it has no JetStream any
+    /// more or is not known. What is on disk and cannot be read is not deleted; the answer names it.
+    pub(super) fn account_purge(&self, name: &str) -> Result<AccountPurgeResponse, ApiError> {
+        let refused =
+            |why: &dyn std::fmt::Display| ApiError::STREAM_GENERAL.error_with(&[("err", &why)]);
+        if name.contains(['/', '\\']) {
+            return Err(refused(&"account name can not contain path separators"));
+        }
+        self.jetstream.purge_account(name)?;
+        if let [first, ..] = &*self.jetstream.lost_of(name) {
+            let (stream, why) = (&first.stream, &first.why);
+            return Err(refused(&format_args!(
+                "stream {stream} is not deleted, because it cannot be read: {why}"
+            )));
+        }
+        Ok(AccountPurgeResponse { initiated: true })
     }
 }
 

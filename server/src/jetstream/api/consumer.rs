@@ -151,9 +151,12 @@ impl Serving<'_> {
     }
 
     pub(super) fn consumer_list(&self, stream: &str) {
-        let request = self.list_offset();
+        let request = match self.account().and_then(|_| self.list_offset()) {
+            Ok(request) => request,
+            Err(error) => return self.answer::<ConsumerListResponse>(Err(error)),
+        };
         self.on_stream(stream, |seat, cx, out| {
-            let offset = usize::try_from(request?.offset).unwrap_or(0);
+            let offset = usize::try_from(request.offset).unwrap_or(0);
             let (total, consumers) = seat.stream.consumer_page(cx, offset, LIST_PAGE, out);
             Ok(ConsumerListResponse {
                 total: total as i64,
@@ -174,22 +177,22 @@ impl Serving<'_> {
     }
 
     pub(super) fn consumer_info(&self, stream: &str, name: &str) {
-        let empty = self.no_body();
+        if let Err(error) = self.account().and_then(|_| self.no_body()) {
+            return self.answer::<ConsumerInfoResponse>(Err(error));
+        }
         self.on_stream(stream, |seat, cx, out| {
-            empty?;
             let info = seat.stream.consumer_info(cx, name, out)?;
             Ok(ConsumerInfoResponse { info })
         });
     }
 
     pub(super) fn consumer_delete(&self, stream: &str, name: &str) {
-        let empty = self.no_body();
-        let entry = match self.find(stream) {
+        let found = self.account().and_then(|_| self.no_body());
+        let entry = match found.and_then(|()| self.find(stream)) {
             Ok(entry) => entry,
             Err(error) => return self.answer::<ConsumerDeleteResponse>(Err(error)),
         };
         self.on_entry(&entry, |seat, cx, out| {
-            empty?;
             seat.stream.delete_consumer(cx, name, out)?;
             entry.remove_consumer(name);
             let owner = &*self.request.account.name;
@@ -201,9 +204,12 @@ impl Serving<'_> {
     }
 
     pub(super) fn consumer_pause(&self, stream: &str, name: &str) {
-        let request = self.body::<ConsumerPauseRequest>();
+        let request = match self.asked::<ConsumerPauseRequest>() {
+            Ok(request) => request,
+            Err(error) => return self.answer::<ConsumerPauseResponse>(Err(error)),
+        };
         self.on_stream::<ConsumerPauseResponse>(stream, |seat, cx, out| {
-            let until = request?.pause_until;
+            let until = request.pause_until;
             let paused = seat.stream.pause_consumer(cx, name, until, out)?;
             if let Some(config) = seat.stream.consumer_config(name) {
                 let owner = &*self.request.account.name;
@@ -219,15 +225,21 @@ impl Serving<'_> {
     }
 
     pub(super) fn consumer_unpin(&self, stream: &str, name: &str) {
-        let request = self.body::<ConsumerUnpinRequest>();
+        let request = match self.plain_body::<ConsumerUnpinRequest>() {
+            Ok(request) => request,
+            Err(error) => return self.answer::<ConsumerUnpinResponse>(Err(error)),
+        };
         self.on_stream(stream, |seat, cx, out| {
-            seat.stream.unpin_consumer(cx, name, &request?.group, out)?;
+            seat.stream.unpin_consumer(cx, name, &request.group, out)?;
             Ok(ConsumerUnpinResponse {})
         });
     }
 
     pub(super) fn consumer_reset(&self, stream: &str, name: &str) {
-        let request = self.body::<ConsumerResetRequest>();
+        let request = match self.request.body.is_empty() {
+            true => Ok(ConsumerResetRequest::default()),
+            false => self.plain_body(),
+        };
         let entry = match self.find(stream) {
             Ok(entry) => entry,
             Err(error) => return self.answer::<ConsumerResetResponse>(Err(error)),

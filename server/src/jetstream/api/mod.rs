@@ -9,6 +9,7 @@ mod account;
 mod archive;
 mod ask;
 mod audit;
+mod complaints;
 mod consumer;
 mod message;
 mod queue;
@@ -16,25 +17,27 @@ mod stream;
 
 use std::sync::Arc;
 
-use nats_api::decode::{self, Mode};
+use nats_api::decode::{self, DecodeError, Mode};
 use nats_api::errors::ApiError;
 use nats_api::jetstream::reply::{Reply, encode};
 use nats_api::jetstream::{
-    ConsumerLeaderStepdownResponse, StreamLeaderStepdownResponse, StreamRemovePeerResponse,
-    StreamUpdateResponse, SystemResponse,
+    ConsumerLeaderStepdownResponse, StreamCancelMoveResponse, StreamEvacuatePeerResponse,
+    StreamLeaderStepdownResponse, StreamRemovePeerResponse, SystemResponse,
 };
 use nats_jetstream::config::consumer::request::Form;
+use nats_jetstream::config::stream::metadata::is_level_served;
 use nats_jetstream::{Context, Effects, Kind};
 use nats_proto::header::block;
 use serde::de::DeserializeOwned;
 
 pub use ask::{Ask, Way};
 pub use audit::limit_reached;
+pub use complaints::Complaints;
 pub use queue::{Queue, QueueLimits, Request};
 
 use super::account::{JsAccount, StreamEntry};
 use super::seat::StreamSeat;
-use super::{API_LEVEL, JetStream, not_enabled};
+use super::{JetStream, not_enabled};
 
 /// Header by which a client says what it needs.
 const REQUIRED_LEVEL: &[u8] = b"Nats-Required-Api-Level";
@@ -57,6 +60,10 @@ pub fn serve(jetstream: &JetStream, request: &Request) {
     match Ask::parse(&request.ask) {
         None if request.account.is_system() => serving.answer::<SystemResponse>(Err(not_enabled())),
         None => serving.answer::<SystemResponse>(Err(ApiError::BAD_REQUEST.error())),
+        // Of what only the system account may ask, one server can answer one thing. The rest is for a meta group: nobody answers, as in
+        // the reference.
+        Some(Ask::AccountPurge(name)) => serving.answer(serving.account_purge(name)),
+        Some(ask) if ask.way() == Way::System => {}
         Some(ask) if request.account.is_system() && ask != Ask::AccountInfo => {
             serving.answer::<SystemResponse>(Err(not_enabled()));
         }
@@ -79,14 +86,17 @@ impl Serving<'_> {
             Ask::StreamRestore(name) => self.stream_restore(name),
             Ask::MsgGet(name) => self.msg_get(name),
             Ask::MsgDelete(name) => self.msg_delete(name),
-            Ask::StreamPeerRemove(_) | Ask::StreamPeerEvacuate(_) => {
+            Ask::StreamPeerRemove(_) => {
                 self.answer::<StreamRemovePeerResponse>(Err(cluster_required()));
+            }
+            Ask::StreamPeerEvacuate(_) => {
+                self.answer::<StreamEvacuatePeerResponse>(Err(cluster_required()));
             }
             Ask::StreamLeaderStepdown(_) => {
                 self.answer::<StreamLeaderStepdownResponse>(Err(cluster_required()));
             }
             Ask::StreamCancelMove(_) => {
-                self.answer::<StreamUpdateResponse>(Err(cluster_required()));
+                self.answer::<StreamCancelMoveResponse>(Err(cluster_required()));
             }
             Ask::ConsumerLeaderStepdown(..) => {
                 self.answer::<ConsumerLeaderStepdownResponse>(Err(cluster_required()));
@@ -113,7 +123,7 @@ impl Serving<'_> {
             Ask::ConsumerReset(stream, name) => self.consumer_reset(stream, name),
             // Served among the messages of the stream.
             Ask::ConsumerNext(..) | Ask::DirectGet(..) => {}
-            // One server has no meta group: nobody answers, as in the reference.
+            // Served before, in the system account only.
             Ask::MetaLeaderStepdown
             | Ask::ServerRemove
             | Ask::ServerEvacuate
@@ -126,11 +136,9 @@ impl Serving<'_> {
 
     /// The account, when it has JetStream and the client asks for nothing that this server does not have.
     fn account(&self) -> Result<&Arc<JsAccount>, ApiError> {
-        if let Some(level) = block::find_value(&self.request.headers, REQUIRED_LEVEL) {
-            let level = std::str::from_utf8(level).ok().and_then(|l| l.parse().ok());
-            if level.is_none_or(|level: u32| level > API_LEVEL) {
-                return Err(ApiError::REQUIRED_API_LEVEL.error());
-            }
+        let level = block::find_value(&self.request.headers, REQUIRED_LEVEL);
+        if !level.is_none_or(is_level_served) {
+            return Err(ApiError::REQUIRED_API_LEVEL.error());
         }
         self.account.as_ref().ok_or_else(not_enabled)
     }
@@ -147,22 +155,48 @@ impl Serving<'_> {
         }
     }
 
-    fn mode(&self) -> Mode {
+    /// Reads the body; an empty one is the empty document.
+    fn body<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
+        self.read(decode::document)
+    }
+
+    /// Reads the body. What is wrong with it stands in the log, also when a server that is not strict passes over it.
+    fn read<T>(&self, read: impl Fn(&[u8], Mode) -> Result<T, DecodeError>) -> Result<T, ApiError> {
+        let body = &self.request.body;
+        let error = match read(body, Mode::Strict) {
+            Ok(document) => return Ok(document),
+            Err(error) => error,
+        };
+        let (account, subject) = (&self.request.account.name, &self.request.subject);
+        let complaints = &self.jetstream.complaints;
+        complaints.invalid_request(account, subject, &error);
         match self.jetstream.settings.strict {
-            true => Mode::Strict,
-            false => Mode::Lenient,
+            true => Err(invalid_json(&error)),
+            false => read(body, Mode::Lenient).map_err(|e| invalid_json(&e)),
         }
     }
 
-    /// Reads the body; an empty one is the empty document.
-    fn body<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
-        decode::document(&self.request.body, self.mode()).map_err(|e| invalid_json(&e))
+    /// What is asked, when the account has JetStream: that is looked at before anything that the request names.
+    fn asked<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
+        self.account().and_then(|_| self.body())
     }
 
-    /// The body has to be empty.
+    /// Reads the body of the requests that the reference serves beside the others: it has to say something, and unknown fields are passed
+    /// over in every mode.
+    fn plain_body<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
+        self.account()?;
+        let body = &self.request.body;
+        match body.trim_ascii().is_empty() {
+            true => Err(invalid_json(&"unexpected end of JSON input")),
+            false => decode::lenient(body).map_err(|e| invalid_json(&e)),
+        }
+    }
+
+    /// The body has to be empty, or an object without members.
     fn no_body(&self) -> Result<(), ApiError> {
-        let body = self.request.body.trim_ascii();
-        match body.is_empty() || body == b"{}" {
+        let body = &self.request.body;
+        let members = || serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(body);
+        match body.is_empty() || members().is_ok_and(|members| members.is_empty()) {
             true => Ok(()),
             false => Err(ApiError::NOT_EMPTY_REQUEST.error()),
         }

@@ -6,12 +6,12 @@ use nats_api::errors::ApiError;
 use nats_api::jetstream::reply::encode;
 use nats_api::jetstream::{
     ClusterInfo, StreamConfigRequest, StreamCreateResponse, StreamDeleteResponse,
-    StreamInfoRequest, StreamListRequest, StreamListResponse, StreamNamesResponse,
-    StreamPurgeRequest, StreamUpdateResponse,
+    StreamInfoRequest, StreamInfoResponse, StreamListRequest, StreamListResponse,
+    StreamNamesResponse, StreamPurgeRequest, StreamPurgeResponse, StreamUpdateResponse,
 };
 use nats_jetstream::config::stream::{self as config, Creation};
 
-use super::{Serving, invalid_json};
+use super::Serving;
 use crate::jetstream::account::StreamEntry;
 
 /// Names on one page of an answer.
@@ -44,8 +44,7 @@ impl Serving<'_> {
 
     fn create(&self, name: &str) -> Result<(), ApiError> {
         let account = self.account()?;
-        let request = StreamConfigRequest::decode(&self.request.body, self.mode())
-            .map_err(|e| invalid_json(&e))?;
+        let request = self.read(StreamConfigRequest::decode)?;
         let _changes = account.changes.lock();
         match config::create(name, request, &**account)? {
             Creation::Exists => Ok(()),
@@ -66,8 +65,7 @@ impl Serving<'_> {
 
     fn update(&self, name: &str) -> Result<(), ApiError> {
         let account = self.account()?;
-        let request = StreamConfigRequest::decode(&self.request.body, self.mode())
-            .map_err(|e| invalid_json(&e))?;
+        let request = self.read(StreamConfigRequest::decode)?;
         let _changes = account.changes.lock();
         let config = config::update(name, request, &**account)?;
         let entry = self.find(name)?;
@@ -133,12 +131,16 @@ impl Serving<'_> {
 
     pub(super) fn stream_info(&self, name: &str) {
         let request = match self.request.body.trim_ascii().first() {
-            Some(b'{' | b'[') => self.body::<StreamInfoRequest>(),
+            Some(b'{' | b'[') => self.asked::<StreamInfoRequest>(),
             _ => Ok(StreamInfoRequest::default()),
+        };
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return self.answer::<StreamInfoResponse>(Err(error)),
         };
         let leader = &self.jetstream.settings.server_name;
         self.on_stream(name, |seat, cx, _| {
-            let mut answer = seat.stream.info_page(cx.now, &request?)?;
+            let mut answer = seat.stream.info_page(cx.now, &request)?;
             answer.info.cluster = Some(ClusterInfo {
                 leader: leader.clone(),
                 ..ClusterInfo::default()
@@ -168,7 +170,10 @@ impl Serving<'_> {
     }
 
     pub(super) fn stream_purge(&self, name: &str) {
-        let request = self.body::<StreamPurgeRequest>();
-        self.on_stream(name, |seat, cx, out| seat.stream.purge(cx, &request?, out));
+        let request = match self.asked::<StreamPurgeRequest>() {
+            Ok(request) => request,
+            Err(error) => return self.answer::<StreamPurgeResponse>(Err(error)),
+        };
+        self.on_stream(name, |seat, cx, out| seat.stream.purge(cx, &request, out));
     }
 }

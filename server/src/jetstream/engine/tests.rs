@@ -148,6 +148,10 @@ impl Interest for Sent {
     fn listens(&self, _: &[u8]) -> bool {
         true
     }
+
+    fn subscribed(&self, _: &[u8], _: Option<&[u8]>) -> bool {
+        true
+    }
 }
 
 impl Outlet for Sent {

@@ -69,6 +69,10 @@ impl Interest for Listeners {
         let is_one = |only: &RefCell<BTreeSet<Vec<u8>>>| only.borrow().contains(subject);
         self.only.as_ref().is_none_or(is_one) && !self.gone.borrow().contains(subject)
     }
+
+    fn subscribed(&self, subject: &[u8], _: Option<&[u8]>) -> bool {
+        self.listens(subject)
+    }
 }
 
 pub(super) struct World {

@@ -33,6 +33,10 @@ impl Interest for Nobody {
     fn listens(&self, _: &[u8]) -> bool {
         false
     }
+
+    fn subscribed(&self, _: &[u8], _: Option<&[u8]>) -> bool {
+        false
+    }
 }
 
 /// A message as a client got it.
