@@ -240,6 +240,7 @@ fn only_who_subscribes_to_the_deliver_subject_itself_is_a_push_consumers_client(
         assert_eq!(made["push_bound"], Value::Null, "{made}");
     }
     a.store("s.2", b"y");
+    // Nothing is to happen, and nothing says that it did not.
     std::thread::sleep(SILENCE);
     let mut info = |name: &str| a.done(&format!("CONSUMER.INFO.S.{name}"), &Value::Null);
     for (name, _) in consumers {
