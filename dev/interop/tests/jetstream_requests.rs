@@ -270,3 +270,70 @@ fn only_who_subscribes_to_the_deliver_subject_itself_is_a_push_consumers_client(
         });
     }
 }
+
+#[test]
+fn a_message_that_is_too_large_is_refused_for_that_whatever_its_headers_ask_for() {
+    let server = Launch::new(ACCOUNTS).start();
+    let mut a = link(&server, "A");
+    a.create_stream(&json!({"name": "S", "subjects": ["s"], "max_msg_size": 100}));
+    let filler = format!("Filler: {}", "x".repeat(100));
+    for (header, alone) in [
+        ("Nats-Expected-Stream: X", 10060),
+        ("Nats-Expected-Last-Sequence: 7", 10071),
+        ("Nats-Expected-Last-Subject-Sequence-Subject: s", 10193),
+        ("Nats-TTL: 1s", 10166),
+        ("Nats-Incr: 1", 10168),
+        ("Nats-Schedule: @hourly", 10188),
+        ("Nats-Stream-Source: x", 10227),
+        ("Nats-Rollup: sub", 10111),
+        ("Nats-Expected-Last-Msg-Id: x", 10070),
+    ] {
+        for (headers, expected) in [(vec![header], alone), (vec![header, &filler], 10054)] {
+            let answer = a.ask_with("s", &headers, b"").expect("an answer").json();
+            assert_eq!(code(&answer), expected, "{headers:?}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn a_consumer_that_is_paused_needs_a_server_that_can_pause() {
+    let server = Launch::new(ACCOUNTS).start();
+    let mut a = link(&server, "A");
+    a.create_stream(&json!({"name": "S", "subjects": ["s"]}));
+    let consumer = json!({"name": "c", "durable_name": "c", "ack_policy": "explicit"});
+    let body = json!({"stream_name": "S", "config": consumer});
+    a.done("CONSUMER.CREATE.S.c", &body);
+    let pause = json!({"pause_until": "2099-01-01T00:00:00Z"});
+    for (pause, level) in [(pause, "1"), (json!({}), "0")] {
+        a.done("CONSUMER.PAUSE.S.c", &pause);
+        let info = a.done("CONSUMER.INFO.S.c", &Value::Null);
+        assert_eq!(
+            info["config"]["metadata"]["_nats.req.level"], level,
+            "{info}"
+        );
+    }
+}
+
+#[test]
+fn nobody_listens_where_a_consumer_wants_no_acknowledgements() {
+    let server = Launch::new(ACCOUNTS).start();
+    let mut a = link(&server, "A");
+    a.create_stream(&json!({"name": "S", "subjects": ["s"]}));
+    for (name, policy) in [("wants", "explicit"), ("none", "none")] {
+        let consumer = json!({"name": name, "durable_name": name, "ack_policy": policy});
+        let body = json!({"stream_name": "S", "config": consumer});
+        a.done(&format!("CONSUMER.CREATE.S.{name}"), &body);
+        a.store("s", b"x");
+    }
+    for (name, is_there) in [("wants", true), ("none", false), ("missing", false)] {
+        let ack = format!("$JS.ACK.S.{name}.1.1.1.1700000000000000000.0");
+        let answers = format!("answers.{name}");
+        a.subscribe(&answers, name).expect("a connection");
+        a.publish(&ack, &answers, b"").expect("a connection");
+        let heard = a
+            .receive_where(SILENCE, |m| m.sid == name)
+            .expect("a connection");
+        let is_refused = heard.is_some_and(|m| m.headers.contains("503"));
+        assert_eq!(is_refused, !is_there, "{name}");
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use nats_api::errors::ApiError;
-use nats_api::jetstream::{ConsumerConfig, StreamConfig};
+use nats_api::jetstream::{AckPolicy, ConsumerConfig, StreamConfig};
 use nats_jetstream::config::stream::{MaxBytes, Surroundings};
 use nats_store::Storage;
 use parking_lot::{Mutex, RwLock};
@@ -19,14 +19,22 @@ use super::usage::{AccountUsage, storage_of};
 use crate::account::Account;
 use crate::interest::{Sub, Watcher};
 
+/// What has to be known of a consumer before anything is queued for it.
+struct KnownConsumer {
+    /// Where it delivers, when it pushes.
+    deliver_to: Option<Box<str>>,
+    is_acked: bool,
+    has_flow: bool,
+}
+
 /// One stream of an account, as everybody but its machine sees it.
 pub struct StreamEntry {
     pub name: Box<str>,
     pub lane: Arc<Lane<StreamSeat>>,
     /// As it is now; the machine has the same.
     config: ArcSwap<StreamConfig>,
-    /// Names of its consumers, for those who must know whether there is one before anything is queued, and where those that push deliver.
-    consumers: RwLock<HashMap<Box<str>, Option<Box<str>>>>,
+    /// Its consumers by name.
+    consumers: RwLock<HashMap<Box<str>, KnownConsumer>>,
     /// Where push consumers of all streams of the account deliver.
     deliver_to: Arc<RwLock<Patterns>>,
     /// Its subscriptions in the account.
@@ -65,6 +73,16 @@ impl StreamEntry {
         self.consumers.read().contains_key(name)
     }
 
+    /// There is a consumer that wants acknowledgements; to others nobody listens.
+    pub fn takes_acks(&self, name: &str) -> bool {
+        self.consumers.read().get(name).is_some_and(|c| c.is_acked)
+    }
+
+    /// There is a consumer that asks for answers to its flow control.
+    pub fn has_flow(&self, name: &str) -> bool {
+        self.consumers.read().get(name).is_some_and(|c| c.has_flow)
+    }
+
     pub fn consumers(&self) -> usize {
         self.consumers.read().len()
     }
@@ -73,10 +91,15 @@ impl StreamEntry {
     pub fn add_consumer(&self, config: &ConsumerConfig) {
         let name = config.name.as_str();
         let subject = config.is_push().then_some(&*config.deliver_subject);
+        let known = KnownConsumer {
+            deliver_to: subject.map(Into::into),
+            is_acked: config.ack_policy != AckPolicy::None,
+            has_flow: config.flow_control,
+        };
         let mut consumers = self.consumers.write();
-        let old = consumers.insert(name.into(), subject.map(Into::into));
-        if let Some(Some(old)) = &old {
-            self.deliver_to.write().remove(old, &self.name);
+        let old = consumers.insert(name.into(), known);
+        if let Some(old) = old.and_then(|old| old.deliver_to) {
+            self.deliver_to.write().remove(&old, &self.name);
         }
         if let Some(subject) = subject {
             self.deliver_to.write().insert(subject, &self.name);
@@ -84,7 +107,8 @@ impl StreamEntry {
     }
 
     pub fn remove_consumer(&self, name: &str) {
-        if let Some(Some(subject)) = self.consumers.write().remove(name) {
+        let gone = self.consumers.write().remove(name);
+        if let Some(subject) = gone.and_then(|gone| gone.deliver_to) {
             self.deliver_to.write().remove(&subject, &self.name);
         }
     }
@@ -93,10 +117,9 @@ impl StreamEntry {
     fn forget_consumers(&self) {
         let mut consumers = self.consumers.write();
         let mut deliver_to = self.deliver_to.write();
-        for (_, subject) in consumers.drain() {
-            if let Some(subject) = subject {
-                deliver_to.remove(&subject, &self.name);
-            }
+        let subjects = consumers.drain().filter_map(|(_, gone)| gone.deliver_to);
+        for subject in subjects {
+            deliver_to.remove(&subject, &self.name);
         }
     }
 

@@ -99,9 +99,16 @@ impl Service for Answers {
         let (Some(stream), Some(consumer)) = (name(first), name(first + 1)) else {
             return false;
         };
-        let Some(stream) = account.find(stream).filter(|s| s.has_consumer(consumer)) else {
+        let Some(stream) = account.find(stream) else {
             return false;
         };
+        let is_wanted = match self.kind {
+            InputKind::FlowAnswer => stream.has_flow(consumer),
+            _ => stream.takes_acks(consumer),
+        };
+        if !is_wanted {
+            return false;
+        }
         stream.lane.leave(cx, self.kind, &input(msg)) != Posted::Closed
     }
 }

@@ -114,6 +114,7 @@ pub fn check<'a>(
     if view.config.sealed {
         return Err(ApiError::STREAM_SEALED.error().into());
     }
+    room::message(view, candidate.headers.len(), candidate.payload.len())?;
     let asked = if candidate.headers.is_empty() {
         Asked::default()
     } else {
@@ -147,8 +148,9 @@ pub fn check<'a>(
             staged.as_deref_mut(),
             &mut accepted,
         )?;
+        // The sum may be longer than the increment.
+        room::message(view, accepted.headers.len(), accepted.payload.len())?;
     }
-    room::message(view, accepted.headers.len(), accepted.payload.len())?;
     view.quota.admit_any()?;
     if !accepted.is_wanted {
         return Ok(accepted);

@@ -213,6 +213,7 @@ impl Stream {
         let mut config = (**old.ok_or_else(|| ApiError::CONSUMER_NOT_FOUND.error())?).clone();
         let now = api_time(cx.now);
         config.pause_until = (until > now).then_some(until);
+        consumer_metadata::set_static(&mut config);
         let info = self.update_consumer(cx, name, Arc::new(config), out)?;
         Ok(ConsumerPauseResponse {
             paused: info.paused,
