@@ -373,3 +373,45 @@ fn a_server_that_gets_a_key_seals_what_comes_and_reads_what_was() {
     assert!(found.streams[0].store.load(1).unwrap().is_some());
     assert!(found.streams[0].store.load(2).unwrap().is_some());
 }
+
+/// Another cipher with the same key made everything unreadable that was in the log only: the latest messages, consumers, acknowledgements.
+#[test]
+fn keys_and_ciphers_change_between_starts_and_nothing_is_lost() {
+    let key = |cipher, words: &[u8]| Some(Key::from_secret(cipher, words));
+    let (chacha, aes) = (Cipher::ChaCha20Poly1305, Cipher::Aes256Gcm);
+    let starts = [
+        (None, None),
+        (key(chacha, b"one"), None),
+        (key(aes, b"one"), None),
+        (key(chacha, b"one"), None),
+        (key(aes, b"two"), key(chacha, b"one")),
+        (key(aes, b"two"), key(aes, b"one")),
+        (key(chacha, b"three"), key(aes, b"two")),
+        (key(chacha, b"three"), None),
+    ];
+    let mut disk = SimDisk::new();
+    for (n, (now, before)) in (0..).zip(starts) {
+        let settings = CatalogSettings {
+            key: now,
+            previous_key: before,
+            ..CatalogSettings::default()
+        };
+        let (catalog, mut found) = open_with(&disk, "b", settings).unwrap();
+        assert_eq!(found.log.damage, [], "start {n}");
+        let mut made;
+        let store: &mut dyn StreamStore = match found.streams.first_mut() {
+            Some(stream) => &mut stream.store,
+            None => {
+                made = create(&catalog, "ORDERS", 1);
+                &mut made
+            }
+        };
+        assert_eq!(store.state().messages, n, "start {n}");
+        append(&catalog, store, n + 1);
+        // Every other time it stays in the log.
+        if n % 2 == 1 {
+            store.checkpoint().unwrap().unwrap()().unwrap();
+        }
+        disk = disk.crash(Survives::Synced);
+    }
+}

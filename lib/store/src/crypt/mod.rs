@@ -36,6 +36,13 @@ impl Cipher {
         }
     }
 
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::ChaCha20Poly1305 => Self::Aes256Gcm,
+            Self::Aes256Gcm => Self::ChaCha20Poly1305,
+        }
+    }
+
     pub(crate) fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::ChaCha20Poly1305),

@@ -363,11 +363,12 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
+    /// What may have sealed the segment. It does not say with which cipher: what is sealed opens with the right one only.
     fn sealers(&self, header: &SegmentHeader) -> Vec<Sealer> {
-        [&self.settings.key, &self.settings.previous_key]
-            .into_iter()
-            .flatten()
-            .filter_map(|key| key.sealer(SEAL_CONTEXT, &header.salt))
+        let keys = [&self.settings.key, &self.settings.previous_key];
+        let keys = keys.into_iter().flatten();
+        let ways = keys.flat_map(|key| [key.clone(), key.with_cipher(Some(key.cipher().other()))]);
+        ways.filter_map(|key| key.sealer(SEAL_CONTEXT, &header.salt))
             .collect()
     }
 
