@@ -171,3 +171,63 @@ fn what_cannot_be_read_of_one_stream_stops_no_other_and_comes_back_when_it_can_b
     let health = http::fetch(server.monitor_addr(), "/healthz");
     assert_eq!(health.status, 200);
 }
+
+/// Wrong bytes in the log while the server was down: what still holds comes back, and the page says what does not.
+#[test]
+fn damage_in_the_log_shows_in_health_and_costs_only_what_it_hits() {
+    if binary::is_reference() {
+        return;
+    }
+    let mut server = Launch::new(CONFIG)
+        .allow_log("JetStream|Healthcheck")
+        .start();
+    fill(&mut connect(&server));
+    server.kill();
+    let segment = server.dir().join("data/jetstream/log/0000000001.log");
+    let whole = std::fs::read(&segment).expect("the log");
+    let health = |server: &Server| {
+        let page = http::fetch(server.monitor_addr(), "/healthz?details=1");
+        (
+            page.status,
+            String::from_utf8_lossy(&page.body).into_owned(),
+        )
+    };
+    // The header of the segment: everything behind it is whole.
+    let mut damaged = whole.clone();
+    damaged[9] ^= 0x10;
+    std::fs::write(&segment, &damaged).expect("the log");
+    server.restart();
+    let mut link = connect(&server);
+    for stream in ["FROZEN", "CLOSED", "WELL"] {
+        assert_eq!(messages(&mut link, stream), MESSAGES, "{stream}");
+        link.done(&format!("CONSUMER.INFO.{stream}.c"), &Value::Null);
+    }
+    let (status, text) = health(&server);
+    assert!(
+        status == 503 && text.contains("the header of the segment"),
+        "{text}"
+    );
+    server.kill();
+    // One message of one stream.
+    let mut damaged = whole.clone();
+    let lost = b"message 7";
+    let at = damaged.windows(lost.len()).position(|bytes| bytes == lost);
+    damaged[at.expect("the message") + 2] ^= 0x10;
+    std::fs::write(&segment, &damaged).expect("the log");
+    for other in std::fs::read_dir(segment.parent().expect("a folder")).expect("a folder") {
+        let path = other.expect("an entry").path();
+        if path != segment {
+            std::fs::remove_file(path).expect("a file");
+        }
+    }
+    server.restart();
+    let mut link = connect(&server);
+    assert_eq!(messages(&mut link, "WELL"), MESSAGES);
+    let all = ["FROZEN", "CLOSED"].map(|stream| messages(&mut link, stream));
+    assert_eq!(all.iter().sum::<u64>(), 2 * MESSAGES - 1, "{all:?}");
+    let (status, text) = health(&server);
+    assert!(
+        status == 503 && text.contains("entries of a batch"),
+        "{text}"
+    );
+}

@@ -233,6 +233,11 @@ impl JetStream {
         self.vault.fault()
     }
 
+    /// What was found damaged at the start and belongs to no stream that could say so.
+    pub fn damage(&self) -> &[String] {
+        self.vault.damage()
+    }
+
     /// Accounts for which streams are on disk and that have no JetStream.
     pub fn unclaimed(&self) -> Vec<String> {
         self.vault.unclaimed()

@@ -84,6 +84,8 @@ pub struct Vault {
     catalog: Arc<Catalog>,
     kept: Mutex<BTreeMap<Name, Kept>>,
     found: Mutex<HashMap<String, Vec<Found>>>,
+    /// What was found damaged when the store was opened and belongs to no stream that could say so, in sentences.
+    damage: Vec<String>,
     /// With a sync interval: how long what was acknowledged may be unsynced.
     pub sync_every: Option<Duration>,
 }
@@ -150,12 +152,13 @@ impl Vault {
             catalog: Arc::new(catalog),
             kept: Mutex::default(),
             found: Mutex::default(),
+            damage: damage_of(&found),
             sync_every,
         };
         vault.report(&found);
-        let nothing_is_missing = found.quarantined.is_empty()
-            && found.unknown_groups.is_empty()
-            && !found.documents_missing;
+        // Where the log is damaged, there may have been a consumer of which nothing is left.
+        let nothing_is_missing =
+            found.quarantined.is_empty() && found.log.damage.is_empty() && !documents_lost(&found);
         let offline = found.offline.iter().map(|offline| Lost {
             account: offline.account.clone(),
             stream: offline.stream.clone(),
@@ -183,15 +186,10 @@ impl Vault {
                 cut.offset
             );
         }
-        for damage in &found.log.damage {
-            tracing::error!(
-                "JetStream: damage in {} at {}: {}",
-                damage.file.display(),
-                damage.offset,
-                damage.what
-            );
+        for damage in &self.damage {
+            tracing::error!("JetStream: {damage}");
         }
-        for gone in &found.quarantined {
+        for gone in found.quarantined.iter().filter(|gone| gone.is_known) {
             let place = gone.place.display();
             tracing::error!("JetStream: kept in quarantine: {place}: {}", gone.why);
         }
@@ -201,17 +199,6 @@ impl Vault {
                 offline.account,
                 offline.stream,
                 offline.why
-            );
-        }
-        if found.documents_missing {
-            tracing::error!(
-                "JetStream: documents of streams or consumers are missing or damaged in the log"
-            );
-        }
-        if !found.unknown_groups.is_empty() {
-            let missing = found.unknown_groups.len();
-            tracing::error!(
-                "JetStream: {missing} streams or consumers of the log have no document any more"
             );
         }
     }
@@ -285,6 +272,10 @@ impl Vault {
             .or_default()
             .push(back);
         None
+    }
+
+    pub fn damage(&self) -> &[String] {
+        &self.damage
     }
 
     pub fn log(&self) -> Arc<dyn CommitLog> {
@@ -612,6 +603,31 @@ fn found(consumer: AdmittedConsumer, kept: Box<dyn ConsumerStore>) -> FoundConsu
         state: Some(consumer.state),
         kept,
     }
+}
+
+/// Documents of streams or consumers are missing, or everything of one but its entries.
+fn documents_lost(found: &OpeningFound) -> bool {
+    found.documents_missing || !found.unknown_groups.is_empty()
+}
+
+/// What is damaged beside the streams: in the log, in documents, and what was put aside now.
+fn damage_of(found: &OpeningFound) -> Vec<String> {
+    let in_log = found.log.damage.iter().map(|damage| {
+        let (file, offset) = (damage.file.display(), damage.offset);
+        format!("damage in {file} at {offset}: {}", damage.what)
+    });
+    let aside = found.quarantined.iter().filter(|gone| !gone.is_known);
+    let aside = aside.map(|gone| {
+        let place = gone.place.display();
+        format!("kept in quarantine: {place}: {}", gone.why)
+    });
+    let missing = found
+        .documents_missing
+        .then(|| "documents of streams or consumers are missing or damaged in the log".to_owned());
+    let unknown = Some(found.unknown_groups.len()).filter(|count| *count > 0);
+    let unknown = unknown
+        .map(|count| format!("{count} streams or consumers of the log have no document any more"));
+    in_log.chain(aside).chain(missing).chain(unknown).collect()
 }
 
 fn options_of(config: &StreamConfig) -> StreamOptions {

@@ -19,6 +19,9 @@ use crate::jetstream::account::{JsAccount, StreamEntry};
 use crate::jetstream::{API_LEVEL, JetStream, Lost, default_max_consumers};
 use crate::options::{Options, SyncPolicy};
 
+/// So many damaged places at the most stand on the page; all of them are in the log.
+const DAMAGE_SHOWN: usize = 20;
+
 /// Accounts on one page when the question does not say.
 const LIMIT: usize = 1024;
 const SYNC_INTERVAL_DEFAULT: Nanos = Nanos(120_000_000_000);
@@ -182,6 +185,16 @@ pub(super) fn health(view: &dyn View, options: &HealthzOptions) -> Option<Illnes
         error: format!("JetStream store write error: {error}"),
         ..HealthzError::default()
     }));
+    errors.extend(
+        js.damage()
+            .iter()
+            .take(DAMAGE_SHOWN)
+            .map(|damage| HealthzError {
+                error_type: "JETSTREAM".into(),
+                error: format!("JetStream store recovery: {damage}"),
+                ..HealthzError::default()
+            }),
+    );
     errors.extend(js.accounts().iter().flat_map(|account| faults(account)));
     (!errors.is_empty()).then(|| unavailable(errors))
 }

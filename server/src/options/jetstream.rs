@@ -222,7 +222,7 @@ static BLOCK_KEYS: &[Key<JetStream>] = &[
         "duration or always",
         "always",
         Reload::No,
-        "`always` acknowledges a message when it is on disk; a duration acknowledges earlier and syncs so often.",
+        "`always` acknowledges a message when it is on disk; a duration acknowledges earlier and syncs so often. What either can lose: [durability](durability.md).",
         sync = sync
     ),
     key!(

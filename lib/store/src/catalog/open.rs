@@ -87,6 +87,8 @@ pub struct FoundConsumer {
 pub struct Quarantined {
     pub place: PathBuf,
     pub why: String,
+    /// It was put there by an earlier start.
+    pub is_known: bool,
 }
 
 impl Catalog {
@@ -251,6 +253,7 @@ impl Catalog {
         found.quarantined.push(Quarantined {
             place: to,
             why: why.to_owned(),
+            is_known: false,
         });
         Ok(())
     }
@@ -263,6 +266,7 @@ impl Catalog {
                 found.quarantined.push(Quarantined {
                     place,
                     why: "kept from an earlier start".to_owned(),
+                    is_known: true,
                 });
             }
         }
@@ -389,6 +393,7 @@ impl Catalog {
             found.quarantined.push(Quarantined {
                 place,
                 why: "entries of the log whose stream or consumer is not there".to_owned(),
+                is_known: false,
             });
         }
         Ok(())

@@ -59,6 +59,10 @@ impl SegmentHeader {
         if reader.array::<8>()? != SEGMENT_MAGIC {
             return None;
         }
+        Self::fields(&mut reader)
+    }
+
+    fn fields(reader: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
             number: reader.u64()?,
             base: reader.u64()?,
@@ -66,6 +70,31 @@ impl SegmentHeader {
             previous_batch: reader.u32()?,
             salt: reader.array()?,
         })
+    }
+
+    /// What a damaged header said, as far as the number of its file and the first batch behind it tell. The rest is taken as it reads:
+    /// where the log ended before, unless the checksum knows better, and the salt, with which nothing opens when it is wrong.
+    pub fn restored(bytes: &[u8; SEGMENT_HEADER], number: u64, first: &BatchHeader) -> Self {
+        let mut reader = Reader::new(bytes.get(SEGMENT_MAGIC.len()..).unwrap_or_default());
+        let read = Self::fields(&mut reader);
+        let base = first.position;
+        let usual = Self {
+            number,
+            base,
+            previous_end: base,
+            previous_batch: first.previous,
+            salt: read.map_or([0; 16], |read| read.salt),
+        };
+        let previous_end = read.map_or(base, |read| read.previous_end);
+        let as_read = Self {
+            previous_end,
+            ..usual
+        };
+        let is_usual = usual.encode().last_chunk::<4>() == bytes.last_chunk::<4>();
+        match is_usual || previous_end > base {
+            true => usual,
+            false => as_read,
+        }
     }
 }
 

@@ -141,8 +141,8 @@ pub fn replay(
     Ok(())
 }
 
-/// The segments in order, those without a valid header left out: an unfinished last one never held anything that counts, and what an
-/// earlier one held is missed by the positions.
+/// The segments in order. An unfinished last one never held anything that counts. A damaged header is made up from the first batch, whose
+/// own header says the same; without that one the segment is left out, and what it held is missed by the positions.
 fn find_segments(
     disk: &Arc<dyn Disk>,
     dir: &Path,
@@ -179,11 +179,25 @@ fn find_segments(
                 limit: None,
             }),
             _ if read < SEGMENT_HEADER || bytes.iter().all(|byte| *byte == 0) => {}
-            _ => findings.damage.push(LogDamage {
-                file: path,
-                offset: 0,
-                what: "the header of the segment",
-            }),
+            _ => {
+                findings.damage.push(LogDamage {
+                    file: path.clone(),
+                    offset: 0,
+                    what: "the header of the segment",
+                });
+                let mut first = [0; BATCH_HEADER];
+                file.read_at(&mut first, FIRST_BATCH_AT)
+                    .map_err(|e| StoreError::io("reading", &path, &e))?;
+                if let Some(first) = BatchHeader::decode(&first) {
+                    segments.push(Found {
+                        header: SegmentHeader::restored(&bytes, number, &first),
+                        path,
+                        file,
+                        size,
+                        limit: None,
+                    });
+                }
+            }
         }
     }
     let limits: Vec<u64> = segments

@@ -408,6 +408,48 @@ fn sealed_segments_need_their_key_and_say_nothing() {
     assert_eq!(entries(&log).len(), 100);
 }
 
+/// One wrong byte there made everything unreadable that the segment held.
+#[test]
+fn a_segment_whose_header_is_damaged_gives_back_what_it_holds() {
+    use crate::crypt::{Cipher, Key};
+    for key in [None, Some(Key::from_secret(Cipher::Aes256Gcm, b"one"))] {
+        let with = || LogSettings {
+            key: key.clone(),
+            ..settings()
+        };
+        let disk = fresh();
+        let (log, _) = Log::open(Arc::new(disk.clone()), Path::new(DIR), with()).unwrap();
+        for n in 1..=100 {
+            put(&log, A, n).unwrap();
+        }
+        let all = segments(&disk);
+        assert!(all.len() > 2, "{all:?}");
+        for path in [&all[0], &all[1], all.last().unwrap()] {
+            for at in 0..64 {
+                // Bytes 36 to 51 are the salt, without which nothing can be opened.
+                let needs_salt = key.is_some() && (36..52).contains(&at);
+                let damaged = disk.crash(Survives::All);
+                damaged.flip(path, at, 6);
+                let opened = Log::open(Arc::new(damaged), Path::new(DIR), with());
+                let (log, findings) = opened.unwrap();
+                let said: Vec<_> = findings.damage.iter().map(|d| d.what).collect();
+                assert!(
+                    said.contains(&"the header of the segment"),
+                    "{at}: {said:?}"
+                );
+                if !needs_salt {
+                    assert_eq!(said.len(), 1, "{at}: {said:?}");
+                    assert_eq!(
+                        (findings.missing, entries(&log).len()),
+                        (vec![], 100),
+                        "{at}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn many_threads_share_commits() {
     let dir = tempfile::tempdir().unwrap();
