@@ -130,8 +130,10 @@ impl Workspace {
                     .hint("see which there are: nsc list operators"),
             );
         }
-        self.config.operator = operator.to_owned();
-        self.config.account.clear();
+        if self.config.operator != operator {
+            self.config.operator = operator.to_owned();
+            self.config.account.clear();
+        }
         self.store = None;
         let mut config = self.config.clone();
         config.settle(&mut self.files);

@@ -25,7 +25,29 @@ use crate::ops::describe::pretty;
 
 /// The command tree, for generators of references and completions.
 pub fn command() -> clap::Command {
-    complete::names_in(tree::App::command(), complete::open)
+    complete::names_in(hyphens_in_values(tree::App::command()), complete::open)
+}
+
+/// What follows an option is its value, also when it begins with a hyphen, as in the reference.
+fn hyphens_in_values(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let optional = arg
+            .get_num_args()
+            .is_some_and(|count| count.min_values() == 0);
+        let positional = arg.get_long().is_none() && arg.get_short().is_none();
+        if arg.get_action().takes_values() && !optional && !positional {
+            arg.allow_hyphen_values(true)
+        } else {
+            arg
+        }
+    });
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|inner| inner.get_name().to_owned())
+        .collect();
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, hyphens_in_values)
+    })
 }
 
 /// Runs `nsc` with these arguments, the program's name first.

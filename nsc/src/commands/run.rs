@@ -119,6 +119,10 @@ async fn change(w: &mut Workspace, command: Command) -> Result<Outcome> {
         Command::Import(Import::Operator(request)) => import_operator(w, request).await,
         Command::Import(Import::User(request)) => repair::import_user(w, &request),
         Command::Init(request) => {
+            let mut request = request;
+            if let Some(url) = request.url.take_if(|url| is_http(url)) {
+                request.remote_operator = Some(url);
+            }
             let token = match &request.remote_operator {
                 Some(source) => Some(load_operator(w, source).await?),
                 None => None,
@@ -435,15 +439,16 @@ async fn describe(w: &mut Workspace, args: DescribeArgs, json: bool) -> Result<u
     };
     let claims = nats_jwt::claims::decode(&token).map_err(|e| Error::refused(e.to_string()))?;
     let names = describe::names(w);
-    let outcome = describe::describe(&token, &claims, &form, &names, scope.as_ref());
-    deliver(
-        w,
-        outcome,
-        form.output_file.as_deref().unwrap_or("--"),
-        false,
-        json,
-    )
-    .await
+    let mut outcome = describe::describe(&token, &claims, &form, &names, scope.as_ref());
+    let file = form.output_file.as_deref().unwrap_or("--");
+    let json = json && !form.raw;
+    if json
+        && file != "--"
+        && let Some(document) = outcome.json.take()
+    {
+        outcome.text = Some(format!("{}\n", describe::pretty(&document)));
+    }
+    deliver(w, outcome, file, false, json).await
 }
 
 async fn generate(w: &mut Workspace, what: Generate, json: bool) -> Result<u8> {

@@ -484,6 +484,10 @@ fn jetstream(
             tiers.join(",")
         );
     }
+    // Limits without storage give no JetStream; the reference writes them with every edit.
+    if tier > 0 && limits.jetstream.mem_storage == 0 && limits.jetstream.disk_storage == 0 {
+        limits.jetstream = JetStreamLimits::default();
+    }
     if tier > 0 && limits.jetstream != JetStreamLimits::default() {
         refuse!("cannot set a jetstream tier limit when a configuration has a global limit");
     }

@@ -336,11 +336,16 @@ fn measure(request: &Edit, export: &mut Export, report: &mut Report) -> Result {
     let latency = export.latency.get_or_insert_with(Latency::default);
     if let Some(rate) = &request.sampling {
         latency.sampling = sampling(rate)?;
-        report.ok(format!("changed service latency to {rate}"));
+        let unit = if rate.parse::<u64>().is_ok() { "%" } else { "" };
+        report.ok(format!("changed service latency to {rate}{unit}"));
     }
     if let Some(results) = &request.latency {
+        let moved = !latency.results.is_empty() && latency.results != *results;
         latency.results.clone_from(results);
         report.ok(format!("changed service latency subject to {results}"));
+        if moved {
+            report.warn("changed latency subject will break consumers of the report");
+        }
     }
     if latency.results.is_empty() {
         refuse!("sampling needs a subject for the measurements: --latency");

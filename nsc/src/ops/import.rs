@@ -314,7 +314,7 @@ fn fit(
     Ok(())
 }
 
-fn is_within(subject: &str, other: &str) -> bool {
+pub fn is_within(subject: &str, other: &str) -> bool {
     let bytes = subject.as_bytes();
     nats_proto::subject::is_valid(bytes) && nats_proto::subject::is_subset(bytes, other.as_bytes())
 }
@@ -424,8 +424,8 @@ pub struct Delete {
     /// The import's remote subject, when there is more than one import
     #[arg(short, long, conflicts_with = "positional")]
     pub subject: Option<String>,
-    /// The exporter's public key, when several export the subject
-    #[arg(long, value_name = "KEY")]
+    /// Name or public key of the exporter, when several export the subject
+    #[arg(long, value_name = "ACCOUNT")]
     pub src_account: Option<String>,
     /// Name or public key of the account, when it is not the chosen one
     #[arg(short, long)]
@@ -444,10 +444,16 @@ pub fn delete(workspace: &mut Workspace, request: &Delete) -> Result<Outcome> {
         refuse!("account {account_name:?} doesn't have imports");
     }
     let subject = request.positional.as_deref().or(request.subject.as_deref());
+    let source = match &request.src_account {
+        Some(given) if !nats_jwt::nkey::is_public_key(given, Kind::Account) => {
+            let name = workspace.account_name(Some(given))?;
+            Some(workspace.account(&name)?.subject)
+        }
+        given => given.clone(),
+    };
     let fits = |import: &Import| {
         subject.is_none_or(|subject| import.subject == subject)
-            && request
-                .src_account
+            && source
                 .as_ref()
                 .is_none_or(|source| import.account == *source)
     };

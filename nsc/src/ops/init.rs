@@ -20,8 +20,8 @@ pub struct Init {
     /// Directory of the store, when it is not the usual one
     #[arg(short, long)]
     pub dir: Option<String>,
-    /// Where accounts are pushed to: nats://, tls://, ws://, wss://, http:// or https://
-    #[arg(short, long, value_name = "URL")]
+    /// Where accounts are pushed to: nats://, tls://, ws:// or wss://; with http:// or https://, where the operator to work for is
+    #[arg(short, long, conflicts_with = "remote_operator", value_name = "URL")]
     pub url: Option<String>,
     /// Work for this operator instead: a file, a URL, or the name of a known operator
     #[arg(short = 'o', long, value_name = "URL")]

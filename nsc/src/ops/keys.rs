@@ -179,10 +179,10 @@ pub fn find(workspace: &mut Workspace, which: &Which) -> Result<Vec<Listed>> {
             .collect();
         found = rest;
     } else if !which.all {
-        let account = which
-            .account
-            .clone()
-            .or_else(|| Some(workspace.config.account.clone()).filter(|name| !name.is_empty()));
+        // Who asks for kinds of keys means those of all accounts.
+        let chosen = Some(workspace.config.account.clone())
+            .filter(|name| !name.is_empty() && (!any_kind || which.user.is_some()));
+        let account = which.account.clone().or(chosen);
         if let Some(account) = account {
             let key = workspace
                 .account_name(Some(&account))

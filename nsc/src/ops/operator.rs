@@ -115,6 +115,7 @@ pub fn add(workspace: &mut Workspace, request: &Add, imported: Option<&[u8]>) ->
         claims.nats.system_account.clone_from(&system.account);
         workspace.put_operator(&claims, &signer)?;
         report_system(workspace, &system, &mut report);
+        workspace.config.account = system.name.to_owned();
     }
     workspace
         .config

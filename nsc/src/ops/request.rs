@@ -125,7 +125,7 @@ pub struct PermissionChanges {
     /// Deny publishing and subscribing
     #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
     pub deny_pubsub: Vec<String>,
-    /// Allow answers to requests that were received, this many each
+    /// Allow answers to requests that were received, this many each; 0 for none
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "1",
         allow_hyphen_values = true, value_name = "COUNT")]
     pub allow_pub_response: Option<i64>,
@@ -216,9 +216,18 @@ impl PermissionChanges {
             permissions.response = None;
             report.ok("removed response permissions");
         }
-        if let Some(count) = self.max_responses.or(self.allow_pub_response) {
-            response(permissions).max_messages = count;
-            report.ok(format!("set max responses to {count}"));
+        match self.max_responses.or(self.allow_pub_response) {
+            // Servers read 0 as their default of one answer.
+            Some(0) => {
+                if permissions.response.take().is_some() {
+                    report.ok("removed response permissions");
+                }
+            }
+            Some(count) => {
+                response(permissions).max_messages = count;
+                report.ok(format!("set max responses to {count}"));
+            }
+            None => {}
         }
         if let Some(ttl) = &self.response_ttl {
             let ns = text::duration_ns(ttl).map_err(Error::refused)?;

@@ -5,6 +5,7 @@ use nats_jwt::nkey::Kind;
 use serde_json::json;
 
 use super::Outcome;
+use super::import::is_within;
 use crate::error::{Error, Result};
 use crate::refuse;
 use crate::report::Report;
@@ -69,8 +70,7 @@ pub fn add_user(workspace: &mut Workspace, request: &AddUser) -> Result<Outcome>
     let mut account = workspace.edit_account(&name)?;
     let at = text::revoked_at(request.at.as_deref().unwrap_or("0"), workspace.now())?;
     account.nats.revocations.revoke(&key, at);
-    // Entries that one for everybody covers are of no use.
-    account.nats.revocations.compact();
+    // Entries that one for everybody covers stay: they count again once it is taken back.
     store(workspace, &account)?;
     let mut report = Report::counted();
     report.ok(if key == EVERYBODY {
@@ -129,21 +129,18 @@ pub fn list_users(workspace: &mut Workspace, request: &ListUsers) -> Result<Outc
     Ok(listed(
         &account.nats.revocations,
         format!("Revoked Users for {name}"),
+        "* [All Users]",
         none,
     ))
 }
 
-fn listed(revocations: &Revocations, title: String, none: String) -> Outcome {
+fn listed(revocations: &Revocations, title: String, all_of_them: &str, none: String) -> Outcome {
     let mut table = Table::ascii(title).header(["Public Key", "Revoke Credentials Before"]);
     let mut all = Vec::new();
     for (key, at) in revocations.iter() {
         let when = jiff::Timestamp::from_second(at)
             .map(|t| t.strftime("%a, %d %b %Y %H:%M:%S UTC").to_string());
-        let label = if key == EVERYBODY {
-            "* [All Users]"
-        } else {
-            key
-        };
+        let label = if key == EVERYBODY { all_of_them } else { key };
         table.row([label.to_owned(), when.unwrap_or_default()]);
         all.push(json!({"public_key": key, "before": at}));
     }
@@ -158,7 +155,7 @@ fn listed(revocations: &Revocations, title: String, none: String) -> Outcome {
 /// Which export, and whose activations.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Activations {
-    /// The export's subject, when there is more than one export
+    /// The export's subject, or one that it covers, when there is more than one export
     #[arg(short, long)]
     pub subject: Option<String>,
     /// A service rather than a stream
@@ -181,12 +178,18 @@ impl Activations {
                 && self
                     .subject
                     .as_ref()
-                    .is_none_or(|subject| export.subject == *subject)
+                    .is_none_or(|subject| is_within(subject, &export.subject))
         };
         let exports = &account.nats.exports;
-        let found: Vec<usize> = (0..exports.len())
+        let mut found: Vec<usize> = (0..exports.len())
             .filter(|at| fits(&exports[*at]))
             .collect();
+        if let Some(exact) = found
+            .iter()
+            .find(|at| Some(&exports[**at].subject) == self.subject.as_ref())
+        {
+            found = vec![*exact];
+        }
         match found.as_slice() {
             [only] => Ok(*only),
             [] => Err(Error::missing(format!(
@@ -242,7 +245,6 @@ pub fn add_activation(workspace: &mut Workspace, request: &Activation) -> Result
     let export_at = request.export.find(&account)?;
     let export = &mut account.nats.exports[export_at];
     export.revocations.revoke(&target, at);
-    export.revocations.compact();
     let words = if target == EVERYBODY {
         format!(
             "revoked all activations for {:?} issued before {}",
@@ -293,10 +295,14 @@ pub fn list_activations(workspace: &mut Workspace, request: &Activations) -> Res
     let name = workspace.account_name(request.account.as_deref())?;
     let account = workspace.account(&name)?;
     let export = &account.nats.exports[request.find(&account)?];
-    let none = format!("service {:?} doesn't have revoked activations", export.name);
+    let none = format!(
+        "{} {:?} doesn't have revoked activations",
+        export.kind, export.name
+    );
     Ok(listed(
         &export.revocations,
         format!("Revoked Accounts for {} {}", export.kind, export.name),
+        "* [All Accounts]",
         none,
     ))
 }

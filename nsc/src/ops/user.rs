@@ -1,6 +1,6 @@
 //! Users: add, edit, delete, sign again.
 
-use nats_jwt::claims::{AccountClaims, Signer, UserClaims};
+use nats_jwt::claims::{AccountClaims, Signer, UserClaims, UserPermissionLimits};
 use nats_jwt::nkey::Kind;
 
 use super::Outcome;
@@ -108,6 +108,53 @@ fn prepare(claims: &mut UserClaims, account: &AccountClaims, signer: &Key) {
     };
 }
 
+/// Another key signs a user than before. A role that was not asked for neither takes the place of the user's permissions nor goes away, and
+/// permissions of its own are not lost.
+fn another_signer(
+    claims: &mut UserClaims,
+    account: &AccountClaims,
+    signer: &Key,
+    asked: bool,
+    report: &mut Report,
+) -> Result {
+    let was_scoped = claims.nats.limits.is_nothing();
+    let scope = account.nats.signing_keys.scope(&signer.text());
+    let issuer = &claims.issuer;
+    match (was_scoped, scope) {
+        (true, None) if !asked => {
+            return Err(Error::no_key(format!(
+                "user {:?} has what its role allows, and the role's key {issuer} is not at hand",
+                claims.name
+            ))
+            .hint("import that key: nsc import keys; or name who signs: -K (a key without a role allows everything)"));
+        }
+        (true, None) => report.warn(format!(
+            "user {:?} no longer has the role of {issuer}: it may do what its own permissions say",
+            claims.name
+        )),
+        (false, Some(scope)) => {
+            let role = &scope.role;
+            if !asked {
+                return Err(Error::no_key(format!(
+                    "the only key at hand has the role {role:?}, which would take the place of the permissions of user {:?}",
+                    claims.name
+                ))
+                .hint(format!("import the key {issuer}: nsc import keys; or name who signs: -K")));
+            }
+            if claims.nats.limits != UserPermissionLimits::unlimited() {
+                return Err(Error::refused(format!(
+                    "user {:?} has permissions or limits of its own, which the role {role:?} would take the place of",
+                    claims.name
+                ))
+                .hint("take them away first, or make another user with the role: nsc add user NAME -K ROLE"));
+            }
+        }
+        _ => {}
+    }
+    prepare(claims, account, signer);
+    Ok(())
+}
+
 /// Checks and stores.
 fn finish(
     workspace: &mut Workspace,
@@ -198,10 +245,11 @@ pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Outcome> {
     }
     let mut claims = workspace.edit_user(&account_name, &name)?;
     let signer = workspace.signer_for_account(&account, Some(&claims.issuer))?;
-    if signer.text() != claims.issuer {
-        prepare(&mut claims, &account, &signer);
-    }
     let mut report = Report::list();
+    if signer.text() != claims.issuer {
+        let asked = workspace.signing.key.is_some();
+        another_signer(&mut claims, &account, &signer, asked, &mut report)?;
+    }
     request.tags.apply(&mut claims.nats.tags, &mut report);
     let now = workspace.now();
     request.times.apply(&mut claims, now, &mut report)?;

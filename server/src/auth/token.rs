@@ -81,7 +81,9 @@ impl Proof {
         proxy: Option<Arc<str>>,
         sentinel: Option<&Secret>,
     ) -> Result<Self, AuthError> {
-        let shown = Secret::from(request.connect.jwt.as_str());
+        // Files with tokens end with a line.
+        let shown = request.connect.jwt.trim_end_matches(['\r', '\n']);
+        let shown = Secret::from(shown);
         let (token, claims) = match UserClaims::decode(shown.reveal()) {
             Ok(claims) => (shown, claims),
             Err(reason) => match sentinel {
@@ -332,9 +334,10 @@ fn expires(
     })
 }
 
-/// Negative is no limit.
+/// -1 is no limit. Another negative number says nothing sensible, and allows nothing, as in the reference.
 pub(crate) fn limit(value: i64) -> Option<u32> {
-    (value >= 0).then(|| u32::try_from(value).unwrap_or(u32::MAX))
+    let bounded = || u32::try_from(value.max(0)).unwrap_or(u32::MAX);
+    (value != claims::NO_LIMIT).then(bounded)
 }
 
 pub(crate) fn unix_seconds(at: SystemTime) -> i64 {

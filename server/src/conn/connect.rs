@@ -281,6 +281,11 @@ impl Session {
         let user = identity.as_ref().and_then(|i| i.user.as_deref());
         self.apply_limits(&account.settings().limits, user);
         self.drop_forbidden_subscriptions();
+        let held = self.shared.receiver.subs.lock().len();
+        if self.max_subscriptions.is_some_and(|max| held > max) {
+            let reason = ClosedReason::MaxSubscriptionsExceeded;
+            return self.refuse(wire::MAX_SUBSCRIPTIONS, reason);
+        }
         self.timers.last_in = now;
     }
 

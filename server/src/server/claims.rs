@@ -178,7 +178,7 @@ impl Core {
         let findings = claims.validate(now);
         if findings.is_blocking(false) {
             let errors: Vec<_> = findings.errors().collect();
-            let reason = format!("validation errors: {errors:?}");
+            let reason = format!("validation errors: [{}]", errors.join(" "));
             return Outcome::failed(account, words.invalid, reason);
         }
         // Also in a store, where it would lie until somebody trusts it.
