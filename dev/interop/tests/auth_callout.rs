@@ -213,7 +213,7 @@ fn without_an_answer_nobody_comes_in() {
 #[test]
 fn answers_that_do_not_count_are_refused() {
     type Change = fn(&AuthorizationRequestClaims, &KeyPair, &KeyPair) -> Vec<u8>;
-    let changes: [Change; 15] = [
+    let changes: [Change; 16] = [
         |_, _, _| Vec::new(),
         |_, _, _| b"nonsense".to_vec(),
         |_, _, _| b"\x00\xff\xfe{}".to_vec(),
@@ -248,6 +248,15 @@ fn answers_that_do_not_count_are_refused() {
         },
         // Signed by somebody else.
         |request, _, other| yes(request, other, |user| user.audience = "APP".into()),
+        // The right user, signed as it has to be, in an answer of somebody else.
+        |request, issuer, other| {
+            let mut user = UserClaims::new(request.nats.user_nkey.clone());
+            user.audience = "APP".into();
+            let mut answer = AuthorizationResponseClaims::new(request.nats.user_nkey.clone());
+            answer.audience = request.nats.server.id.clone();
+            answer.nats.jwt = user.encode(issuer, now()).expect("signed");
+            answer.encode(other, now()).expect("signed").into_bytes()
+        },
         // Another account than there is.
         |request, issuer, _| yes(request, issuer, |user| user.audience = "NOWHERE".into()),
         // A user that was not asked about.

@@ -107,6 +107,60 @@ fn fewer_connections_close_the_newest() {
 }
 
 #[test]
+fn a_client_with_more_subscriptions_than_its_account_now_allows_is_closed() {
+    let operator = Operator::new();
+    let mut account = Account::new("A");
+    let server = full(&operator, &[&account]);
+    let (user, mut system) = (account.user("u"), operator.system_wire(&server));
+    let (mut many, mut few) = (user.open(&server), user.open(&server));
+    for sid in ["1", "2", "3"] {
+        many.subscribe("a", sid);
+    }
+    few.subscribe("a", "1");
+    many.flush();
+    few.flush();
+    account.claims.nats.limits.subs = 2;
+    operator.push(&mut system, &account);
+    many.expect_err_and_close("maximum subscriptions exceeded");
+    few.expect_nothing();
+    few.subscribe("b", "2");
+    few.flush();
+    few.line("SUB c 3");
+    few.expect_err("maximum subscriptions exceeded");
+}
+
+/// What is below zero and not -1 says nothing sensible; it must not say "no limit".
+#[test]
+fn a_negative_limit_that_is_not_minus_one_allows_nothing() {
+    let operator = Operator::new();
+    let mut account = Account::new("A");
+    let server = full(&operator, &[&account]);
+    let mut system = operator.system_wire(&server);
+    let limited = account.user_with("limited", |claims| claims.nats.limits.limits.payload = -2);
+    let mut wire = limited.open(&server);
+    wire.publish("a", "abc");
+    wire.expect_err_and_close("Maximum Payload Violation");
+    let user = account.user("u");
+    let mut wire = user.open(&server);
+    account.claims.nats.limits.conn = -9;
+    operator.push(&mut system, &account);
+    wire.expect_err_and_close("maximum account active connections exceeded");
+}
+
+/// Files with tokens end with a line, and so may what a client read from one.
+#[test]
+fn a_token_may_end_with_a_line() {
+    let operator = Operator::new();
+    let account = Account::new("A");
+    let server = full(&operator, &[&account]);
+    let user = account.user("u");
+    let mut wire = Wire::connect(&server);
+    let fields = user.fields(&wire).replace("\",\"sig", "\\n\",\"sig");
+    assert!(fields.contains("\\n"), "{fields}");
+    wire.login(&fields);
+}
+
+#[test]
 fn bearers_go_when_they_are_no_longer_allowed() {
     let operator = Operator::new();
     let mut account = Account::new("A");
@@ -418,6 +472,63 @@ fn connections_are_told_with_what_their_tokens_say() {
     drop(wire);
     let disconnect = next(&mut system, "DISCONNECT");
     assert_eq!(disconnect["client"]["user"], user.id(), "{disconnect}");
+    // Without a signing key it is the account that vouches.
+    let _wire = account.user("own").open(&server);
+    let connect = next(&mut system, "CONNECT");
+    assert_eq!(connect["client"]["issuer_key"], account.id(), "{connect}");
+}
+
+#[test]
+fn pages_name_accounts_as_their_tokens_do() {
+    let operator = Operator::new();
+    let account = Account::new("A-name");
+    let config = operator.in_memory(&[&account]);
+    let server = Server::start(&format!("{config}\nhttp: 127.0.0.1:-1"));
+    let mut wire = account.user("u-name").open(&server);
+    wire.subscribe("here", "1");
+    let page = server.page(&format!("/connz?auth=1&acc={}", account.id()));
+    let connection = &page["connections"][0];
+    assert_eq!(connection["name_tag"], "A-name", "{page}");
+    assert_eq!(connection["issuer_key"], account.id());
+    let page = server.page(&format!("/subsz?subs=1&acc={}&test=here", account.id()));
+    let list = &page["subscriptions_list"];
+    assert_eq!(list[0]["account_tag"], "A-name", "{page}");
+}
+
+/// What a service that may know is told of who asks.
+#[test]
+fn a_service_is_told_with_what_token_its_importer_came() {
+    let operator = Operator::new();
+    let (mut exporter, mut importer) = (Account::new("E"), Account::new("I"));
+    exporter.claims.nats.exports.push(Export {
+        subject: "ask".into(),
+        kind: ExportType::Service,
+        ..Export::default()
+    });
+    importer.claims.nats.imports.push(Import {
+        subject: "ask".into(),
+        account: exporter.id(),
+        kind: ExportType::Service,
+        share: true,
+        ..Import::default()
+    });
+    let server = Server::start(&operator.in_memory(&[&exporter, &importer]));
+    let mut service = exporter.user("service").open(&server);
+    service.subscribe("ask", "1");
+    service.flush();
+    let user = importer.user_with("asker", |claims| {
+        claims.nats.tags.add("team:red");
+    });
+    let mut asker = user.open(&server);
+    asker.publish_request("ask", "answers", "");
+    let said = service.read_through("}");
+    let (_, info) = said.split_once("Nats-Request-Info: ").expect("a header");
+    let info: serde_json::Value = serde_json::from_str(info.trim()).expect("JSON");
+    assert_eq!(info["user"], user.id(), "{info}");
+    assert_eq!(info["jwt"], user.token);
+    assert_eq!(info["issuer_key"], importer.id());
+    assert_eq!(info["name_tag"], "asker");
+    assert_eq!(info["tags"][0], "team:red");
 }
 
 #[test]

@@ -45,8 +45,8 @@ pub struct TokenUser {
     /// The name in the token.
     pub name: String,
     pub tags: Vec<String>,
-    /// Public key that signed, when it is a signing key of the account.
-    pub issuer_key: Option<String>,
+    /// What vouches for the user: the signing key, or the account itself.
+    pub issuer_key: String,
     /// In seconds since 1970.
     pub issued_at: i64,
     /// Subscriptions at most.
@@ -159,7 +159,7 @@ impl Proof {
             subject: subject.clone(),
             name: claims.name.clone(),
             tags: claims.nats.tags.iter().map(str::to_owned).collect(),
-            issuer_key: (claims.issuer != account.subject).then(|| claims.issuer.clone()),
+            issuer_key: claims.issuer.clone(),
             issued_at: claims.issued_at,
             max_subscriptions: limit(limits.limits.subs),
             max_payload: limit(limits.limits.payload),
@@ -196,6 +196,7 @@ pub struct Admitted<'a> {
     pub who: Who,
     pub proxy: Option<Arc<str>>,
     pub connection_type: ConnectionType,
+    pub remote: Option<IpAddr>,
     pub account: &'a str,
     /// For users without permissions.
     pub default_permissions: Option<options::Permissions>,
@@ -203,15 +204,20 @@ pub struct Admitted<'a> {
 
 impl Admitted<'_> {
     /// # Errors
-    /// When connection type or time of day do not permit it now.
+    /// When connection type, source or time of day do not permit it now.
     pub fn identity(self, now: SystemTime) -> Result<Identity, AuthError> {
         let (claims, limits) = (self.claims, self.limits);
         check_connection_type(limits, self.connection_type)?;
+        check_source(limits, self.remote)?;
         let user = TokenUser {
             subject: claims.subject.as_str().into(),
             name: claims.name.clone(),
             tags: claims.nats.tags.iter().map(str::to_owned).collect(),
-            issuer_key: (!claims.nats.issuer_account.is_empty()).then(|| claims.issuer.clone()),
+            issuer_key: if claims.nats.issuer_account.is_empty() {
+                self.account.to_owned()
+            } else {
+                claims.issuer.clone()
+            },
             issued_at: claims.issued_at,
             max_subscriptions: limit(limits.limits.subs),
             max_payload: limit(limits.limits.payload),

@@ -152,7 +152,14 @@ impl Describe for Shared {
             info.name.clone_from(&state.client.name);
             info.lang.clone_from(&state.client.lang);
             info.ver.clone_from(&state.client.version);
-            info.server = self.server.name.clone();
+            if let Some(user) = state.identity.as_ref().and_then(|i| i.user.as_deref()) {
+                info.jwt = user.shown_token.clone().unwrap_or_default();
+                info.issuer_key.clone_from(&user.issuer_key);
+                info.name_tag.clone_from(&user.name);
+                info.tags.clone_from(&user.tags);
+            }
+            info.server.clone_from(&self.server.name);
+            info.cluster.clone_from(&self.server.cluster);
             info.kind = "Client".to_owned();
             info.client_type = "nats".to_owned();
         }

@@ -234,7 +234,10 @@ fn add_identity(info: &mut ConnInfo, who: &Who, is_closed: bool) {
     info.jwt = who.jwt.clone();
     info.issuer_key = who.issuer_key.clone();
     if !is_closed || account != GLOBAL_ACCOUNT {
-        info.name_tag = account.to_owned();
+        info.name_tag = match who.account_tag.is_empty() {
+            true => account.to_owned(),
+            false => who.account_tag.clone(),
+        };
     }
     info.tags = who.tags.clone();
 }

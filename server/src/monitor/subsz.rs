@@ -1,5 +1,6 @@
 //! `/subsz`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use nats_api::monitor::{DEFAULT_LIMIT, SubDetail, SublistStats, Subsz, SubszOptions};
@@ -28,6 +29,7 @@ pub fn subsz(view: &dyn View, options: &SubszOptions) -> Result<Subsz, String> {
         ..Subsz::default()
     };
     let mut found: Vec<(Arc<str>, Arc<Sub>)> = Vec::new();
+    let mut tags: HashMap<Arc<str>, Arc<str>> = HashMap::new();
     let mut sum = InterestStats::default();
     for account in view.accounts() {
         if !options.account.is_empty() && *account.name != *options.account {
@@ -40,6 +42,8 @@ pub fn subsz(view: &dyn View, options: &SubszOptions) -> Result<Subsz, String> {
                 s.receiver().is_some() && (test.is_empty() || subject::matches(test, &s.subject))
             });
             found.extend(wanted.map(|s| (account.name.clone(), s)));
+            let tag = account.name_tag.as_ref().unwrap_or(&account.name);
+            tags.insert(account.name.clone(), tag.clone());
         }
     }
     let stats = sublist_stats(&sum);
@@ -62,15 +66,17 @@ pub fn subsz(view: &dyn View, options: &SubszOptions) -> Result<Subsz, String> {
         });
         page.total = count(found.len());
         let wanted = page_of(&found, page.offset, page.limit).iter();
-        page.subscriptions_list = wanted.map(|(account, s)| in_account(s, account)).collect();
+        page.subscriptions_list = wanted
+            .map(|(account, s)| in_account(s, account, &tags[account]))
+            .collect();
     }
     Ok(page)
 }
 
-fn in_account(sub: &Sub, account: &str) -> SubDetail {
+fn in_account(sub: &Sub, account: &str, tag: &str) -> SubDetail {
     SubDetail {
         account: account.to_owned(),
-        account_tag: account.to_owned(),
+        account_tag: tag.to_owned(),
         ..sub_detail(sub)
     }
 }

@@ -156,6 +156,10 @@ impl Core {
         };
         nats.client = caller.info();
         nats.connect = asked_options(&caller.connect);
+        if self.operators.is_none() {
+            // A token says nothing where nobody is trusted to make one.
+            nats.connect.jwt.clear();
+        }
         nats.tls = caller.tls();
         let token = claims.encode(&self.identity.keys, now);
         let token = token.map_err(|e| {
@@ -253,6 +257,7 @@ impl Core {
             who,
             proxy: caller.proxy.clone(),
             connection_type: caller.connection_type,
+            remote: Some(caller.client.remote().ip().to_canonical()),
             account: &placed.account,
             default_permissions: placed.default_permissions,
         }
@@ -314,16 +319,17 @@ impl Core {
                 claims.nats.error
             )));
         }
-        if let By::Claims(by) = &service.by {
-            let known = |key: &str| key == by.subject || by.nats.signing_keys.contains(key);
-            let speaks_for = match claims.nats.issuer_account.as_str() {
-                "" => known(&claims.issuer),
-                account => account == by.subject && known(&claims.issuer),
-            };
-            // What was sealed for us alone comes from the service, whatever key it signs with.
-            if !sealed && !speaks_for {
-                return Err(refused("Auth callout signing key is unknown".into()));
+        let speaks_for = match &service.by {
+            By::Configuration { issuer } => claims.issuer == *issuer,
+            By::Claims(by) => {
+                let known = |key: &str| key == by.subject || by.nats.signing_keys.contains(key);
+                let account = claims.nats.issuer_account.as_str();
+                (account.is_empty() || account == by.subject) && known(&claims.issuer)
             }
+        };
+        // What was sealed for us alone comes from the service, whatever key it signs with.
+        if !sealed && !speaks_for {
+            return Err(refused("Auth callout signing key is unknown".into()));
         }
         Ok(claims.nats.jwt)
     }

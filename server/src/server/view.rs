@@ -217,7 +217,7 @@ impl ClientView for Shared {
                 .to_owned(),
             permissions: permissions.map(|p| p.to_document()),
             jwt: user.and_then(|u| u.shown_token.clone()).unwrap_or_default(),
-            issuer_key: user.and_then(|u| u.issuer_key.clone()).unwrap_or_default(),
+            issuer_key: user.map(|u| u.issuer_key.clone()).unwrap_or_default(),
             name_tag: user.map(|u| u.name.clone()).unwrap_or_default(),
             account_tag: state
                 .account
@@ -239,10 +239,13 @@ impl ClientView for Shared {
             Some(_) => {
                 let state = self.state.lock();
                 let last = state.last_subs.list.iter();
-                let account = state.account.as_ref().map_or("", |a| &a.name);
+                let account = state.account.as_ref();
+                let name = account.map(|a| a.name.to_string()).unwrap_or_default();
+                let tag = account.and_then(|a| a.settings().name_tag.clone());
+                let tag = tag.map_or_else(|| name.clone(), |tag| tag.to_string());
                 last.map(|sub| SubDetail {
-                    account: account.to_owned(),
-                    account_tag: account.to_owned(),
+                    account: name.clone(),
+                    account_tag: tag.clone(),
                     ..last_sub_detail(sub, self.id())
                 })
                 .collect()
