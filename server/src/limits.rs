@@ -73,6 +73,8 @@ pub const MONITOR_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const SYSTEM_JOBS_MAX: usize = 8 * 1024;
 /// Bytes of tokens out of another server's folder that wait for it: some 200,000 accounts. What comes after them is left out, and said.
 pub const FOLDER_WAITING_BYTES_MAX: usize = 256 << 20;
+/// Requests and events that are done before the next of them, when there is no end of requests.
+pub const SYSTEM_JOBS_BEFORE_A_TOKEN: usize = 16;
 /// Bytes of a request to the system account; a longer one is dropped.
 pub const SYSTEM_REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Largest request about an account's token: the largest token.

@@ -1,10 +1,11 @@
 //! The thread of the system account, and the queue before it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nats_api::system::subjects;
 use parking_lot::Mutex;
@@ -85,8 +86,8 @@ impl Waiting {
     }
 }
 
-/// The handle of the system account's thread. Everything it is told is done in order; nothing here blocks but
-/// [`SystemAccount::shutdown`].
+/// The handle of the system account's thread. Everything it is told is done in order, but for tokens out of other servers' folders;
+/// nothing here blocks but [`SystemAccount::shutdown`].
 pub struct SystemAccount {
     jobs: Sender<Job>,
     waiting: Arc<Waiting>,
@@ -160,7 +161,8 @@ impl SystemAccount {
         self.push(Job::LameDuck);
     }
 
-    /// Tells that the server leaves, and ends the thread. Waits for what was queued before.
+    /// Tells that the server leaves, and ends the thread. Waits for what was queued before, except tokens out of other servers' folders:
+    /// those are asked for again at the next start.
     pub fn shutdown(&self) {
         let _ = self.jobs.send(Job::Shutdown);
         if let Some(thread) = self.thread.lock().take() {
@@ -190,6 +192,46 @@ impl SystemAccount {
     }
 }
 
+/// What is done next. A token out of another server's folder has to be read, verified and made durable: it waits until nothing else does,
+/// so that thousands of them keep nobody waiting, and comes after some others when there is no end of those.
+#[derive(Default)]
+struct Backlog {
+    tokens: VecDeque<Job>,
+    /// Jobs since the last token.
+    others: usize,
+}
+
+impl Backlog {
+    /// Waits at most `idle` when there is nothing to do.
+    fn next(&mut self, queue: &Receiver<Job>, idle: Duration) -> Result<Job, RecvTimeoutError> {
+        loop {
+            if self.others >= limits::SYSTEM_JOBS_BEFORE_A_TOKEN
+                && let Some(token) = self.token()
+            {
+                return Ok(token);
+            }
+            let job = match queue.try_recv() {
+                Ok(job) => job,
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => match self.token() {
+                    Some(token) => return Ok(token),
+                    None => queue.recv_timeout(idle)?,
+                },
+            };
+            if job.folder_bytes().is_none() {
+                self.others = self.others.saturating_add(1);
+                return Ok(job);
+            }
+            self.tokens.push_back(job);
+        }
+    }
+
+    fn token(&mut self) -> Option<Job> {
+        self.others = 0;
+        self.tokens.pop_front()
+    }
+}
+
 struct Worker {
     waiting: Arc<Waiting>,
     desk: Desk,
@@ -199,8 +241,9 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, queue: &Receiver<Job>) {
+        let mut backlog = Backlog::default();
         loop {
-            match queue.recv_timeout(self.heartbeat.idle(Instant::now())) {
+            match backlog.next(queue, self.heartbeat.idle(Instant::now())) {
                 Ok(Job::Shutdown) => {
                     let subject = subjects::shutdown_event(&self.desk.view.facts().id);
                     return self.tell_system(&subject, |desk| document(&desk.server_info()));
@@ -373,6 +416,36 @@ mod tests {
         waiting.leave(&request);
         assert!(waiting.enter(&request) && !waiting.enter(&request));
         assert!(waiting.enter(&token));
+    }
+
+    #[test]
+    fn a_folder_of_accounts_keeps_no_request_waiting_and_is_not_forgotten() {
+        let (jobs, queue) = channel();
+        let is_token = |job: Job| job.folder_bytes().is_some();
+        for _ in 0..1_000 {
+            jobs.send(asked(ClaimsAsk::Merge, 10)).expect("open");
+        }
+        for _ in 0..3 {
+            jobs.send(asked(ClaimsAsk::List, 0)).expect("open");
+        }
+        let mut backlog = Backlog::default();
+        let mut next = || backlog.next(&queue, Duration::ZERO).map(is_token);
+        assert_eq!(
+            [(); 4].map(|()| next()),
+            [false, false, false, true].map(Ok)
+        );
+        // Requests without end: a token comes after so many of them.
+        let most = limits::SYSTEM_JOBS_BEFORE_A_TOKEN;
+        for _ in 0..2 * most {
+            jobs.send(asked(ClaimsAsk::List, 0)).expect("open");
+        }
+        let tokens = (0..2 * most + 2).filter(|_| next() == Ok(true)).count();
+        assert_eq!(tokens, 2);
+        let rest = std::iter::from_fn(|| next().ok()).count();
+        assert_eq!(rest, 1_000 - 1 - 2);
+        assert_eq!(next(), Err(RecvTimeoutError::Timeout));
+        drop(jobs);
+        assert_eq!(next(), Err(RecvTimeoutError::Disconnected));
     }
 
     #[test]
