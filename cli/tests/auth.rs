@@ -407,6 +407,48 @@ fn an_edit_of_a_user_replaces_the_lists_it_names_and_no_others() {
 }
 
 #[test]
+fn credentials_end_without_the_user() {
+    let home = tempfile::tempdir().expect("a directory");
+    let home = home.path();
+    prepared(home);
+    let token = |path: PathBuf| std::fs::read_to_string(path).expect("a token");
+    let user = || token(store(home).join("OPS/accounts/ORDERS/users/one.jwt"));
+    let before = user();
+    let file = home.join("short.creds").display().to_string();
+    let short = [
+        "auth",
+        "user",
+        "credential",
+        &file,
+        "one",
+        "ORDERS",
+        "--expire",
+        "1h",
+    ];
+    ok(home, &short);
+    assert_eq!(user(), before);
+    let creds = nats_jwt::creds::Creds::read(Path::new(&file)).expect("credentials");
+    let claims = nats_jwt::claims::UserClaims::decode(creds.jwt.reveal()).expect("a user");
+    assert!(claims.expires > 0);
+    let own = nats_jwt::claims::UserClaims::decode(before.trim()).expect("a user");
+    assert_eq!((own.expires, &own.subject), (0, &claims.subject));
+}
+
+#[test]
+fn service_urls_that_are_named_take_the_place_of_those_there() {
+    let home = tempfile::tempdir().expect("a directory");
+    let home = home.path();
+    prepared(home);
+    for url in ["nats://one:4222", "nats://two:4222"] {
+        ok(home, &["auth", "operator", "edit", "OPS", "--service", url]);
+    }
+    let said = ok(home, &["auth", "operator", "info", "OPS", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&said).expect("a document");
+    let urls = &document["nats"]["operator_service_urls"];
+    assert_eq!(*urls, serde_json::json!(["nats://two:4222"]));
+}
+
+#[test]
 fn a_configuration_that_is_wrong_is_named_by_its_field_without_a_server() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();

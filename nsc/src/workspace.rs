@@ -341,6 +341,33 @@ impl Workspace {
     /// When token or key cannot be read.
     pub fn creds(&mut self, account: &str, user: &str) -> Result<Option<Secret>> {
         let token = self.store()?.user_token(&mut self.files, account, user)?;
+        self.creds_with(token)
+    }
+
+    /// Credentials of a user that end at `expires`, in seconds since 1970. The user in the store stays as it is.
+    ///
+    /// # Errors
+    /// When token or key cannot be read, or the key that signed the user is not here.
+    pub fn creds_until(
+        &mut self,
+        account: &str,
+        user: &str,
+        expires: i64,
+    ) -> Result<Option<Secret>> {
+        let mut claims = self.edit_user(account, user)?;
+        let account = self.account(account)?;
+        let signer = self.signer_for_account(&account, Some(&claims.issuer))?;
+        if signer.text() != claims.issuer {
+            return Err(no_key_of(&[claims.issuer]));
+        }
+        if claims.expires == 0 || claims.expires > expires {
+            claims.expires = expires;
+        }
+        let token = claims.encode(&signer, self.now)?;
+        self.creds_with(token)
+    }
+
+    fn creds_with(&mut self, token: String) -> Result<Option<Secret>> {
         let claims: UserClaims =
             Claims::decode(&token).map_err(|e| Error::refused(e.to_string()))?;
         let key = public(&claims.subject)?;

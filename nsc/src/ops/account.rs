@@ -1,6 +1,8 @@
 //! Accounts: add, edit, delete, rename.
 
-use nats_jwt::claims::{AccountClaims, ClusterTraffic, JetStreamLimits, MessageTrace};
+use nats_jwt::claims::{
+    AccountClaims, AccountLimits, ClusterTraffic, JetStreamLimits, MessageTrace,
+};
 use nats_jwt::nkey::Kind;
 
 use super::Outcome;
@@ -477,25 +479,7 @@ fn jetstream(
     }
     let tier = request.js_enable.or(request.js_tier).unwrap_or(0);
     let label = tier_name(tier);
-    if tier == 0 && !limits.tiered_limits.is_empty() {
-        let tiers: Vec<_> = limits.tiered_limits.keys().cloned().collect();
-        refuse!(
-            "cannot set a jetstream global limit when a configuration has tiered limits '{}'",
-            tiers.join(",")
-        );
-    }
-    // Limits without storage give no JetStream; the reference writes them with every edit.
-    if tier > 0 && limits.jetstream.mem_storage == 0 && limits.jetstream.disk_storage == 0 {
-        limits.jetstream = JetStreamLimits::default();
-    }
-    if tier > 0 && limits.jetstream != JetStreamLimits::default() {
-        refuse!("cannot set a jetstream tier limit when a configuration has a global limit");
-    }
-    let target = if tier == 0 {
-        &mut limits.jetstream
-    } else {
-        limits.tiered_limits.entry(label.clone()).or_default()
-    };
+    let target = limits_of_tier(limits, tier)?;
     if request.js_enable.is_some() {
         if *target != JetStreamLimits::default() {
             refuse!("jetstream tier {label} is already enabled");
@@ -511,6 +495,28 @@ fn jetstream(
     }
     set_limits(request, target, &label, report);
     Ok(())
+}
+
+/// The limits of a tier, of which an account has none beside those for all.
+fn limits_of_tier(limits: &mut AccountLimits, tier: u32) -> Result<&mut JetStreamLimits> {
+    if tier == 0 {
+        if !limits.tiered_limits.is_empty() {
+            let tiers: Vec<_> = limits.tiered_limits.keys().cloned().collect();
+            refuse!(
+                "cannot set a jetstream global limit when a configuration has tiered limits '{}'",
+                tiers.join(",")
+            );
+        }
+        return Ok(&mut limits.jetstream);
+    }
+    // Limits without storage give no JetStream; the reference writes them with every edit.
+    if limits.jetstream.mem_storage == 0 && limits.jetstream.disk_storage == 0 {
+        limits.jetstream = JetStreamLimits::default();
+    }
+    if limits.jetstream != JetStreamLimits::default() {
+        refuse!("cannot set a jetstream tier limit when a configuration has a global limit");
+    }
+    Ok(limits.tiered_limits.entry(tier_name(tier)).or_default())
 }
 
 fn remove_tier(tier: u32, claims: &mut AccountClaims, report: &mut Report) -> Result {

@@ -327,9 +327,16 @@ fn ls(globals: &Globals, args: &List) -> Result {
 
 fn edit(globals: &Globals, args: Edit) -> Result {
     let mut session = Session::with_operator(args.name.as_deref())?;
+    // What is named takes the place of what there is, as in the reference tool; nsc adds.
+    let mut gone = Vec::new();
+    if !args.service.is_empty() {
+        gone = session.work.operator()?.nats.operator_service_urls;
+        gone.retain(|url| !args.service.contains(url));
+    }
     let request = operator::Edit {
         account_jwt_server_url: args.account_server,
         service_url: args.service,
+        rm_service_url: gone,
         tags: TagChanges {
             tag: args.tags,
             rm_tag: args.no_tags,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nats_jwt::claims::{AnyClaims, NO_LIMIT, UserClaims, UserPermissionLimits};
 use nats_nsc::ops::generate;
-use nats_nsc::ops::request::{TagChanges, Times, UserLimits};
+use nats_nsc::ops::request::{TagChanges, UserLimits};
 use nats_nsc::ops::{list, user};
 
 use super::Session;
@@ -239,6 +239,7 @@ fn add(globals: &Globals, args: &Add) -> Result {
         &account,
         &args.name,
         args.credential.as_deref(),
+        None,
     )?;
     session.commit()?;
     let claims = session.work.user(&account, &args.name)?;
@@ -256,11 +257,18 @@ fn refuse_existing(file: Option<&Path>, force: bool) -> Result {
     }
 }
 
-fn write_creds(session: &mut Session, account: &str, name: &str, file: Option<&Path>) -> Result {
+fn write_creds(
+    session: &mut Session,
+    account: &str,
+    name: &str,
+    file: Option<&Path>,
+    expires: Option<i64>,
+) -> Result {
     let Some(path) = file else { return Ok(()) };
     let request = generate::Creds {
         name: Some(name.to_owned()),
         account: Some(account.to_owned()),
+        expires,
         ..generate::Creds::default()
     };
     let creds = generate::creds(&mut session.work, &request)?
@@ -288,7 +296,13 @@ fn edit(globals: &Globals, args: &Edit) -> Result {
         ..user::Edit::default()
     };
     user::edit(&mut session.work, &request)?;
-    write_creds(&mut session, &account, &name, args.credential.as_deref())?;
+    write_creds(
+        &mut session,
+        &account,
+        &name,
+        args.credential.as_deref(),
+        None,
+    )?;
     session.commit()?;
     let claims = session.work.user(&account, &name)?;
     show(globals, &mut session, &account, &claims)
@@ -373,6 +387,7 @@ fn remove(args: &Remove) -> Result {
         name: vec![name.clone()],
         account: Some(account),
         revoke: Some(args.revoke),
+        rm_nkey: true,
         rm_creds: true,
         ..user::Delete::default()
     };
@@ -384,22 +399,11 @@ fn remove(args: &Remove) -> Result {
 fn credential(args: &Credential) -> Result {
     refuse_existing(Some(&args.file), args.force)?;
     let (mut session, account, name) = args.whose.open()?;
-    if let Some(expire) = args.expire {
+    let expires = args.expire.map(|expire| {
         let seconds = i64::try_from(expire.as_secs()).unwrap_or(i64::MAX);
-        let request = user::Edit {
-            name: Some(name.clone()),
-            account: Some(account.clone()),
-            times: Times {
-                start: None,
-                expiry: Some(nats_nsc::text::date(
-                    session.work.now().saturating_add(seconds),
-                )),
-            },
-            ..user::Edit::default()
-        };
-        user::edit(&mut session.work, &request)?;
-    }
-    write_creds(&mut session, &account, &name, Some(&args.file))?;
+        session.work.now().saturating_add(seconds)
+    });
+    write_creds(&mut session, &account, &name, Some(&args.file), expires)?;
     session.commit()?;
     outln!("Wrote credential for {name} to {}", args.file.display())
 }

@@ -29,6 +29,9 @@ pub struct Creds {
     /// Where to write; -- is standard output
     #[arg(short, long, default_value = "--", value_name = "FILE")]
     pub output_file: String,
+    /// When these credentials end, in seconds since 1970; the user itself does not.
+    #[arg(skip)]
+    pub expires: Option<i64>,
 }
 
 /// The credentials of a user.
@@ -39,7 +42,11 @@ pub fn creds(workspace: &mut Workspace, request: &Creds) -> Result<Outcome> {
     let account = workspace.account_name(request.account.as_deref())?;
     let given = request.positional.as_deref().or(request.name.as_deref());
     let user = workspace.user_name(&account, given)?;
-    match workspace.creds(&account, &user)? {
+    let creds = match request.expires {
+        Some(expires) => workspace.creds_until(&account, &user, expires)?,
+        None => workspace.creds(&account, &user)?,
+    };
+    match creds {
         Some(creds) => Ok(Outcome::text(creds.reveal())),
         None => {
             let key = workspace.user(&account, &user)?.subject;
