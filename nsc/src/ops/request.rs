@@ -218,11 +218,10 @@ impl PermissionChanges {
         }
         match self.max_responses.or(self.allow_pub_response) {
             // Servers read 0 as their default of one answer.
-            Some(0) => {
-                if permissions.response.take().is_some() {
-                    report.ok("removed response permissions");
-                }
+            Some(0) if permissions.response.take().is_some() => {
+                report.ok("removed response permissions");
             }
+            Some(0) => {}
             Some(count) => {
                 response(permissions).max_messages = count;
                 report.ok(format!("set max responses to {count}"));

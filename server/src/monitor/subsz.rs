@@ -67,7 +67,7 @@ pub fn subsz(view: &dyn View, options: &SubszOptions) -> Result<Subsz, String> {
         page.total = count(found.len());
         let wanted = page_of(&found, page.offset, page.limit).iter();
         page.subscriptions_list = wanted
-            .map(|(account, s)| in_account(s, account, &tags[account]))
+            .map(|(account, s)| in_account(s, account, tags.get(account).unwrap_or(account)))
             .collect();
     }
     Ok(page)
