@@ -1,5 +1,7 @@
 //! A store that the reference `nsc` (2.x) made, in `data/reference-store`, read and edited by ours. The keys in there protect nothing.
 
+mod support;
+
 use std::path::Path;
 
 use nats_jwt::claims::AnyClaims;
@@ -14,23 +16,10 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_second().max(1_795_900_000)
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a directory");
-    for entry in std::fs::read_dir(from).expect("a directory").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("copied");
-        }
-    }
-}
-
 /// A copy of the store, to be edited.
 fn home() -> TempDir {
     let home = tempfile::tempdir().expect("a directory");
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference-store");
-    copy(&data, &home.path().join(".local/share/nats/nsc"));
+    support::copy_reference_store(home.path());
     home
 }
 

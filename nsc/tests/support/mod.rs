@@ -19,8 +19,7 @@ pub struct Home(TempDir);
 impl Home {
     /// Puts the store that the reference made (`data/reference-store`) here, and selects its operator.
     pub fn take_reference_store(&self) {
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference-store");
-        copy(&data, &self.path().join(".local/share/nats/nsc"));
+        copy_reference_store(self.path());
         self.ok(&["select", "operator", "REF"]);
     }
 
@@ -272,6 +271,12 @@ fn url_in(folder: &Path) -> Option<String> {
     let content = std::fs::read(files.next()?.path()).ok()?;
     let ports: Value = serde_json::from_slice(&content).ok()?;
     Some(ports["nats"][0].as_str()?.to_owned())
+}
+
+/// Puts the store that the reference made (`data/reference-store`) into a home directory.
+pub fn copy_reference_store(home: &Path) {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference-store");
+    copy(&data, &home.join(".local/share/nats/nsc"));
 }
 
 /// A directory with everything below it.

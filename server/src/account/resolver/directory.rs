@@ -122,7 +122,12 @@ impl Directory {
     /// # Errors
     /// When the folder cannot be made or read.
     pub fn open(path: &Path, settings: DirectorySettings) -> io::Result<Self> {
-        fs::create_dir_all(path)?;
+        let mut folder = fs::DirBuilder::new();
+        folder.recursive(true);
+        // What accounts may do is nobody's business but the operator's.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.create(path)?;
         let directory = Self {
             path: path.to_owned(),
             settings,
@@ -376,7 +381,11 @@ fn write(path: &Path, token: &str) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    let mut file = fs::File::create(&beside)?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
     file.write_all(token.as_bytes())?;
     file.sync_all()?;
     fs::rename(&beside, path)?;

@@ -27,6 +27,21 @@ fn opened(path: &Path, settings: DirectorySettings) -> Directory {
     Directory::open(path, settings).expect("a folder")
 }
 
+#[cfg(unix)]
+#[test]
+fn only_the_owner_reads_folder_and_tokens() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("jwt");
+    let (id, token) = account();
+    opened(&path, keep_all())
+        .store(&id, &token)
+        .expect("stored");
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    assert_eq!(mode(&path.join(format!("{id}.jwt"))), 0o600);
+}
+
 #[test]
 fn tokens_outlive_the_process_and_the_hash_is_that_of_the_content() {
     let dir = tempfile::tempdir().expect("a folder");
