@@ -337,3 +337,23 @@ fn nobody_listens_where_a_consumer_wants_no_acknowledgements() {
         assert_eq!(is_refused, !is_there, "{name}");
     }
 }
+
+#[test]
+fn consumers_that_copy_a_stream_count_where_the_reference_counts_them() {
+    let server = Launch::new(&format!("{ACCOUNTS}\nhttp: '127.0.0.1:-1'")).start();
+    let mut a = link(&server, "A");
+    a.create_stream(&json!({"name": "ORIGIN", "subjects": ["o"]}));
+    a.create_stream(&json!({"name": "QUEUE", "subjects": ["q"], "retention": "workqueue"}));
+    a.create_stream(&json!({"name": "MIRROR", "mirror": {"name": "ORIGIN"}}));
+    a.create_stream(&json!({"name": "SOURCES", "sources": [{"name": "QUEUE"}]}));
+    wait_until("both are copied", || {
+        a.done("INFO", &Value::Null)["consumers"] == 2
+    });
+    for (stream, shown) in [("ORIGIN", 0), ("QUEUE", 1)] {
+        let info = a.done(&format!("STREAM.INFO.{stream}"), &Value::Null);
+        assert_eq!(info["state"]["consumer_count"], shown, "{info}");
+        let names = a.done(&format!("CONSUMER.NAMES.{stream}"), &Value::Null);
+        assert_eq!(names["total"], shown, "{names}");
+    }
+    assert_eq!(server.page("/jsz")["consumers"], 1);
+}

@@ -25,6 +25,7 @@ struct KnownConsumer {
     deliver_to: Option<Box<str>>,
     is_acked: bool,
     has_flow: bool,
+    is_public: bool,
 }
 
 /// One stream of an account, as everybody but its machine sees it.
@@ -87,6 +88,12 @@ impl StreamEntry {
         self.consumers.read().len()
     }
 
+    /// Without those by which others mirror or source the stream.
+    pub fn public_consumers(&self) -> usize {
+        let consumers = self.consumers.read();
+        consumers.values().filter(|known| known.is_public).count()
+    }
+
     /// A consumer is there, or has another configuration.
     pub fn add_consumer(&self, config: &ConsumerConfig) {
         let name = config.name.as_str();
@@ -95,6 +102,7 @@ impl StreamEntry {
             deliver_to: subject.map(Into::into),
             is_acked: config.ack_policy != AckPolicy::None,
             has_flow: config.flow_control,
+            is_public: !config.direct,
         };
         let mut consumers = self.consumers.write();
         let old = consumers.insert(name.into(), known);

@@ -57,7 +57,9 @@ pub fn jsz(view: &dyn View, options: &JszOptions) -> Option<Jsz> {
         page.streams = page.streams.saturating_add(1);
         page.messages = page.messages.saturating_add(state.messages);
         page.bytes = page.bytes.saturating_add(state.bytes);
-        page.consumers = page.consumers.saturating_add(entry.consumers() as i64);
+        page.consumers = page
+            .consumers
+            .saturating_add(entry.public_consumers() as i64);
     }
     let shown = shown(accounts, options);
     page.account_details = shown

@@ -49,6 +49,16 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         }
     };
     let until = pause_until(&until, &now)?;
+    // Servers take a time that has passed as the end of the pause.
+    if until <= now.timestamp() {
+        return Err(CliError::new(format!(
+            "the consumer can not be paused until {}, which has passed",
+            format::time(until)
+        ))
+        .next_step(format!(
+            "end its pause with: nats consumer resume {stream} {name}"
+        )));
+    }
     let shown = format::time(until);
     let question = format!("Really pause Consumer {stream} > {name} until {shown}");
     if !pick::confirmed(&mut Terminal, args.force, &question)? {

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use super::bucket;
-use super::value::KeyOf;
+use super::value::{KeyOf, not_found};
 use crate::buckets::printable;
-use crate::error::{CliError, Result};
+use crate::error::Result;
 use crate::globals::Globals;
 use crate::output::format;
 
@@ -37,13 +37,7 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
         Some(revision) => bucket.get_revision(key, revision).await?,
         None => bucket.get(key).await?,
     };
-    let entry = entry.ok_or_else(|| {
-        let error = CliError::new(format!("key {key:?} was not found"));
-        error.next_step(format!(
-            "see which there are: nats kv ls {}",
-            args.at.bucket
-        ))
-    })?;
+    let entry = entry.ok_or_else(|| not_found(&args.at.bucket, key))?;
     let mut out = std::io::stdout().lock();
     if args.raw {
         out.write_all(&entry.value)?;

@@ -3,7 +3,7 @@
 use nats_client::jetstream::kv::Entry;
 
 use super::bucket;
-use super::value::KeyOf;
+use super::value::{KeyOf, not_found};
 use crate::buckets::{operation_name, shortened};
 use crate::error::Result;
 use crate::globals::Globals;
@@ -22,6 +22,9 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let KeyOf { bucket: name, key } = &args.at;
     let bucket = bucket(globals, name).await?;
     let history = bucket.history(key).await?;
+    if history.is_empty() {
+        return Err(not_found(name, key));
+    }
     outln!("{}", table(&history, name, key, globals.scheme()).render())
 }
 

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::input;
 
 /// A key of a bucket.
@@ -16,6 +16,11 @@ pub struct KeyOf {
 
     /// The key
     pub key: String,
+}
+
+pub fn not_found(bucket: &str, key: &str) -> CliError {
+    CliError::new(format!("key {key:?} was not found"))
+        .next_step(format!("see which there are: nats kv ls {bucket}"))
 }
 
 /// The argument, or standard input when something is piped into it.

@@ -111,7 +111,8 @@ impl Stream {
             num_subjects: state.subjects,
             num_deleted: state.deleted,
             lost: (state.lost > 0).then(LostStreamData::default),
-            consumer_count: self.consumers.len() as u64,
+            // Those of mirrors and sources are nobody's business.
+            consumer_count: self.shown_consumers() as u64,
             ..StreamState::default()
         }
     }

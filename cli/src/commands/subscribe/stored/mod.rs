@@ -152,9 +152,17 @@ impl Begin {
         start.ok().map(Into::into)
     }
 
+    /// Servers want a filter where the last message of each subject is asked for.
+    fn filters(&self, subject: Option<&String>) -> Vec<String> {
+        match subject {
+            None if self.last_per_subject => vec![">".to_owned()],
+            subject => subject.into_iter().cloned().collect(),
+        }
+    }
+
     fn options(&self, subject: Option<&String>) -> OrderedOptions {
         OrderedOptions {
-            filter_subjects: subject.into_iter().cloned().collect(),
+            filter_subjects: self.filters(subject),
             deliver_policy: self.policy(),
             opt_start_seq: self.start_sequence.unwrap_or_default(),
             opt_start_time: self.moment(),
@@ -165,6 +173,9 @@ impl Begin {
     /// The same for a consumer that stays.
     fn configure(&self, config: &mut ConsumerConfig) {
         config.deliver_policy = self.policy();
+        if self.last_per_subject {
+            ">".clone_into(&mut config.filter_subject);
+        }
         config.opt_start_seq = self.start_sequence.unwrap_or_default();
         config.opt_start_time = self.moment();
     }
@@ -347,6 +358,7 @@ mod tests {
         let stored = line(&["s", "--last-per-subject"]).unwrap();
         let options = stored.from.options(Some(&"s".to_owned()));
         assert_eq!(options.filter_subjects, ["s"]);
+        assert_eq!(stored.from.options(None).filter_subjects, [">"]);
         assert_eq!(options.deliver_policy, DeliverPolicy::LastPerSubject);
         assert!(line(&["s", "-T"]).unwrap().check(&["s".into()]).is_err());
     }

@@ -194,7 +194,7 @@ impl Stream {
         (self.shown_consumers(), names)
     }
 
-    fn shown_consumers(&self) -> usize {
+    pub(in crate::stream) fn shown_consumers(&self) -> usize {
         self.consumers.len() - self.consumers.hidden
     }
 
