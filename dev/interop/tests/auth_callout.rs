@@ -570,3 +570,19 @@ fn a_reload_does_not_change_who_is_asked() {
     ));
     Wire::open_with(&server, ALICE);
 }
+
+#[test]
+fn an_account_that_a_reload_takes_away_takes_its_users_along() {
+    let issuer = key(Kind::Account);
+    let config = configured(&issuer, "");
+    let server = launch(&config);
+    let signer = KeyPair::from_seed(issuer.seed().reveal()).expect("a seed");
+    let _service = Service::start(
+        Wire::open_with(&server, SERVICE),
+        None,
+        Box::new(move |request| Some(yes(request, &signer, |user| user.audience = "APP".into()))),
+    );
+    let mut alice = Wire::open_with(&server, ALICE);
+    server.reload(&config.replace("APP {}", "OTHER {}"));
+    alice.expect_closed();
+}

@@ -217,7 +217,13 @@ impl Core {
 
     fn still_valid(&self, authenticator: &Authenticator, identity: &Identity) -> Revalidated {
         let Some(operators) = &self.operators else {
-            return authenticator.still_valid(identity);
+            return match authenticator.still_valid(identity) {
+                // An authorization service may have put it into an account that is gone.
+                Revalidated::Same if self.accounts.find(&identity.account).is_none() => {
+                    Revalidated::Moved
+                }
+                verdict => verdict,
+            };
         };
         let pinned = &operators.rules().pinned;
         if !pinned.is_empty() && !pinned.contains(&*identity.account) {
