@@ -129,12 +129,10 @@ impl<M: Machine> Lane<M> {
         posted
     }
 
-    /// As [`Lane::post`], and the stream is run at the end of the connection's batch, on its thread if little waits: a client that waits for an
-    /// answer gets it without a change of threads. Where no answer is wanted, the engine's threads gather more at a time.
+    /// As [`Lane::post`], and the stream is run at the end of the connection's batch: on its thread if little waits, so that a client that waits for
+    /// an answer gets it without a change of threads. Hundreds of acknowledgements in one read are one round: told of the first of them, the
+    /// engine's threads would take them a few at a time, and each time have to be woken.
     pub fn leave(self: &Arc<Self>, cx: &mut Cycle, kind: InputKind, input: &Input<'_>) -> Posted {
-        if input.reply.is_empty() {
-            return self.post(kind, input);
-        }
         let posted = self.mailbox.post(kind, input);
         if posted == Posted::Wake {
             cx.leave(self.clone());
