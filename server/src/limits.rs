@@ -8,6 +8,9 @@ pub const PAUSE_ABOVE_BYTES: usize = 512 * 1024;
 pub const RESUME_BELOW_BYTES: usize = 128 * 1024;
 /// Longest pause of a producer after one read, whatever its receivers do. The reference stalls as long.
 pub const PAUSE_MAX: Duration = Duration::from_millis(10);
+/// Longest pause of a publisher after one read for a stream that has more waiting than it should: a moment of the disk. What comes when its queue
+/// is full is lost to those who ask for no acknowledgement.
+pub const STREAM_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Size of a pooled buffer of an outbox. 16 KiB cost 16 to 29 %; 256 KiB gained nothing.
 pub const CHUNK_BYTES: usize = 64 * 1024;

@@ -209,3 +209,33 @@ fn fetch(link: &mut Link, stream: &str, consumer: &str) -> nats_interop::link::R
     });
     got.expect("a connection").expect("a message")
 }
+
+/// Who wants no acknowledgement is slowed down to what the stream can take, as by a slow reader.
+#[test]
+fn publishers_that_ask_for_no_answer_lose_nothing_to_a_full_stream() {
+    if nats_interop::binary::is_reference() {
+        // The reference drops what its queue cannot hold, about half of this.
+        return;
+    }
+    let config =
+        "jetstream { store_dir: '$DIR/data', max_mem: 4G, max_file: 20G, max_buffered_msgs: 50K }";
+    let server = Launch::new(config).allow_log("JetStream").start();
+    let mut links = [link(&server), link(&server)];
+    links[0].create_stream(&json!({"name": "S", "subjects": ["s"], "storage": "memory"}));
+    let each = size(200_000, 2_000_000);
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for link in &mut links {
+            scope.spawn(move || {
+                let burst = "PUB s 8\r\n12345678\r\n".repeat(1000);
+                for _ in 0..each / 1000 {
+                    link.send(burst.as_bytes()).expect("a connection");
+                }
+                link.settle().expect("a connection");
+            });
+        }
+    });
+    let info = links[0].done("STREAM.INFO.S", &Value::Null);
+    println!("{} messages: {:?}", 2 * each, begun.elapsed());
+    assert_eq!(info["state"]["messages"], 2 * each);
+}

@@ -1,56 +1,49 @@
-//! A producer that waits, for a bounded time, until its receivers have caught up.
+//! A producer that waits, for a bounded time, until its receivers and its streams have caught up.
 //!
 //! Pausing early keeps what is pending in the processor's cache. Dial tone comes first: the pause ends after
-//! [`PAUSE_MAX`](crate::limits::PAUSE_MAX), and a receiver that took nothing in that time is not waited for again until it takes something.
+//! [`PAUSE_MAX`](crate::limits::PAUSE_MAX), for a stream after [`STREAM_PAUSE_MAX`](crate::limits::STREAM_PAUSE_MAX), and who took nothing in that time is not waited for
+//! again until it takes something.
 
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use crate::interest::Receiver;
-use crate::limits::PAUSE_MAX;
+use crate::interest::Lagging;
 
 /// For whom a producer waits.
 #[derive(Default)]
 pub struct Pause {
-    on: Vec<(Arc<Receiver>, u64)>,
-    until: Option<Instant>,
+    on: Vec<Waited>,
+}
+
+struct Waited {
+    one: Arc<dyn Lagging>,
+    /// What it had taken when the wait began.
+    taken: u64,
+    until: Instant,
 }
 
 impl Pause {
-    /// Begins to wait for these receivers.
-    pub fn begin(&mut self, receivers: Vec<Arc<Receiver>>, now: Instant) {
-        if receivers.is_empty() {
-            return;
-        }
-        self.until = now.checked_add(PAUSE_MAX);
-        for r in receivers {
-            let mut q = r.outbox.lock();
-            if q.note_stall() {
-                let written = q.written_total();
-                drop(q);
-                self.on.push((r, written));
+    /// Begins to wait for these.
+    pub fn begin(&mut self, lagging: Vec<Arc<dyn Lagging>>, now: Instant) {
+        for one in lagging {
+            if let Some(taken) = one.begin_wait() {
+                let until = now.checked_add(one.patience()).unwrap_or(now);
+                self.on.push(Waited { one, taken, until });
             }
         }
     }
 
-    /// Until when the producer has to wait, `None` when it may go on. `waker` is woken when a receiver has caught up.
+    /// Until when the producer has to wait, `None` when it may go on. `waker` is woken when one of them has caught up.
     pub fn check(&mut self, now: Instant, waker: &Waker) -> Option<Instant> {
-        let until = self.until?;
-        if now >= until {
-            for (r, written) in self.on.drain(..) {
-                let mut q = r.outbox.lock();
-                let progress = q.written_total() != written;
-                q.gave_up_waiting(progress);
+        self.on.retain(|waited| {
+            if now >= waited.until {
+                waited.one.gave_up_waiting(waited.taken);
+                return false;
             }
-        } else {
-            self.on
-                .retain(|(r, _)| r.outbox.lock().wait_for_room(waker));
-        }
-        if self.on.is_empty() {
-            self.until = None;
-        }
-        self.until
+            waited.one.wait_for_room(waker)
+        });
+        self.on.iter().map(|waited| waited.until).min()
     }
 }
 
@@ -58,8 +51,8 @@ impl Pause {
 #[allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
-    use crate::interest::ReceiverKind;
-    use crate::limits::PAUSE_ABOVE_BYTES;
+    use crate::interest::{Receiver, ReceiverKind};
+    use crate::limits::{PAUSE_ABOVE_BYTES, PAUSE_MAX};
     use std::collections::VecDeque;
 
     fn congested() -> Arc<Receiver> {

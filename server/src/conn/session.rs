@@ -343,8 +343,7 @@ impl Session {
             }
         }
         cx.wake_all(Some(&self.shared.receiver));
-        let congested = cx.take_congested();
-        self.pause.begin(congested, now);
+        self.pause.begin(cx.take_lagging(), now);
         let follow_ups = cx.take_follow_ups();
         cx.give_back();
         // One after the other each of many would wait for the disk; elsewhere they share a commit.

@@ -9,7 +9,7 @@ mod sub;
 mod sublist;
 mod trie;
 
-pub use receiver::{DeliveryCheck, Describe, Receiver, ReceiverKind, SubTable};
+pub use receiver::{DeliveryCheck, Describe, Lagging, Receiver, ReceiverKind, SubTable};
 pub use sub::{Hook, Shadow, Sid, Sub, Target};
 pub use sublist::{
     Holding, Interest, InterestStats, Matched, QueueGroup, Remembered, SubSet, Watcher,

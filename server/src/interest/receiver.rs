@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
+use std::time::Duration;
 
 use std::hash::BuildHasher as _;
 
@@ -10,6 +12,7 @@ use nats_api::system::{ClientInfo, ServerInfo};
 use parking_lot::Mutex;
 
 use super::{Interest, Sub};
+use crate::limits::PAUSE_MAX;
 use crate::outbox::Outbox;
 
 /// What stands at the other end.
@@ -35,6 +38,18 @@ pub trait Describe: Send + Sync {
     fn account_name(&self) -> Option<Arc<str>>;
 }
 
+/// Somebody that takes less than comes: producers wait for it, each for a bounded time.
+pub trait Lagging: Send + Sync {
+    /// Counts a producer that has to wait. Yields what was taken so far, or `None` when there is nothing to wait for.
+    fn begin_wait(&self) -> Option<u64>;
+    /// Whether it still lags; if so, `waker` is woken when it does no more.
+    fn wait_for_room(&self, waker: &Waker) -> bool;
+    /// How long a producer waits at most.
+    fn patience(&self) -> Duration;
+    /// The time of a producer was up. If nothing was taken since `taken`, nobody waits for it until something is.
+    fn gave_up_waiting(&self, taken: u64);
+}
+
 /// A connection as its deliverers see it.
 pub struct Receiver {
     pub id: u64,
@@ -56,6 +71,27 @@ pub struct Receiver {
     /// Messages and payload bytes received from the peer, brought up to date once per read.
     pub in_msgs: AtomicU64,
     pub in_bytes: AtomicU64,
+}
+
+impl Lagging for Receiver {
+    fn begin_wait(&self) -> Option<u64> {
+        let mut queue = self.outbox.lock();
+        queue.note_stall().then(|| queue.written_total())
+    }
+
+    fn wait_for_room(&self, waker: &Waker) -> bool {
+        self.outbox.lock().wait_for_room(waker)
+    }
+
+    fn patience(&self) -> Duration {
+        PAUSE_MAX
+    }
+
+    fn gave_up_waiting(&self, taken: u64) {
+        let mut queue = self.outbox.lock();
+        let progress = queue.written_total() != taken;
+        queue.gave_up_waiting(progress);
+    }
 }
 
 impl Receiver {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use nats_api::errors::ApiError;
@@ -42,6 +43,27 @@ pub struct StreamEntry {
     placed: Mutex<Vec<Arc<Sub>>>,
     /// It mirrors and is close enough behind to answer for the stream that it mirrors; its machine says so.
     is_mirror_current: Arc<AtomicBool>,
+    /// Messages that came faster than it took them.
+    pub dropped: Dropped,
+}
+
+/// Messages that were dropped, and when that was last said.
+#[derive(Default)]
+pub struct Dropped {
+    count: AtomicU64,
+    /// Second of the last line about it, from 1.
+    said_at: AtomicU64,
+}
+
+impl Dropped {
+    /// One more. Yields how many so far, at most once a second.
+    pub fn one_more(&self, now: SystemTime) -> Option<u64> {
+        let count = self.count.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let second = now
+            .duration_since(UNIX_EPOCH)
+            .map_or(1, |since| since.as_secs());
+        (self.said_at.swap(second, Ordering::Relaxed) != second).then_some(count)
+    }
 }
 
 impl StreamEntry {
@@ -59,6 +81,7 @@ impl StreamEntry {
             deliver_to,
             placed: Mutex::default(),
             is_mirror_current,
+            dropped: Dropped::default(),
         }
     }
 

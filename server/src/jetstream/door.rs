@@ -3,6 +3,7 @@
 //! Everything here runs on the publisher's thread: it looks up a name, copies the message into a queue and is done.
 
 use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use nats_api::errors::ApiError;
 use nats_api::system::ClientInfo;
@@ -58,22 +59,29 @@ impl Service for Ingest {
             }
         }
         match stream.lane.leave(cx, InputKind::Publish, &input(msg)) {
-            Posted::Wake | Posted::Queued => true,
+            Posted::Wake | Posted::Queued | Posted::Crowded => true,
             Posted::Closed => false,
             Posted::Full => {
-                too_busy(cx, from, &stream.name, msg.reply);
+                too_busy(cx, from, &stream, msg.reply);
                 true
             }
         }
     }
 }
 
-/// Tells a publisher that its stream cannot keep up.
+/// Tells a publisher that its stream cannot keep up, and the operator.
 #[cold]
-fn too_busy(cx: &mut Cycle, from: &Origin<'_>, stream: &str, reply: Option<&[u8]>) {
+fn too_busy(cx: &mut Cycle, from: &Origin<'_>, stream: &StreamEntry, reply: Option<&[u8]>) {
+    if let Some(count) = stream.dropped.one_more(SystemTime::now()) {
+        tracing::warn!(
+            "Dropping messages due to excessive stream ingest rate on '{}' > '{}': {count} so far",
+            from.account.name,
+            stream.name
+        );
+    }
     let Some(reply) = reply else { return };
     let error = ApiError::STREAM_TOO_MANY_REQUESTS.error();
-    let body = serde_json::json!({ "error": error, "stream": stream, "seq": 0 }).to_string();
+    let body = serde_json::json!({ "error": error, "stream": stream.name, "seq": 0 }).to_string();
     let payload = [TOO_MANY_REQUESTS, body.as_bytes()].concat();
     let answer = Message::new(reply, None, TOO_MANY_REQUESTS.len(), &payload);
     publish_from_inside(cx, from.account, &answer);

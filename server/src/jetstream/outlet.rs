@@ -145,6 +145,6 @@ fn finish(mut cx: Box<Cycle>) {
     }
     cx.wake_all(None);
     // A stream has many readers and waits for none of them: one that lags is cut off at its limit, as everywhere.
-    drop(cx.take_congested());
+    drop(cx.take_lagging());
     cx.give_back();
 }

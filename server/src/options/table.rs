@@ -164,9 +164,9 @@ pub(super) fn read_entries<'a, B>(
     }
 }
 
-/// The name that somebody who wrote `given` had in mind: at most one letter in three, and two in all, is another.
+/// The name that somebody who wrote `given` had in mind: at most one letter in four, and two in all, are others.
 fn meant<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let bound = given.chars().count().checked_div(3)?.min(2);
+    let bound = given.chars().count().checked_div(4)?.min(2);
     names
         .map(|name| (strsim::osa_distance(given, name), name))
         .filter(|(distance, _)| *distance <= bound)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::run::Run;
 use super::trace::Trace;
 use crate::account::TrafficSnapshot;
-use crate::interest::{Receiver, Sub};
+use crate::interest::{Lagging, Receiver, Sub};
 
 /// What a batch leaves to be done when it is over: a stream has to look at what came for it.
 pub trait FollowUp: Send + Sync {
@@ -18,17 +18,19 @@ pub trait FollowUp: Send + Sync {
 /// Runs something that blocks, in whatever way the thread can afford it.
 pub type Blocking<'a> = &'a dyn Fn(&mut dyn FnMut());
 
-/// Gathers the consequences of a batch: receivers to wake, receivers that lag, subscriptions that ended, traffic.
+/// Gathers the consequences of a batch: receivers to wake, who lags, subscriptions that ended, traffic.
 ///
 /// Statistics are summed here and published once per batch: four shared counters per message cost a fifth of the throughput.
 #[derive(Default)]
 pub struct Cycle {
     wake: Vec<Arc<Receiver>>,
-    /// Receivers that have more pending than a producer should add to.
-    congested: Vec<Arc<Receiver>>,
+    /// Who has more waiting than a producer should add to.
+    lagging: Vec<Arc<dyn Lagging>>,
     /// Subscriptions whose last delivery this batch made.
     ended: Vec<Arc<Sub>>,
     follow_ups: Vec<Arc<dyn FollowUp>>,
+    /// Those for which nobody waits.
+    unhurried: Vec<Arc<dyn FollowUp>>,
     /// Of the publisher's own account.
     pub traffic: TrafficSnapshot,
     /// Matches that the publisher's cache answered.
@@ -79,7 +81,7 @@ impl Cycle {
     /// Keeps the memory of an emptied cycle for the next one. What is left to be done is done by others.
     pub fn give_back(mut self: Box<Self>) {
         self.hops = 0;
-        for left in self.follow_ups.drain(..) {
+        for left in self.follow_ups.drain(..).chain(self.unhurried.drain(..)) {
             left.elsewhere();
         }
         SPARE.set(Some(self));
@@ -94,12 +96,26 @@ impl Cycle {
     /// Called once per batch for a receiver: its queue remembers that it was noted.
     #[inline]
     pub fn note_congested(&mut self, receiver: &Arc<Receiver>) {
-        self.congested.push(receiver.clone());
+        self.lagging.push(receiver.clone());
     }
 
-    /// Leaves something for the end of the batch.
+    /// Notes somebody that may have been noted before.
+    pub fn note_lagging(&mut self, one: Arc<dyn Lagging>) {
+        let known =
+            |other: &Arc<dyn Lagging>| std::ptr::addr_eq(Arc::as_ptr(other), Arc::as_ptr(&one));
+        if !self.lagging.iter().any(known) {
+            self.lagging.push(one);
+        }
+    }
+
+    /// Leaves something for the end of the batch; the publisher waits for it.
     pub fn leave(&mut self, follow_up: Arc<dyn FollowUp>) {
         self.follow_ups.push(follow_up);
+    }
+
+    /// Leaves something that others do after the end of the batch.
+    pub fn leave_elsewhere(&mut self, follow_up: Arc<dyn FollowUp>) {
+        self.unhurried.push(follow_up);
     }
 
     pub fn take_follow_ups(&mut self) -> Vec<Arc<dyn FollowUp>> {
@@ -123,8 +139,8 @@ impl Cycle {
         }
     }
 
-    pub fn take_congested(&mut self) -> Vec<Arc<Receiver>> {
-        std::mem::take(&mut self.congested)
+    pub fn take_lagging(&mut self) -> Vec<Arc<dyn Lagging>> {
+        std::mem::take(&mut self.lagging)
     }
 
     #[inline]

@@ -90,7 +90,7 @@ fn end(mut cx: Box<Cycle>) {
         sub.receiver().unwrap().end(&sub);
     }
     cx.wake_all(None);
-    drop(cx.take_congested());
+    drop(cx.take_lagging());
     cx.traffic = Default::default();
     cx.remembered = 0;
     cx.give_back();

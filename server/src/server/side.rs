@@ -382,7 +382,7 @@ impl Outlet for Core {
         }
         cx.wake_all(None);
         // The server does not wait for slow readers of its events; they are cut off when their limit is reached.
-        drop(cx.take_congested());
+        drop(cx.take_lagging());
         cx.give_back();
     }
 }

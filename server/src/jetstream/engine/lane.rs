@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
 use nats_jetstream::{Context, Effects, Interest};
@@ -11,6 +12,8 @@ use nats_store::{Position, StoreError, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{Batch, Engine, Input, InputKind, Mailbox, MailboxLimits, Posted};
+use crate::interest::Lagging;
+use crate::limits::STREAM_PAUSE_MAX;
 use crate::router::{Blocking, Cycle, FollowUp};
 
 /// Names a lane for the timers.
@@ -129,13 +132,16 @@ impl<M: Machine> Lane<M> {
         posted
     }
 
-    /// As [`Lane::post`], and the stream is run at the end of the connection's batch: on its thread if little waits, so that a client that waits for
-    /// an answer gets it without a change of threads. Hundreds of acknowledgements in one read are one round: told of the first of them, the
-    /// engine's threads would take them a few at a time, and each time have to be woken.
+    /// As [`Lane::post`], and the stream is run at the end of the connection's batch. A client that waits for an answer gets it without a change of
+    /// threads, if little waits. Where no answer is wanted the engine's threads do it: hundreds of acknowledgements in one read are one round, while
+    /// told of the first of them they would take a few at a time and be woken for each.
     pub fn leave(self: &Arc<Self>, cx: &mut Cycle, kind: InputKind, input: &Input<'_>) -> Posted {
         let posted = self.mailbox.post(kind, input);
-        if posted == Posted::Wake {
-            cx.leave(self.clone());
+        match posted {
+            Posted::Wake if input.reply.is_empty() => cx.leave_elsewhere(self.clone()),
+            Posted::Wake => cx.leave(self.clone()),
+            Posted::Crowded | Posted::Full => cx.note_lagging(self.clone()),
+            Posted::Queued | Posted::Closed => {}
         }
         posted
     }
@@ -230,6 +236,7 @@ impl<M: Machine> Lane<M> {
         self.mailbox.take(batch);
         for (kind, input) in batch.iter() {
             machine.input(&mut cx, kind, &input, &mut out);
+            self.mailbox.count_done();
         }
         let result = f(machine, &mut cx, &mut out);
         machine.tick(&mut cx, &mut out);
@@ -335,6 +342,24 @@ impl<M: Machine> Lane<M> {
     pub fn close(self: &Arc<Self>) {
         self.mailbox.close();
         self.set_timer(None);
+    }
+}
+
+impl<M: Machine> Lagging for Lane<M> {
+    fn begin_wait(&self) -> Option<u64> {
+        self.mailbox.begin_pause()
+    }
+
+    fn wait_for_room(&self, waker: &Waker) -> bool {
+        self.mailbox.wait_for_room(waker)
+    }
+
+    fn patience(&self) -> Duration {
+        STREAM_PAUSE_MAX
+    }
+
+    fn gave_up_waiting(&self, taken: u64) {
+        self.mailbox.gave_up_waiting(taken);
     }
 }
 

@@ -1,6 +1,11 @@
 //! What waits for one stream: published messages, acknowledgements, pull requests, in the order in which they came.
 //!
-//! Connections append under a short lock and go on; the stream takes everything at once and gives the emptied memory back.
+//! Connections append under a short lock and go on; the stream takes everything at once and gives the emptied memory back. When more waits than
+//! the stream takes in one go without harm, publishers are told, and pause before they read on: who publishes without asking for an answer would
+//! lose what a full box cannot hold.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 
 use parking_lot::Mutex;
 
@@ -107,6 +112,8 @@ pub enum Posted {
     Wake,
     /// It waits; the owner knows that there is something.
     Queued,
+    /// As [`Posted::Queued`], behind so much else that a publisher should pause.
+    Crowded,
     /// Too much waits already.
     Full,
     /// The stream is gone.
@@ -119,11 +126,23 @@ struct Inner {
     /// The owner was told and has not looked since.
     told: bool,
     closed: bool,
+    /// Publishers that pause until the owner looks.
+    pausing: Vec<Waker>,
+    /// Nothing was done while somebody paused.
+    stuck: bool,
+}
+
+impl Inner {
+    fn holds_more_than(&self, messages: usize, bytes: usize) -> bool {
+        self.waiting.entries.len() > messages || self.waiting.bytes.len() > bytes
+    }
 }
 
 /// The box itself. One lock, held while one input is copied or the batches are swapped.
 pub struct Mailbox {
     inner: Mutex<Inner>,
+    /// Inputs that the owner has dealt with. Only the owner counts.
+    done: AtomicU64,
     limits: MailboxLimits,
 }
 
@@ -131,6 +150,7 @@ impl Mailbox {
     pub fn new(limits: MailboxLimits) -> Self {
         Self {
             inner: Mutex::default(),
+            done: AtomicU64::new(0),
             limits,
         }
     }
@@ -149,8 +169,44 @@ impl Mailbox {
         inner.waiting.push(kind, input);
         match std::mem::replace(&mut inner.told, true) {
             false => Posted::Wake,
+            true if kind == InputKind::Publish && self.is_crowded(&inner) => Posted::Crowded,
             true => Posted::Queued,
         }
+    }
+
+    /// More waits than a publisher should add to, and it is worth waiting for the owner.
+    fn is_crowded(&self, inner: &Inner) -> bool {
+        let MailboxLimits { messages, bytes } = self.limits;
+        !inner.stuck && inner.holds_more_than(messages / 4, bytes / 4)
+    }
+
+    /// The owner has dealt with one input.
+    pub fn count_done(&self) {
+        let done = self.done.load(Ordering::Relaxed);
+        self.done.store(done.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// A publisher has to pause: what the owner has done so far. `None` when there is room.
+    pub fn begin_pause(&self) -> Option<u64> {
+        let inner = self.inner.lock();
+        let pauses = !inner.closed && self.is_crowded(&inner);
+        pauses.then(|| self.done.load(Ordering::Relaxed))
+    }
+
+    /// Whether a publisher goes on pausing; if so, `waker` is woken when there is room.
+    pub fn wait_for_room(&self, waker: &Waker) -> bool {
+        let mut inner = self.inner.lock();
+        let pauses = !inner.closed && self.is_crowded(&inner);
+        if pauses && !inner.pausing.iter().any(|other| other.will_wake(waker)) {
+            inner.pausing.push(waker.clone());
+        }
+        pauses
+    }
+
+    /// A publisher paused for as long as it may. `done`: what the owner had done when it began.
+    pub fn gave_up_waiting(&self, done: u64) {
+        let mut inner = self.inner.lock();
+        inner.stuck |= self.done.load(Ordering::Relaxed) == done;
     }
 
     /// How many inputs wait.
@@ -169,7 +225,11 @@ impl Mailbox {
         spare.clear();
         let mut inner = self.inner.lock();
         inner.told = false;
+        inner.stuck = false;
         std::mem::swap(&mut inner.waiting, spare);
+        let pausing = std::mem::take(&mut inner.pausing);
+        drop(inner);
+        pausing.into_iter().for_each(Waker::wake);
     }
 
     /// Nothing is taken any more; what waits is dropped.
@@ -177,11 +237,16 @@ impl Mailbox {
         let mut inner = self.inner.lock();
         inner.closed = true;
         inner.waiting = Batch::default();
+        let pausing = std::mem::take(&mut inner.pausing);
+        drop(inner);
+        pausing.into_iter().for_each(Waker::wake);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
     fn input(subject: &'static str, payload: &'static str) -> Input<'static> {
@@ -226,6 +291,66 @@ mod tests {
         );
         mailbox.take(&mut batch);
         assert_eq!(batch.iter().count(), 1);
+    }
+
+    /// A box of eight, crowded from the third on, with this many; and what became of the last.
+    fn filled(count: usize) -> (Mailbox, Posted) {
+        let mailbox = Mailbox::new(MailboxLimits {
+            messages: 8,
+            bytes: 1000,
+        });
+        let mut last = Posted::Closed;
+        for _ in 0..count {
+            last = mailbox.post(InputKind::Publish, &input("a", "1"));
+        }
+        (mailbox, last)
+    }
+
+    struct Woken(AtomicUsize);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn publishers_of_a_crowded_box_pause_until_its_owner_looks() {
+        assert_eq!(filled(2).1, Posted::Queued);
+        assert_eq!(filled(2).0.begin_pause(), None);
+        let (mailbox, last) = filled(3);
+        assert_eq!(last, Posted::Crowded);
+        // What a consumer's client says is no reason to pause it.
+        let answer = mailbox.post(InputKind::Ack, &input("b", ""));
+        assert_eq!(answer, Posted::Queued);
+        assert!(mailbox.begin_pause().is_some());
+        let woken = std::sync::Arc::new(Woken(AtomicUsize::new(0)));
+        let waker = Waker::from(woken.clone());
+        assert!(mailbox.wait_for_room(&waker) && mailbox.wait_for_room(&waker));
+        mailbox.take(&mut Batch::default());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(!mailbox.wait_for_room(&waker));
+    }
+
+    #[test]
+    fn an_owner_that_does_nothing_is_waited_for_once() {
+        let (mailbox, _) = filled(3);
+        let done = mailbox.begin_pause().expect("crowded");
+        mailbox.count_done();
+        mailbox.gave_up_waiting(done);
+        let done = mailbox.begin_pause().expect("it goes on");
+        mailbox.gave_up_waiting(done);
+        assert_eq!(mailbox.begin_pause(), None);
+        let posted = mailbox.post(InputKind::Publish, &input("a", "1"));
+        assert_eq!(posted, Posted::Queued);
+        // It looks: it lives.
+        mailbox.take(&mut Batch::default());
+        for _ in 0..3 {
+            mailbox.post(InputKind::Publish, &input("a", "1"));
+        }
+        assert!(mailbox.begin_pause().is_some());
+        mailbox.close();
+        assert_eq!(mailbox.begin_pause(), None);
     }
 
     #[test]
