@@ -379,6 +379,7 @@ async fn chunks_have_the_size_that_was_asked_for_and_wait_for_their_acknowledgem
     peer.publish("s.1", &[], payload).await;
     let whole = peer.backup("S", json!({})).await;
     assert_eq!(whole.chunks.len(), 1, "less than 128 KiB");
+    assert_eq!(whole.status, 0, "nothing was to be acknowledged");
     let small = peer.backup("S", json!({"chunk_size": 1})).await;
     let (last, full) = small.chunks.split_last().expect("chunks");
     assert!(full.len() >= 2 && last.0 <= 1024, "{:?}", small.chunks);
@@ -409,6 +410,26 @@ async fn chunks_have_the_size_that_was_asked_for_and_wait_for_their_acknowledgem
         (status, end.description.as_deref()),
         (Some(408), Some("No Flow Response"))
     );
+}
+
+/// natscli takes one of its connection's answer subjects, which its one subscription for all answers matches, and subscribes to it only when it
+/// knows that the backup begins. What comes before would be thrown away.
+#[tokio::test]
+async fn a_backup_begins_when_its_very_subject_is_subscribed_to() {
+    let peer = Peer::start(None, "").await;
+    make(&peer, "file").await;
+    let _all = peer.listen("answers.*").await;
+    let ask = json!({"deliver_subject": "answers.1"});
+    peer.fine("STREAM.SNAPSHOT.S", &ask).await;
+    let mut backup = peer.listen("answers.1").await;
+    assert!(!next(&mut backup).await.payload.is_empty(), "the archive");
+    assert!(next(&mut backup).await.payload.is_empty(), "its end");
+    // Who never subscribes to it gets the backup by the pattern, later.
+    let mut all = peer.listen("more.*").await;
+    let ask = json!({"deliver_subject": "more.1"});
+    peer.fine("STREAM.SNAPSHOT.S", &ask).await;
+    assert!(!next(&mut all).await.payload.is_empty(), "the archive");
+    assert!(next(&mut all).await.payload.is_empty(), "its end");
 }
 
 #[tokio::test]

@@ -551,6 +551,89 @@ fn a_server_says_of_itself_whether_it_has_jetstream() {
     }
 }
 
+/// Accounts are asked about their JetStream, servers by their domain; and what is not there is named, and nothing else.
+#[test]
+fn the_jetstream_of_an_account_and_of_a_domain_answers_for_itself() {
+    let server = Launch::new(
+        "http: '127.0.0.1:-1'\n\
+         jetstream { store_dir: '$DIR/js', domain: hub }\n\
+         accounts { $SYS { users: [{ user: sys, password: sys }] }\n\
+         J { jetstream: enabled, users: [{ user: j, password: j }] }\n\
+         N { users: [{ user: n, password: n }] } }\n",
+    )
+    .allow_log("(?i)healthcheck")
+    .start();
+    let mut user = Wire::open_with(&server, r#""user":"j","pass":"j""#);
+    user.subscribe("_INBOX.answers", "99");
+    for (verb, body) in [
+        ("STREAM.CREATE.S", r#"{"name":"S","subjects":["s"]}"#),
+        (
+            "CONSUMER.CREATE.S.C",
+            r#"{"stream_name":"S","config":{"name":"C","durable_name":"C","ack_policy":"explicit"}}"#,
+        ),
+    ] {
+        let made = ask(&mut user, &format!("$JS.API.{verb}"), body);
+        assert!(made.get("error").is_none(), "{made}");
+    }
+    let mut system = Wire::open_with(&server, r#""user":"sys","pass":"sys""#);
+    system.subscribe("_INBOX.answers", "99");
+    let mut account = |name: &str, verb: &str, body: &str| {
+        ask(
+            &mut system,
+            &format!("$SYS.REQ.ACCOUNT.{name}.{verb}"),
+            body,
+        )
+    };
+    let page = account("J", "JSZ", r#"{"streams":true,"consumer":true}"#);
+    let detail = &page["data"];
+    assert_eq!(detail["name"], "J", "{page}");
+    assert_eq!(detail["stream_detail"][0]["name"], "S", "{page}");
+    let consumers = &detail["stream_detail"][0]["consumer_detail"];
+    assert_eq!(consumers[0]["name"], "C", "{page}");
+    for (name, says) in [
+        ("N", r#"account "N" not jetstream enabled"#),
+        ("nope", r#"account "nope" not found"#),
+    ] {
+        let page = account(name, "JSZ", "");
+        let said = (&page["error"]["code"], &page["error"]["description"]);
+        assert_eq!(said, (&json!(500), &json!(says)), "{page}");
+    }
+    for (name, has) in [("J", true), ("N", false)] {
+        let page = account(name, "INFO", "");
+        assert_eq!(page["data"]["jetstream_enabled"], has, "{page}");
+    }
+    let hub = ask(
+        &mut system,
+        "$SYS.REQ.SERVER.PING.JSZ",
+        r#"{"domain":"hub"}"#,
+    );
+    assert_eq!(hub["data"]["config"]["domain"], "hub", "{hub}");
+    let page = server.page("/jsz?raft=true");
+    let led = (&page["streams_leader"], &page["consumers_leader"]);
+    assert_eq!(led, (&json!(1), &json!(1)), "{page}");
+    for (question, knows) in [
+        ("account=nope&stream=S&consumer=C", json!(["account"])),
+        (
+            "account=J&stream=nope&consumer=C",
+            json!(["account", "stream"]),
+        ),
+        (
+            "account=J&stream=S&consumer=nope",
+            json!(["account", "stream", "consumer"]),
+        ),
+    ] {
+        let path = format!("/healthz?details=true&{question}");
+        let answer = fetch(server.monitor_addr(), &path);
+        let page: Value = serde_json::from_slice(&answer.body).unwrap();
+        let error = &page["errors"][0];
+        let told: Vec<&str> = ["account", "stream", "consumer"]
+            .into_iter()
+            .filter(|key| error.get(key).is_some())
+            .collect();
+        assert_eq!(json!(told), knows, "{question}: {page}");
+    }
+}
+
 #[test]
 fn secrets_do_not_appear_on_any_page() {
     const SECRET: &str = "planted-secret-7c1";

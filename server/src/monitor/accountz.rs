@@ -53,6 +53,9 @@ pub fn account_detail(view: &dyn View, name: &str) -> Result<AccountInfo, String
         account_name: name.to_owned(),
         update_time: account.updated,
         is_system: name == system,
+        jetstream_enabled: view
+            .jetstream()
+            .is_some_and(|js| js.account(name).is_some()),
         complete: token.is_none_or(|token| token.complete),
         expired: token.is_some_and(|token| token.expired),
         client_connections: count(account.connections),

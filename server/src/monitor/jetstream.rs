@@ -61,12 +61,33 @@ pub fn jsz(view: &dyn View, options: &JszOptions) -> Option<Jsz> {
             .consumers
             .saturating_add(entry.public_consumers() as i64);
     }
+    if options.raft {
+        // One server leads all of them.
+        page.streams_leader = page.streams;
+        page.consumers_leader = page.consumers;
+    }
     let shown = shown(accounts, options);
     page.account_details = shown
         .iter()
         .map(|a| account(a, &js.settings.server_name, options))
         .collect();
     Some(page)
+}
+
+/// `$SYS.REQ.ACCOUNT.<account>.JSZ`: JetStream of one account, whatever account the options name.
+pub fn jsz_account(
+    view: &dyn View,
+    name: &str,
+    options: &JszOptions,
+) -> Result<AccountDetail, String> {
+    let js = view.jetstream().ok_or("jetstream not enabled")?;
+    if view.account(name).is_none() {
+        return Err(format!("account {name:?} not found"));
+    }
+    match js.account(name) {
+        Some(found) => Ok(account(&found, &js.settings.server_name, options)),
+        None => Err(format!("account {name:?} not jetstream enabled")),
+    }
 }
 
 /// The accounts that a question is about.
@@ -83,7 +104,11 @@ fn shown(mut accounts: Vec<Arc<JsAccount>>, options: &JszOptions) -> Vec<Arc<JsA
     }
     let limit = match options.limit {
         0 => LIMIT,
-        n => usize::try_from(n).unwrap_or(usize::MAX),
+        // Below zero is no page at all, so that it does not begin anywhere either.
+        n => match usize::try_from(n) {
+            Ok(n) => n,
+            Err(_) => return accounts,
+        },
     };
     let offset = usize::try_from(options.offset).unwrap_or(0);
     accounts.into_iter().skip(offset).take(limit).collect()
@@ -212,31 +237,38 @@ fn unavailable(errors: Vec<HealthzError>) -> Illness {
 /// The account, stream or consumer that is asked about and is not there.
 fn absent(js: &JetStream, options: &HealthzOptions) -> Option<HealthzError> {
     let (account, stream, consumer) = (&options.account, &options.stream, &options.consumer);
-    let missing = |kind: &str, error: String| HealthzError {
-        error_type: kind.to_owned(),
-        account: account.clone(),
-        stream: stream.clone(),
-        consumer: consumer.clone(),
-        error,
-    };
     let Some(found) = js.account(account) else {
-        let error = format!("JetStream account {account:?} not found");
-        return Some(missing("ACCOUNT", error));
+        return Some(HealthzError {
+            error_type: "ACCOUNT".into(),
+            account: account.clone(),
+            error: format!("JetStream account {account:?} not found"),
+            ..HealthzError::default()
+        });
     };
     if stream.is_empty() {
         return None;
     }
     let Some(entry) = found.find(stream) else {
-        let error = format!("JetStream stream {stream:?} not found on account {account:?}");
-        return Some(missing("STREAM", error));
+        return Some(HealthzError {
+            error_type: "STREAM".into(),
+            account: account.clone(),
+            stream: stream.clone(),
+            error: format!("JetStream stream {stream:?} not found on account {account:?}"),
+            ..HealthzError::default()
+        });
     };
     if consumer.is_empty() || entry.has_consumer(consumer) {
         return None;
     }
-    let error = format!(
-        "JetStream consumer {consumer:?} not found for stream {stream:?} on account {account:?}"
-    );
-    Some(missing("CONSUMER", error))
+    Some(HealthzError {
+        error_type: "CONSUMER".into(),
+        account: account.clone(),
+        stream: stream.clone(),
+        consumer: consumer.clone(),
+        error: format!(
+            "JetStream consumer {consumer:?} not found for stream {stream:?} on account {account:?}"
+        ),
+    })
 }
 
 fn lost(lost: Lost) -> HealthzError {

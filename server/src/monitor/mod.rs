@@ -34,7 +34,7 @@ pub use accountz::{account_detail, account_stat, accountz, accstatz};
 pub use connz::connz;
 pub use healthz::healthz;
 pub use http::{Listener, PagesTls, TlsSource, serve};
-pub use jetstream::{jsz, varz as jetstream_varz};
+pub use jetstream::{jsz, jsz_account, varz as jetstream_varz};
 pub use mesh::{gatewayz, ipqueuesz, leafz, routez};
 pub use pages::{Page, Pages};
 pub(crate) use subsz::sub_detail;

@@ -186,8 +186,8 @@ impl Desk {
             AccountVerb::Leafz => {
                 self.reply(request, |_: &mut LeafzOptions| Ok(monitor::leafz(view)))
             }
-            AccountVerb::Jsz => self.reply(request, |_: &mut JszOptions| {
-                failed::<()>(Err("jetstream not enabled".into()))
+            AccountVerb::Jsz => self.reply(request, |o: &mut JszOptions| {
+                failed(monitor::jsz_account(view, account, o))
             }),
             AccountVerb::Info => self.reply(request, |_: &mut Value| {
                 failed(monitor::account_detail(view, account))
@@ -267,8 +267,8 @@ impl Desk {
             && fits(&filter.host, &facts.host)
             && fits(&filter.cluster, &facts.cluster)
             && filter.tags.iter().all(has)
-            // A server without JetStream is in no domain.
-            && filter.domain.is_empty()
+            && (filter.domain.is_empty()
+                || options.jetstream.domain.as_ref() == Some(&filter.domain))
     }
 
     fn idz(&self) -> Answer {

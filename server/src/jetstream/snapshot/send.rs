@@ -10,7 +10,7 @@ use nats_api::jetstream::{StreamSnapshotRequest, StreamSnapshotResponse};
 use nats_api::time::Timestamp as ApiTime;
 use nats_jetstream::archive::Writer;
 use nats_jetstream::stream::Snapshot;
-use nats_jetstream::{Effects, Interest, Kind};
+use nats_jetstream::{Effects, Kind};
 use nats_proto::nuid;
 use nats_store::StoreError;
 
@@ -147,7 +147,9 @@ impl Sending {
         self.announce_begin(&snapshot);
         let sent = self.send(&snapshot);
         let (headers, error) = match &sent {
-            Ok(()) => (END.to_owned(), String::new()),
+            // As in the reference: who had nothing to acknowledge gets an end without a status.
+            Ok(0) => (String::new(), String::new()),
+            Ok(_) => (END.to_owned(), String::new()),
             Err(failure) => {
                 let (status, text) = failure.texts();
                 let line = text.replace(['\r', '\n'], " ");
@@ -157,7 +159,7 @@ impl Sending {
         self.publish(b"", headers.as_bytes(), b"");
         self.announce_end(start, &error);
         match sent {
-            Ok(()) => tracing::info!("Completed snapshot of stream '{name}'"),
+            Ok(_) => tracing::info!("Completed snapshot of stream '{name}'"),
             Err(_) => tracing::warn!("Snapshot for stream '{name}' failed: {error}"),
         }
     }
@@ -214,13 +216,22 @@ impl Sending {
         Ok(self.entry.lane.with(|seat, _, _| read(seat))?)
     }
 
-    fn send(&self, snapshot: &Snapshot) -> Result<(), Failure> {
-        let listens = || {
-            self.account
-                .outlet
-                .listens(self.ask.deliver_subject.as_bytes())
+    /// The number of chunks that wanted an acknowledgement.
+    fn send(&self, snapshot: &Snapshot) -> Result<u64, Failure> {
+        let to = self.ask.deliver_subject.as_bytes();
+        let interest = &self.account.account.interest;
+        // Some clients ask first and subscribe when they have the answer. Their subscription for all their answers matches meanwhile, and would
+        // throw the first chunks away: so it is the very subject that is waited for, and anything that matches is enough only afterwards.
+        let named = || interest.has_subscription(to, None);
+        let is_named = self.window.wait_for_interest(INTEREST_PATIENCE, named);
+        if let Err(halt @ Halt::Stopped) = is_named {
+            return Err(halt.into());
+        }
+        let is_named = is_named.is_ok();
+        let listens = || match is_named {
+            true => named(),
+            false => interest.has_interest(to),
         };
-        self.window.wait_for_interest(INTEREST_PATIENCE, listens)?;
         let prefix = format!(
             "{SNAPSHOT_ACK_PREFIX}.{}.{}",
             self.entry.name,
@@ -229,7 +240,6 @@ impl Sending {
         let acks = Handler::target(Arc::new(Acks(self.window.clone())));
         let pattern = format!("{prefix}.>");
         let sub = Arc::new(Sub::new(pattern.as_bytes(), None, b"", acks));
-        let interest = &self.account.account.interest;
         interest.insert(sub.clone());
         let sent = self.send_all(snapshot, &prefix, &listens);
         sub.close();
@@ -242,7 +252,7 @@ impl Sending {
         snapshot: &Snapshot,
         prefix: &str,
         listens: &dyn Fn() -> bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<u64, Failure> {
         let chunk = size(self.ask.chunk_size, CHUNK_DEFAULT, CHUNK_MAX);
         let window = size(self.ask.window_size, WINDOW_DEFAULT, WINDOW_MAX).max(chunk);
         let most = (window / chunk) as u64;
@@ -252,6 +262,7 @@ impl Sending {
             listens,
             chunk,
             most,
+            sent: 0,
             bytes: Vec::with_capacity(chunk),
         };
         let mut state = snapshot.state.clone();
@@ -277,7 +288,7 @@ impl Sending {
         if writer.take(chunk, &mut out.bytes) > 0 {
             self.publish(b"", b"", &out.bytes);
         }
-        Ok(())
+        Ok(out.sent)
     }
 
     fn publish(&self, reply: &[u8], headers: &[u8], payload: &[u8]) {
@@ -324,6 +335,8 @@ struct Out<'a> {
     listens: &'a dyn Fn() -> bool,
     chunk: usize,
     most: u64,
+    /// Full chunks so far.
+    sent: u64,
     bytes: Vec<u8>,
 }
 
@@ -332,8 +345,8 @@ impl Out<'_> {
         while writer.ready() >= self.chunk {
             self.bytes.clear();
             writer.take(self.chunk, &mut self.bytes);
-            let number = self.sending.window.wait(self.most, self.listens)?;
-            let reply = format!("{}.{}.{number}", self.prefix, self.chunk);
+            self.sent = self.sending.window.wait(self.most, self.listens)?;
+            let reply = format!("{}.{}.{}", self.prefix, self.chunk, self.sent);
             self.sending.publish(reply.as_bytes(), b"", &self.bytes);
             self.bytes.clear();
         }

@@ -13,6 +13,8 @@ use crate::router::{Cycle, Message, Origin, Service};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked whether somebody still listens.
 const LOOK: Duration = Duration::from_millis(250);
+/// The first wait for somebody who listens; each is twice as long as the one before.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
 
 /// Why no more chunks are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +68,7 @@ impl Window {
         listens: impl Fn() -> bool,
     ) -> Result<(), Halt> {
         let since = Instant::now();
+        let mut look = FIRST_LOOK;
         let mut state = self.state.lock();
         while !listens() {
             let Some(left) = most.checked_sub(since.elapsed()).filter(|_| !state.stopped) else {
@@ -74,7 +77,8 @@ impl Window {
                     false => Halt::NoInterest,
                 });
             };
-            self.told.wait_for(&mut state, left.min(LOOK));
+            self.told.wait_for(&mut state, left.min(look));
+            look = look.saturating_mul(2).min(LOOK);
         }
         Ok(())
     }
