@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::account::{absolute, scope, shape, sorted_tags, template};
 use super::document::{self, Document};
-use super::strict;
+use super::{cycles, strict};
 use crate::error::{Error, Result};
 use crate::ops::request::{check_account, check_claims};
 use crate::ops::{describe, import, user};
@@ -68,19 +68,21 @@ pub fn apply(workspace: &mut Workspace, document: &Document, prune: bool) -> Res
     // First all accounts with their keys and exports: imports of any may name any.
     for (name, wanted) in &document.accounts {
         with_context(
-            name,
+            &format!("account {name}"),
             first_round(workspace, name, wanted, prune, &mut changes),
         )?;
     }
     for (name, wanted) in &document.accounts {
-        with_context(name, imports(workspace, name, wanted, &mut changes))?;
+        let done = imports(workspace, name, wanted, &mut changes);
+        with_context(&format!("account {name}"), done)?;
     }
+    cycles::refuse(workspace, document)?;
     system_account(workspace, &document.operator, &mut changes)?;
     for (name, wanted) in &document.accounts {
         if let Some(users) = &wanted.users {
             for (user, wanted) in users {
                 with_context(
-                    &format!("{name}/{user}"),
+                    &format!("user {name}/{user}"),
                     one_user(workspace, name, user, wanted, &mut changes),
                 )?;
             }
@@ -208,7 +210,13 @@ fn put(
             differences(&there, &AnyClaims::Account(claims.clone())),
         )
     } else {
-        (Verb::Add, Vec::new())
+        let mut nothing = AccountClaims::new(claims.subject.clone());
+        nothing.name.clone_from(&claims.name);
+        let nothing = AnyClaims::Account(nothing);
+        (
+            Verb::Add,
+            differences(&nothing, &AnyClaims::Account(claims.clone())),
+        )
     };
     let operator = workspace.operator()?;
     let signed = operator.did_sign(claims) || store.is_managed();
@@ -230,7 +238,6 @@ pub(super) fn record(
     fields: Vec<(String, String, String)>,
 ) {
     match changes.iter_mut().find(|change| change.what == what) {
-        Some(change) if change.verb == Verb::Add => {}
         Some(change) => change.fields.extend(fields),
         None => changes.push(Change { verb, what, fields }),
     }
@@ -455,6 +462,10 @@ fn one_user(
         claims.name = name.to_owned();
         claims
     };
+    if !is_there && wanted.role.is_some() {
+        // What the role decides is no difference of a new user.
+        claims.nats.set_scoped(true);
+    }
     let before = AnyClaims::User(claims.clone());
     let signers = user_signers(workspace, &account, &claims, wanted)?;
     if wanted.role.is_some() {
@@ -515,7 +526,10 @@ fn user_signers(
     Ok(match &wanted.role {
         Some(role) => match account.nats.signing_keys.role(role) {
             Some(scope) => vec![scope.key.clone()],
-            None => refuse!("the account has no role {role:?}"),
+            None => {
+                return Err(Error::refused(format!("the account has no role {role:?}"))
+                    .hint("name it below `roles` of the account"));
+            }
         },
         None => {
             let strict = workspace.operator()?.nats.strict_signing_key_usage;

@@ -19,7 +19,7 @@ pub struct Document {
     pub accounts: BTreeMap<String, Account>,
 }
 
-/// The operator: it has to be in the store, unless `create` says that it may be made.
+/// The operator: it has to be in the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Operator {
@@ -65,7 +65,10 @@ impl<'de> Deserialize<'de> for Number {
                 f.write_str("a number such as -1, 1000, 10K or 4MiB")
             }
 
-            fn visit_i64<E>(self, value: i64) -> std::result::Result<Number, E> {
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> std::result::Result<Number, E> {
+                if value < -1 {
+                    return Err(E::custom("below -1, which is no limit"));
+                }
                 Ok(Number(value))
             }
 
@@ -74,7 +77,8 @@ impl<'de> Deserialize<'de> for Number {
             }
 
             fn visit_str<E: serde::de::Error>(self, value: &str) -> std::result::Result<Number, E> {
-                text::number(value).map(Number).map_err(E::custom)
+                let value = text::number(value).map_err(E::custom)?;
+                self.visit_i64(value)
             }
         }
         deserializer.deserialize_any(Visitor)

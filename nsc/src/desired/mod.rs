@@ -6,6 +6,7 @@
 
 mod account;
 mod apply;
+mod cycles;
 pub mod document;
 pub mod live;
 mod strict;
@@ -51,7 +52,16 @@ pub fn from_yaml<T: serde::de::DeserializeOwned>(content: &str) -> Result<T> {
             "it is larger than {DESIRED_BYTES_MAX} bytes"
         )));
     }
-    serde_saphyr::from_str(content).map_err(|error| Error::refused(error.to_string()))
+    // Its words are meant for who calls it, not for who wrote the file.
+    serde_saphyr::from_str(content).map_err(|error| {
+        let text = error.to_string();
+        let text = text
+            .replace(", set DuplicateKeyPolicy in Options if acceptable", "")
+            .replace("duplicate mapping key: ", "it is there twice: ")
+            .replace("expected mapping start", "expected fields, or {} for none")
+            .replace("expected sequence start", "expected a list such as [a, b]");
+        Error::refused(text)
+    })
 }
 
 /// Reads the file of a request.

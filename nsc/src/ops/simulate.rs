@@ -289,7 +289,7 @@ impl<'a> Rules<'a> {
     }
 
     fn decide(&self, action: Action, name: &str, queue: Option<&str>) -> Verdict {
-        if self.source == Source::Nothing {
+        if self.source == Source::Nothing && queue != Some(RESERVED_QUEUE) {
             return Verdict::allowed(
                 Source::Nothing,
                 "neither user, role nor account have permissions: everything is allowed",
@@ -299,6 +299,17 @@ impl<'a> Rules<'a> {
             Action::Publish => (&self.permissions.publish, "pub"),
             Action::Subscribe => (&self.permissions.subscribe, "sub"),
         };
+        // Whoever may answer publishes nothing else, unless a list says so.
+        if action == Action::Publish
+            && permission.allow.is_empty()
+            && self.permissions.response.is_some()
+        {
+            let rule = format!(
+                "{}: allow responses without a list of what else may be published",
+                self.whose
+            );
+            return Verdict::denied(self.source, rule);
+        }
         decide(permission, word, self.source, &self.whose, name, queue)
     }
 }
@@ -340,16 +351,68 @@ fn with_jetstream(
     verdict
 }
 
-/// Whether `entry`, a subject with or without a queue, covers the subject and queue.
-fn covers(entry: &str, name: &str, queue: Option<&str>) -> bool {
-    match entry.split_once(' ') {
-        Some((pattern, group)) => {
-            subject::is_subset(name.as_bytes(), pattern.as_bytes())
-                && queue.is_some_and(|queue| subject::is_subset(queue.as_bytes(), group.as_bytes()))
+/// An entry of a list: a subject, for subscriptions perhaps with a queue.
+struct Entry<'a> {
+    text: &'a str,
+    pattern: &'a str,
+    queue: Option<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    fn of(text: &'a str) -> Self {
+        let (pattern, queue) = text
+            .split_once(' ')
+            .map_or((text, None), |(pattern, queue)| (pattern, Some(queue)));
+        Self {
+            text,
+            pattern,
+            queue,
         }
-        None => subject::is_subset(name.as_bytes(), entry.as_bytes()),
+    }
+
+    /// As servers look it up: a wildcard in the name is a token as any other, so that `*` matches `>`.
+    fn matches(&self, name: &str) -> bool {
+        let (mut pattern, mut name) = (self.pattern.split('.'), name.split('.'));
+        loop {
+            match (pattern.next(), name.next()) {
+                (Some(">"), Some(_)) | (None, None) => return true,
+                (Some("*"), Some(_)) => {}
+                (Some(wanted), Some(token)) if wanted == token => {}
+                _ => return false,
+            }
+        }
+    }
+
+    fn covers(&self, name: &str) -> bool {
+        subject::is_subset(name.as_bytes(), self.pattern.as_bytes())
+    }
+
+    /// An entry with a queue speaks of that queue only, which may have wildcards.
+    fn is_of(&self, queue: Option<&str>) -> bool {
+        match (self.queue, queue) {
+            (None, _) => true,
+            (Some(wanted), Some(queue)) => {
+                wanted == queue || subject::is_subset(queue.as_bytes(), wanted.as_bytes())
+            }
+            (Some(_), None) => false,
+        }
     }
 }
+
+/// The entry that allows it. As soon as an entry with a queue covers the name, a subscription in a queue needs one that names its own.
+fn allowing<'a>(allow: &'a [String], name: &str, queue: Option<&str>) -> Option<Entry<'a>> {
+    let all = || {
+        allow
+            .iter()
+            .map(|text| Entry::of(text))
+            .filter(|entry| entry.covers(name))
+    };
+    let by_queue = queue.is_some() && all().any(|entry| entry.queue.is_some());
+    all().find(|entry| entry.queue.is_some() == by_queue && entry.is_of(queue))
+}
+
+/// The server's own queue group, which no user may join.
+const RESERVED_QUEUE: &str = "_sys_";
 
 fn decide(
     permission: &Permission,
@@ -359,12 +422,12 @@ fn decide(
     name: &str,
     queue: Option<&str>,
 ) -> Verdict {
-    if let Some(entry) = permission
-        .deny
-        .iter()
-        .find(|entry| covers(entry, name, queue))
-    {
-        return Verdict::denied(source, format!("{whose}: deny {word} {entry:?}"));
+    if queue == Some(RESERVED_QUEUE) {
+        return Verdict::denied(Source::Limit, "the queue _sys_ is the servers' own");
+    }
+    let deny = || permission.deny.iter().map(|text| Entry::of(text));
+    if let Some(entry) = deny().find(|entry| entry.matches(name) && entry.is_of(queue)) {
+        return Verdict::denied(source, format!("{whose}: deny {word} {:?}", entry.text));
     }
     let mut verdict = if permission.allow.is_empty() {
         Verdict::allowed(
@@ -372,26 +435,25 @@ fn decide(
             format!("{whose}: {word} has no list of what is allowed"),
         )
     } else {
-        match permission
-            .allow
-            .iter()
-            .find(|entry| covers(entry, name, queue))
-        {
-            Some(entry) => Verdict::allowed(source, format!("{whose}: allow {word} {entry:?}")),
+        match allowing(&permission.allow, name, queue) {
+            Some(entry) => {
+                Verdict::allowed(source, format!("{whose}: allow {word} {:?}", entry.text))
+            }
             None => {
+                let on = queue.map_or_else(String::new, |queue| format!(" in queue {queue:?}"));
                 let rule = format!(
-                    "{whose}: {name:?} is in none of allow {word} {:?}",
+                    "{whose}: {name:?}{on} is in none of allow {word} {:?}",
                     permission.allow
                 );
                 return Verdict::denied(source, rule);
             }
         }
     };
-    for entry in &permission.deny {
-        let pattern = entry.split(' ').next().unwrap_or_default();
-        if subject::collides(name.as_bytes(), pattern.as_bytes()) {
+    for entry in deny() {
+        if entry.is_of(queue) && subject::collides(name.as_bytes(), entry.pattern.as_bytes()) {
             verdict.notes.push(format!(
-                "messages on {entry:?} will not be delivered: {whose}: deny {word}"
+                "messages on {:?} will not be delivered: {whose}: deny {word}",
+                entry.text
             ));
         }
     }
@@ -533,6 +595,16 @@ mod tests {
             (&["q w"], &[], "q", None, false, "none of"),
             (&["q *"], &[], "q", Some("any"), true, "allow pub \"q *\""),
             (&[], &["q w"], "q", Some("w"), false, "deny pub \"q w\""),
+            // Queue entries that cover the subject are the only ones that count for queues.
+            (&["q", "q w"], &[], "q", Some("other"), false, "in queue"),
+            (&["q", "q w"], &[], "q", None, true, "allow pub \"q\""),
+            (&["> v", "q"], &[], "q", Some("w"), false, "in queue"),
+            // A wildcard in the name is a token for what is denied.
+            (&[">"], &["*"], ">", None, false, "deny pub \"*\""),
+            (&[], &["a.*"], "a.>", Some("w"), false, "deny pub \"a.*\""),
+            (&[], &["a.*.c"], "a.>", None, true, "no list"),
+            (&["*"], &[], ">", None, false, "none of"),
+            (&[], &[], "q", Some("_sys_"), false, "servers' own"),
         ] {
             let verdict = decide(
                 &permission(allow, deny),
@@ -545,6 +617,21 @@ mod tests {
             assert_eq!(verdict.allowed, allowed, "{on}");
             assert!(verdict.rule.contains(rule), "{}", verdict.rule);
         }
+    }
+
+    #[test]
+    fn who_may_answer_publishes_nothing_else_unless_a_list_says_so() {
+        let mut limits = UserPermissionLimits::unlimited();
+        limits.permissions.response = Some(Default::default());
+        let ask = |limits: &UserPermissionLimits, action| {
+            let claims = AccountClaims::new("A");
+            let rules = Rules::of("A", &UserClaims::new("U"), &claims, limits);
+            rules.decide(action, "a", None).allowed
+        };
+        assert!(!ask(&limits, Action::Publish));
+        assert!(ask(&limits, Action::Subscribe));
+        limits.permissions.publish.allow = vec!["a".into()];
+        assert!(ask(&limits, Action::Publish));
     }
 
     #[test]
