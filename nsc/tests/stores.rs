@@ -288,6 +288,83 @@ fn signing_keys_are_required_of_those_too_that_the_document_does_not_name() {
 }
 
 #[test]
+fn a_wrong_document_is_refused_by_what_is_wrong_where_and_changes_nothing() {
+    let home = Home::new();
+    home.ok(&["add", "operator", "O"]);
+    let before = all_files(&home.stores());
+    let cycle = |kind: &str, b_imports: &str| {
+        format!(
+            "accounts:\n  A:\n    exports: [{{subject: x, type: {kind}}}]\n    imports: [{{account: B, subject: y, type: {kind}, local_subject: x}}]\n  \
+               B:\n    exports: [{{subject: y, type: {kind}}}]\n    imports: [{{account: A, subject: x, type: {kind}, local_subject: {b_imports}}}]\n"
+        )
+    };
+    for (text, told) in [
+        (
+            "accounts:\n  A: {}\n  A: {}\n",
+            "line 3 column 3: it is there twice: A",
+        ),
+        ("accounts:\n  A:\n", "expected fields, or {} for none"),
+        (
+            "accounts:\n  A:\n    tags: x\n",
+            "expected a list such as [a, b]",
+        ),
+        (
+            "accounts:\n  A:\n    limits: {payload: -7}\n",
+            "below -1, which is no limit",
+        ),
+        (
+            "accounts:\n  A:\n    limits: {payload: \"-7\"}\n",
+            "below -1",
+        ),
+        (
+            "accounts:\n  A:\n    users:\n      u: {role: r}\n",
+            "user A/u: the account has no role \"r\"",
+        ),
+        (
+            "accounts:\n  A:\n    users:\n      u: {connection_types: [telegraph]}\n",
+            "unknown connection type telegraph",
+        ),
+        (&cycle("service", "y"), "A -> B -> A"),
+        (&cycle("stream", "y"), "A -> B -> A"),
+    ] {
+        std::fs::write(home.path().join("d.yaml"), text).expect("written");
+        for command in ["plan", "apply"] {
+            let refused = home.refused(&[command, "-f", "d.yaml"]);
+            assert!(refused.contains(told), "{text}: {refused}");
+        }
+        assert_eq!(all_files(&home.stores()), before, "{text}");
+    }
+    // Each imports from the other, and neither what it exports.
+    for kind in ["service", "stream"] {
+        std::fs::write(
+            home.path().join("d.yaml"),
+            cycle(kind, "z").replace("local_subject: x", "local_subject: w"),
+        )
+        .expect("written");
+        home.ok(&["apply", "-f", "d.yaml"]);
+        assert_eq!(home.json(&["plan", "-f", "d.yaml"])["changes"], json!([]));
+    }
+}
+
+#[test]
+fn what_a_new_account_and_its_users_have_is_shown_and_nothing_else() {
+    let home = Home::new();
+    home.ok(&["add", "operator", "O"]);
+    let text = "accounts:\n  A:\n    limits: {connections: 7}\n    roles: {r: {}}\n    users:\n      u: {role: r, tags: [t]}\n";
+    std::fs::write(home.path().join("d.yaml"), text).expect("written");
+    let said = home.json(&["apply", "-f", "d.yaml"]);
+    assert_eq!(said["state"], "applied");
+    let changes = &said["changes"];
+    let fields = changes[0]["fields"].as_array().expect("fields");
+    assert!(
+        fields.contains(&json!(["nats.limits.conn", "-1", "7"])),
+        "{changes}"
+    );
+    assert_eq!(changes[1]["what"], "user A/u");
+    assert_eq!(changes[1]["fields"], json!([["nats.tags[t]", "", "yes"]]));
+}
+
+#[test]
 fn files_that_are_too_large_or_no_text_are_refused_by_their_names() {
     let home = Home::prepared();
     let large = home.path().join("large");

@@ -584,7 +584,9 @@ async fn plan(w: &mut Workspace, request: &desired::Request, json: bool) -> Resu
 async fn apply(w: &mut Workspace, request: &desired::Request, json: bool) -> Result<u8> {
     let (changes, names) = pending(w, request).await?;
     w.commit()?;
-    say(&changes, "applied", json)?;
+    if !json {
+        say(&changes, "applied", json)?;
+    }
     let mut report = Report::list();
     hand_over(w, &mut report).await?;
     for name in names {
@@ -600,10 +602,16 @@ async fn apply(w: &mut Workspace, request: &desired::Request, json: bool) -> Res
         };
         report.extend(push::push(push::prepare(w, &one)?).await?);
     }
-    if report.is_empty() {
+    // With JSON one document says all.
+    let document = json.then(|| json!({"state": "applied", "changes": changes, "report": report}));
+    if report.is_empty() && !json {
         return Ok(0);
     }
-    show(&report.into(), json)
+    let outcome = Outcome {
+        json: document,
+        ..report.into()
+    };
+    show(&outcome, json)
 }
 
 fn say(changes: &[desired::Change], state: &str, json: bool) -> Result {

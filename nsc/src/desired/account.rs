@@ -8,6 +8,7 @@ use nats_jwt::claims::{
 use super::document::{self, Account, JetStream, Number, Rights, Role};
 use crate::error::{Error, Result};
 use crate::ops::export;
+use crate::ops::request::connection_type;
 use crate::refuse;
 use crate::text;
 
@@ -189,8 +190,8 @@ pub fn template(wanted: &Role) -> Result<UserPermissionLimits> {
     limits.allowed_connection_types = wanted
         .connection_types
         .iter()
-        .map(|word| word.to_uppercase())
-        .collect();
+        .map(|word| connection_type(word, ""))
+        .collect::<Result<_>>()?;
     limits.times = wanted
         .times
         .iter()

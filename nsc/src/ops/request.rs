@@ -413,26 +413,16 @@ impl UserLimits {
     }
 
     fn connection_types(&self, limits: &mut UserPermissionLimits, report: &mut Report) -> Result {
-        let known = |word: &String, what: &str| {
-            let upper = word.to_uppercase();
-            if CONNECTION_TYPES.contains(&upper.as_str()) {
-                return Ok(upper);
-            }
-            Err(
-                Error::refused(format!("unknown {what}connection type {word}"))
-                    .hint(format!("known are {}", CONNECTION_TYPES.join(", "))),
-            )
-        };
         let there = &mut limits.allowed_connection_types;
         for word in &self.conn_type {
-            let word = known(word, "")?;
+            let word = connection_type(word, "")?;
             if !there.contains(&word) {
                 there.push(word.clone());
             }
             report.ok(format!("added connection type {word}"));
         }
         for word in &self.rm_conn_type {
-            let word = known(word, "rm ")?;
+            let word = connection_type(word, "rm ")?;
             there.retain(|other| *other != word);
             report.ok(format!("removed connection type {word}"));
         }
@@ -527,4 +517,19 @@ pub fn check_account(workspace: &mut Workspace, claims: &AccountClaims) -> Resul
         Some(text) => Err(Error::refused(text)),
         None => Ok(()),
     }
+}
+
+/// A kind of connection as tokens have it; `what` begins what is said of others.
+///
+/// # Errors
+/// When there is none of this name.
+pub fn connection_type(word: &str, what: &str) -> Result<String> {
+    let upper = word.to_uppercase();
+    if CONNECTION_TYPES.contains(&upper.as_str()) {
+        return Ok(upper);
+    }
+    Err(
+        Error::refused(format!("unknown {what}connection type {word}"))
+            .hint(format!("known are {}", CONNECTION_TYPES.join(", "))),
+    )
 }
