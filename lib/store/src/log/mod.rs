@@ -539,6 +539,11 @@ impl Log {
     fn border(&self) -> u64 {
         let scrub = self.scrub.load(Ordering::Acquire);
         let writer = self.writer.lock();
+        // A segment goes as a whole, with what others put behind the erased message.
+        let scrub = match scrub {
+            0 => 0,
+            scrub => writer.end_of_segment(scrub).unwrap_or(scrub),
+        };
         if writer.bytes() <= self.settings.held_bytes {
             return scrub;
         }
@@ -552,6 +557,8 @@ impl Log {
     pub fn trim(&self) -> Result<usize, StoreError> {
         // Checkpoints must be durable before what they replace goes.
         self.commit(self.staged())?;
+        let scrub = self.scrub.load(Ordering::Acquire);
+        self.leave_erased(scrub)?;
         let mut writer = self.writer.lock();
         let needed = {
             let staging = self.staging.lock();
@@ -561,11 +568,6 @@ impl Log {
                 .unwrap_or(u64::MAX)
                 .min(self.durable().0)
         };
-        let scrub = self.scrub.load(Ordering::Acquire);
-        if scrub > 0 && needed >= scrub {
-            // The segment that is written goes too, as soon as there is another one.
-            writer.give_up_segment();
-        }
         let taken = writer.take_before(needed);
         let dir = writer.dir().to_path_buf();
         drop(writer);
@@ -598,6 +600,18 @@ const RESERVE_STEP: usize = 1024 * 1024;
 const RESERVE_SHARE: u64 = 8;
 
 impl Log {
+    /// Begins another segment when the one that is written holds something that was erased: an open segment never goes, and on a server where
+    /// nobody writes any more it would keep that for ever.
+    fn leave_erased(&self, scrub: u64) -> Result<(), StoreError> {
+        if !self.writer.lock().give_up_segment_before(scrub) {
+            return Ok(());
+        }
+        // No checkpoint of no group: a batch to begin the segment with.
+        let end = self.stage_anyway(GroupId::LOG, KIND_CHECKPOINTS, &[])?;
+        self.commit(end)?;
+        Ok(())
+    }
+
     fn remove_segment(&self, segment: &Segment, dir: &Path, erase: bool) -> Result<(), StoreError> {
         // What is being overwritten is no segment any more, or a crash in the middle would look like damage.
         let aside = segment.path.with_extension(ERASED);

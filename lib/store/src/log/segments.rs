@@ -131,6 +131,8 @@ pub struct Segment {
 struct Open {
     file: Arc<dyn DiskFile>,
     path: PathBuf,
+    /// Position of its first batch.
+    base: u64,
     /// Where the next batch goes.
     size: u64,
     /// Where the zeros end that were written ahead, or the file.
@@ -208,6 +210,23 @@ impl Writer {
     /// Nothing more goes to the open segment: after a failure, or when a new one is wanted.
     pub fn give_up_segment(&mut self) {
         self.open = None;
+    }
+
+    /// Gives the open segment up when it may hold something before this position. Whether it did.
+    pub fn give_up_segment_before(&mut self, position: u64) -> bool {
+        self.open
+            .take_if(|open| open.base < position)
+            .is_some()
+    }
+
+    /// Where the segment ends that holds the byte before this position. Only for one that is not written any more.
+    pub fn end_of_segment(&self, position: u64) -> Option<u64> {
+        let closed = self.segments.len().checked_sub(1)?;
+        self.segments
+            .iter()
+            .take(closed)
+            .map(|segment| segment.end)
+            .find(|end| *end >= position)
     }
 
     /// Writes a batch to the open segment.
@@ -289,6 +308,7 @@ impl Writer {
         self.open = Some(Open {
             file,
             path,
+            base: batch.position,
             size: 0,
             zeroed: bytes.len() as u64,
             sealer,
