@@ -103,6 +103,12 @@ fn a_stream_is_read_by_consumers_that_stay_and_without_any() {
         "3\n4\n5\n"
     );
     assert_eq!(read("s.a --direct --last-per-subject -T"), "5\n");
+    ok(&server, &["pub", "s.b", "6", "-J", "-q"]);
+    assert_eq!(
+        read("--stream S --direct --last-per-subject -T"),
+        "5\n6\n",
+        "of each subject of the stream"
+    );
     assert_eq!(read("w --all -T"), "job\n");
     assert_eq!(read("--stream W -T"), "job\n");
     let both = server.nats(&["sub", "--stream", "S", "--durable", "D", "--direct"]);
@@ -331,6 +337,10 @@ fn a_consumer_is_made_asked_paused_and_removed() {
     assert_eq!(info["num_pending"], 1, "{info}");
     let paused = ok(&server, &["consumer", "pause", "S", "C", "1h", "-f"]);
     assert!(paused.stdout.contains("(1h0m0s)"), "{paused:?}");
+    let over = server.nats(&["consumer", "pause", "S", "C", "2020-01-01 00:00:00", "-f"]);
+    assert_ne!(over.code, 0, "{over:?}");
+    let info = json(&ok(&server, &["consumer", "info", "S", "C", "--json"]));
+    assert_eq!(info["paused"], true, "the pause before is kept: {info}");
     ok(&server, &["consumer", "resume", "S", "C", "-f"]);
     let names = ok(&server, &["consumer", "ls", "S", "--names"]);
     assert_eq!(names.stdout, "C\n");
@@ -375,6 +385,8 @@ fn values_and_files_come_back_as_they_went_in() {
     let get = ok(&server, &["kv", "get", "CFG", "a", "--raw"]);
     assert_eq!(get.stdout, "2");
     ok(&server, &["kv", "del", "CFG", "a", "-f"]);
+    let none = server.nats(&["kv", "history", "CFG", "never"]);
+    assert_eq!(none.code, 1, "{none:?}");
     let history = ok(&server, &["kv", "history", "CFG", "a"]);
     assert!(history.stdout.contains("DELETE"), "{history:?}");
 
