@@ -214,9 +214,7 @@ impl Writer {
 
     /// Gives the open segment up when it may hold something before this position. Whether it did.
     pub fn give_up_segment_before(&mut self, position: u64) -> bool {
-        self.open
-            .take_if(|open| open.base < position)
-            .is_some()
+        self.open.take_if(|open| open.base < position).is_some()
     }
 
     /// Where the segment ends that holds the byte before this position. Only for one that is not written any more.
