@@ -324,12 +324,12 @@ fn pending(home: &Home, text: &str, commit: bool) -> (Vec<desired::Change>, Vec<
     let pulled = block_on(pull::pull(&prepared)).expect("a pull");
     home.work(|w| {
         let mut changes = desired::apply(w, &document, true)?;
-        let (drift, push) = desired::live::drift(w, &pulled)?;
-        changes.extend(drift);
+        let drift = desired::live::drift(w, &pulled)?;
+        changes.extend(drift.changes);
         if !commit {
             w.files.discard();
         }
-        Ok((changes, push))
+        Ok((changes, drift.push))
     })
 }
 

@@ -546,14 +546,21 @@ fn what_is(path: &Path) -> String {
     format!("`{}`", path.display())
 }
 
-/// What has to change, in the store and (with `--live`) on the servers; and which accounts have to be pushed.
-async fn pending(
-    w: &mut Workspace,
-    request: &desired::Request,
-) -> Result<(Vec<desired::Change>, Vec<String>)> {
+/// What has to change, in the store and (with `--live`) on the servers.
+struct Pending {
+    changes: Vec<desired::Change>,
+    /// Accounts to push.
+    names: Vec<String>,
+    /// Accounts that only servers have, and that stay there.
+    surplus: Vec<String>,
+    /// Such accounts that go.
+    prunes: bool,
+}
+
+async fn pending(w: &mut Workspace, request: &desired::Request) -> Result<Pending> {
     let document = desired::read(w, request)?;
-    let mut changes = desired::apply(w, &document, request.prune)?;
-    let mut names = Vec::new();
+    let changes = desired::apply(w, &document, request.prune)?;
+    let mut drift = desired::live::Drift::default();
     if request.live || request.push {
         let pull_all = pull::Pull {
             all: true,
@@ -563,11 +570,18 @@ async fn pending(
         };
         let prepared = pull::prepare(w, &pull_all)?;
         let pulled = pull::pull(&prepared).await?;
-        let (drift, push) = desired::live::drift(w, &pulled)?;
-        changes.extend(drift);
-        names = push;
+        drift = desired::live::drift(w, &pulled)?;
     }
-    Ok((changes, names))
+    let prunes = request.prune && !drift.surplus.is_empty();
+    if prunes {
+        drift.prune();
+    }
+    Ok(Pending {
+        changes: changes.into_iter().chain(drift.changes).collect(),
+        names: drift.push,
+        surplus: drift.surplus,
+        prunes,
+    })
 }
 
 async fn plan(w: &mut Workspace, request: &desired::Request, json: bool) -> Result<u8> {
@@ -575,35 +589,44 @@ async fn plan(w: &mut Workspace, request: &desired::Request, json: bool) -> Resu
         return Err(Error::refused("plan changes nothing")
             .hint("compare with the servers: --live; change them: nsc apply --push"));
     }
-    let (changes, _) = pending(w, request).await?;
+    let pending = pending(w, request).await?;
     w.files.discard();
-    say(&changes, "pending", json)?;
-    Ok(if changes.is_empty() { 0 } else { 2 })
+    say(&pending, "pending", json)?;
+    Ok(if pending.changes.is_empty() { 0 } else { 2 })
 }
 
 async fn apply(w: &mut Workspace, request: &desired::Request, json: bool) -> Result<u8> {
-    let (changes, names) = pending(w, request).await?;
+    let pending = pending(w, request).await?;
     w.commit()?;
     if !json {
-        say(&changes, "applied", json)?;
+        say(&pending, "applied", json)?;
     }
     let mut report = Report::list();
     hand_over(w, &mut report).await?;
-    for name in names {
-        if !request.push {
-            break;
-        }
-        let one = push::Push {
-            account: Some(name),
+    if request.push {
+        let push = || push::Push {
             timeout: request.timeout,
             system: request.system.clone(),
             tls: request.tls.clone(),
             ..push::Push::default()
         };
-        report.extend(push::push(push::prepare(w, &one)?).await?);
+        for name in &pending.names {
+            let one = push::Push {
+                account: Some(name.clone()),
+                ..push()
+            };
+            report.extend(push::push(push::prepare(w, &one)?).await?);
+        }
+        if pending.prunes {
+            let surplus = push::Push {
+                prune: true,
+                ..push()
+            };
+            report.extend(push::push(push::prepare(w, &surplus)?).await?);
+        }
     }
     // With JSON one document says all.
-    let document = json.then(|| json!({"state": "applied", "changes": changes, "report": report}));
+    let document = json.then(|| document_of(&pending, "applied", Some(&report)));
     if report.is_empty() && !json {
         return Ok(0);
     }
@@ -614,9 +637,21 @@ async fn apply(w: &mut Workspace, request: &desired::Request, json: bool) -> Res
     show(&outcome, json)
 }
 
-fn say(changes: &[desired::Change], state: &str, json: bool) -> Result {
+fn document_of(pending: &Pending, state: &str, report: Option<&Report>) -> serde_json::Value {
+    let mut document = json!({"state": state, "changes": pending.changes});
+    if !pending.surplus.is_empty() {
+        document["surplus"] = json!(pending.surplus);
+    }
+    if let Some(report) = report {
+        document["report"] = json!(report);
+    }
+    document
+}
+
+fn say(pending: &Pending, state: &str, json: bool) -> Result {
+    let changes = &pending.changes;
     if json {
-        let document = json!({"state": state, "changes": changes});
+        let document = document_of(pending, state, None);
         return print(&format!("{}\n", describe::pretty(&document)));
     }
     let count = |verb| changes.iter().filter(|change| change.verb == verb).count();
@@ -631,5 +666,10 @@ fn say(changes: &[desired::Change], state: &str, json: bool) -> Result {
             count(desired::Verb::Remove)
         )
     });
+    for account in &pending.surplus {
+        text.push_str(&format!(
+            "only on servers: account {account}; --prune removes it\n"
+        ));
+    }
     print(&text)
 }

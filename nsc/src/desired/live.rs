@@ -9,12 +9,34 @@ use crate::error::Result;
 use crate::remote::pull::Pulled;
 use crate::workspace::Workspace;
 
-/// What has to change on the servers so that they have what the workspace has. Names of accounts to push, and of keys that only
-/// servers have.
+/// How the servers differ from the workspace.
+#[derive(Debug, Default)]
+pub struct Drift {
+    /// What has to change on the servers so that they have what the workspace has.
+    pub changes: Vec<Change>,
+    /// Names of the accounts to push for that.
+    pub push: Vec<String>,
+    /// Accounts that only servers have: name and key. They stay, unless somebody says `--prune`.
+    pub surplus: Vec<String>,
+}
+
+impl Drift {
+    /// What is surplus is to go.
+    pub fn prune(&mut self) {
+        self.changes
+            .extend(self.surplus.drain(..).map(|account| Change {
+                verb: Verb::Remove,
+                what: format!("server: account {account}"),
+                fields: Vec::new(),
+            }));
+    }
+}
+
+/// Compares what was pulled from servers with the workspace.
 ///
 /// # Errors
 /// When the workspace cannot be read.
-pub fn drift(workspace: &mut Workspace, pulled: &Pulled) -> Result<(Vec<Change>, Vec<String>)> {
+pub fn drift(workspace: &mut Workspace, pulled: &Pulled) -> Result<Drift> {
     let mut there = BTreeMap::new();
     for token in pulled.iter().filter_map(|(_, token)| token.as_deref().ok()) {
         if let Ok(claims) = AccountClaims::decode(token) {
@@ -54,15 +76,12 @@ pub fn drift(workspace: &mut Workspace, pulled: &Pulled) -> Result<(Vec<Change>,
             }
         }
     }
-    for claims in there.into_values() {
-        changes.push(Change {
-            verb: Verb::Remove,
-            what: format!(
-                "server: account {} [{}] is not in the store (nsc push --prune)",
-                claims.name, claims.subject
-            ),
-            fields: Vec::new(),
-        });
-    }
-    Ok((changes, push))
+    let surplus = there.into_values();
+    Ok(Drift {
+        changes,
+        push,
+        surplus: surplus
+            .map(|claims| format!("{} [{}]", claims.name, claims.subject))
+            .collect(),
+    })
 }
