@@ -139,7 +139,9 @@ pub enum CatalogError {
         given: Incarnation,
         found: Incarnation,
     },
-    #[error("{0} is sealed under a key that is not configured: it belongs into `key`, after a change into `prev_key`")]
+    #[error(
+        "{0} is sealed under a key that is not configured: it belongs into `key`, after a change into `prev_key`"
+    )]
     WrongKey(PathBuf),
     #[error("{0} is damaged")]
     Damaged(PathBuf),
