@@ -44,6 +44,10 @@ fn a_context_lives_from_add_to_rm() {
     );
     let names = nats(home, &["ctx", "ls", "--names"]);
     assert_eq!(names.stdout, "dev\nprod\n", "{names:?}");
+    let old_spelling = nats(home, &["ctx", "save", "till", "--nsc", "nsc://O/A/till"]);
+    let place = "Credentials: nsc://O/A/till";
+    assert!(old_spelling.stdout.contains(place), "{old_spelling:?}");
+    nats(home, &["ctx", "rm", "till", "--force"]);
     let table = nats(home, &["ctx", "ls"]);
     assert!(table.stdout.contains("│ dev* │ Development │"), "{table:?}");
     nats(home, &["ctx", "select", "prod"]);

@@ -282,6 +282,18 @@ fn tls_blocks_become_data() {
 }
 
 #[test]
+fn a_destination_that_wants_quotes_says_so() {
+    let found = errors("mappings {\n a.* b.{{wildcard(1)}}\n}\n");
+    let hint = "a '}' ends a value without quotes: put the destination in quotes";
+    assert!(found.iter().any(|error| error.ends_with(hint)), "{found:?}");
+    let found = errors("mappings {\n a.* \"b.{{wildcard(2)}}\"\n}\n");
+    assert!(
+        !found.iter().any(|error| error.contains("quotes")),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn all_errors_of_a_file_come_in_one_go_in_its_order() {
     let text = "port: x\nfoo: 1\nauthorization { users: [{pass: p}], bar: 2 }\nping_interval: y\naccounts { A { nkey: z } }\nfoo2: 1";
     assert_eq!(

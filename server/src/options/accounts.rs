@@ -751,9 +751,15 @@ fn mapping(source: &str, node: &Node, reading: &mut Reading) -> Option<Mapping> 
         })
         .collect();
     if let Err(error) = nats_proto::transform::Mappings::new().add(source, &checked) {
+        let is_cut =
+            |to: &MappingDestination| to.subject.contains("{{") && !to.subject.contains("}}");
+        let hint = match destinations.iter().any(is_cut) {
+            true => "; a '}' ends a value without quotes: put the destination in quotes",
+            false => "",
+        };
         reading.error(
             &node.at,
-            format!("Error adding mapping for {source:?} : {error}"),
+            format!("Error adding mapping for {source:?} : {error}{hint}"),
         );
         return None;
     }

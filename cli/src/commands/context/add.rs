@@ -44,6 +44,10 @@ pub struct SaveArgs {
     /// Store the secrets in the context itself instead of the paths to them
     #[arg(long)]
     embed: bool,
+
+    /// The user in the store of nsc; what --creds is for now
+    #[arg(long, value_name = "nsc://OPERATOR/ACCOUNT/USER", hide = true)]
+    nsc: Option<String>,
 }
 
 pub async fn run(globals: &Globals, args: Args) -> Result {
@@ -64,7 +68,12 @@ pub async fn save(
     name: &str,
     args: &SaveArgs,
 ) -> Result {
-    let mut context = globals.args.override_settings(base);
+    let mut given = globals.args.clone();
+    if let Some(user) = &args.nsc {
+        let bare = user.trim_start_matches("nsc://");
+        given.creds = Some(format!("nsc://{bare}"));
+    }
+    let mut context = given.override_settings(base);
     name.clone_into(&mut context.name);
     context.path = None;
     if let Some(description) = &args.description {
