@@ -8,17 +8,7 @@ use nats_cli::absent;
 /// Commands and flags of the reference tool that are not here: the command (with everything below it), a flag or nothing,
 /// and why.
 /// Commands that are refused by name stand in [`nats_cli::absent`].
-const MISSING: [(&str, &str, &str); 9] = [
-    (
-        "context add",
-        "--nsc",
-        "deprecated there: --creds nsc://OPERATOR/ACCOUNT/USER",
-    ),
-    (
-        "context copy",
-        "--nsc",
-        "deprecated there: --creds nsc://OPERATOR/ACCOUNT/USER",
-    ),
+const MISSING: [(&str, &str, &str); 7] = [
     ("request", "--no-wait", "there it does nothing"),
     (
         "server account",
