@@ -48,6 +48,15 @@ impl StoreError {
         }
     }
 
+    /// Whether this is the same trouble, maybe in another file.
+    pub fn is_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Full { .. }, Self::Full { .. }) => true,
+            (Self::Io { cause, .. }, Self::Io { cause: other, .. }) => cause == other,
+            _ => false,
+        }
+    }
+
     /// Whether the cause may go away by itself, so that trying again makes sense.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Full { .. })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use nats_api::errors::ApiError;
+use nats_api::jetstream::PubAckResponse;
 use nats_jetstream::{Effect, Effects, Interest, Kind};
 use nats_store::StoreError;
 
@@ -94,12 +95,14 @@ impl Outlet for AccountOutlet {
     fn fail(&self, effects: &Effects, durable_through: u64, error: &StoreError) {
         let text = error.to_string();
         let error = ApiError::STREAM_STORE_FAILED.error_with(&[("err", &text)]);
-        let refusal = serde_json::json!({ "error": error, "stream": "", "seq": 0 }).to_string();
         let mut cx = Cycle::take(false);
         for effect in effects.iter() {
             let failed;
             let payload = match effect.kind {
-                Kind::PubAck => refusal.as_bytes(),
+                Kind::PubAck => {
+                    failed = failed_ack(effect.payload, &error);
+                    &failed
+                }
                 _ if effect.is_safe(durable_through) => {
                     self.send(&mut cx, &effect);
                     continue;
@@ -115,6 +118,13 @@ impl Outlet for AccountOutlet {
         }
         finish(cx);
     }
+}
+
+/// The refusal that takes the place of an acknowledgement.
+fn failed_ack(ack: &[u8], error: &ApiError) -> Vec<u8> {
+    let ack: PubAckResponse = serde_json::from_slice(ack).unwrap_or_default();
+    let refused = PubAckResponse::refused(ack.stream, error.clone());
+    serde_json::to_vec(&refused).unwrap_or_default()
 }
 
 /// An answer of the API of the same type that says why there is none.

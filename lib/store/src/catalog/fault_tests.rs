@@ -103,6 +103,32 @@ fn blocks(disk: &SimDisk) -> Vec<PathBuf> {
         .collect()
 }
 
+#[test]
+fn j17_a_full_disk_is_no_reason_not_to_open() {
+    let killed = settled();
+    let closed = settled();
+    let (catalog, _) = open(&closed);
+    catalog.close().unwrap();
+    drop(catalog);
+    for (disk, clean) in [(killed, false), (closed.crash(Survives::All), true)] {
+        let used: u64 = disk.files().iter().map(|(_, size)| size).sum();
+        disk.set_capacity(Some(used));
+        for boot in ["b", "c"] {
+            let settings = CatalogSettings::default();
+            let shared = Arc::new(disk.clone());
+            let dir = Path::new("/data");
+            let (catalog, mut found) =
+                Catalog::open(shared, dir, life(255), boot, settings, &|_| {}).unwrap();
+            assert_eq!(catalog.start().identity, life(255));
+            assert_eq!(catalog.start().clean, clean && boot == "b");
+            assert_eq!(catalog.start().rebooted, boot == "c");
+            let stream = &mut found.streams[0];
+            assert_eq!(stream.damage, []);
+            assert_eq!(stream.store.state().last_sequence, MESSAGES + 1);
+        }
+    }
+}
+
 /// What is read is right, what cannot be read is said, and all of that is known when the stream comes back. How many are lost.
 fn honest(disk: &SimDisk) -> usize {
     let (_, found) = open(disk);

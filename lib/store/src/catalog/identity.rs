@@ -1,5 +1,6 @@
 //! Who a data directory is, and whether its last process left it in order.
 
+use std::io;
 use std::path::Path;
 
 use super::CatalogError;
@@ -25,6 +26,8 @@ pub struct Start {
     pub rebooted: bool,
     /// Where the log ended when it was closed in order.
     pub log_end: Option<u64>,
+    /// Where it ended when it was closed the last time, whatever came after that.
+    closed_at: u64,
     boot: String,
 }
 
@@ -56,6 +59,7 @@ pub fn begin(
             // Without a name for this run nobody knows.
             rebooted: boot.is_empty() || before != boot,
             log_end: log_end.filter(|_| clean),
+            closed_at: log_end.unwrap_or_default(),
             boot: boot.to_owned(),
         }
     } else {
@@ -65,6 +69,7 @@ pub fn begin(
             clean: true,
             rebooted: false,
             log_end: None,
+            closed_at: 0,
             boot: boot.to_owned(),
         }
     };
@@ -92,12 +97,32 @@ fn write(
     bytes.extend_from_slice(&start.identity.0);
     bytes.push(u8::from(log_end.is_some()));
     put_bytes(&mut bytes, start.boot.as_bytes());
-    put_varint(&mut bytes, log_end.unwrap_or_default());
+    // The old one stays where there is no new one: the document keeps its length, see `put`.
+    put_varint(&mut bytes, log_end.unwrap_or(start.closed_at));
     let sum = crc(&bytes);
     bytes.extend_from_slice(&sum.to_le_bytes());
     bytes.extend_from_within(..);
     let path = dir.join(FILE);
-    replace(disk, &path, &bytes).map_err(|e| StoreError::io("writing", &path, &e))?;
+    put(disk, &path, &bytes).map_err(|e| StoreError::io("writing", &path, &e))?;
+    Ok(())
+}
+
+/// Replaces the document. A full disk has no room for another file beside it: then it is overwritten, one copy after the other, so that a server
+/// whose disk ran full starts again and can be told what to remove.
+fn put(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let full = match replace(disk, path, bytes) {
+        Err(e) if e.kind() == io::ErrorKind::StorageFull && disk.exists(path)? => e,
+        done => return done,
+    };
+    let file = disk.open(path)?;
+    if file.size()? != bytes.len() as u64 {
+        return Err(full);
+    }
+    let (one, other) = bytes.split_at(bytes.len() / 2);
+    for (copy, at) in [(one, 0), (other, one.len() as u64)] {
+        file.write_at(copy, at)?;
+        file.sync()?;
+    }
     Ok(())
 }
 

@@ -111,9 +111,13 @@ pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
         disk.remove(&new)?;
     }
     let file = disk.create(&new)?;
-    file.write_at(bytes, 0)?;
-    file.sync()?;
+    let written = file.write_at(bytes, 0).and_then(|()| file.sync());
     drop(file);
+    if let Err(error) = written {
+        // Half a file takes room, which may be what is missing.
+        let _ = disk.remove(&new);
+        return Err(error);
+    }
     disk.rename(&new, path)?;
     match path.parent() {
         Some(parent) => disk.sync_dir(parent),

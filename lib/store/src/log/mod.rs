@@ -289,8 +289,11 @@ impl Log {
             }
             Err(error) => {
                 staging.put_back(batches, self.durable().0);
-                staging.fault = Some(error.clone());
-                Err(error)
+                // Each attempt names another segment. It is one trouble all the same, and whoever is told of changes hears of it once.
+                let known = staging.fault.take().filter(|known| known.is_as(&error));
+                let fault = known.unwrap_or(error);
+                staging.fault = Some(fault.clone());
+                Err(fault)
             }
         };
         drop(staging);
@@ -310,13 +313,14 @@ impl Log {
             return Ok(());
         }
         let free = self.disk.free_space(&dir).map_err(|e| fail(&e))?;
-        if free < RESERVE_BYTES.saturating_mul(RESERVE_SHARE) {
+        let size = (free / RESERVE_SHARE).min(RESERVE_BYTES);
+        if size < RESERVE_STEP as u64 {
             return Ok(());
         }
         let file = self.disk.create(&path).map_err(|e| fail(&e))?;
         let zeros = vec![0; RESERVE_STEP];
-        let mut at = 0;
-        while at < RESERVE_BYTES {
+        let mut at = 0_u64;
+        while at.saturating_add(RESERVE_STEP as u64) <= size {
             if let Err(error) = file.write_at(&zeros, at) {
                 // Half a reserve is none.
                 let _ = self.disk.remove(&path);
@@ -595,8 +599,8 @@ impl Log {
 /// Room that is kept for what makes room: a file of zeros.
 const RESERVE: &str = "reserve";
 const RESERVE_BYTES: u64 = 16 * 1024 * 1024;
-const RESERVE_STEP: usize = 1024 * 1024;
-/// There is a reserve only where so many times as much is free.
+const RESERVE_STEP: usize = 256 * 1024;
+/// The reserve of a small disk: one part of so many that are free.
 const RESERVE_SHARE: u64 = 8;
 
 impl Log {

@@ -206,7 +206,13 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     };
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
     assert!(log.stage(A, 1, &[b"more"]).is_err());
-    assert!(log.fault().is_some());
+    // Every attempt is a segment of another number; the trouble stays the same one.
+    let fault = log.fault().map(|fault| fault.to_string());
+    assert_eq!(fault, Some(error.to_string()));
+    for _ in 0..3 {
+        assert!(log.commit(log.staged()).is_err());
+        assert_eq!(log.fault().map(|fault| fault.to_string()), fault);
+    }
     disk.set_capacity(None);
     log.commit(log.staged()).unwrap();
     assert!(log.fault().is_none());
@@ -215,6 +221,26 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     // The one that failed was kept and written when there was room.
     assert_eq!(entries(&log).len() as u64, acknowledged + 2);
     assert_eq!((findings.damage, findings.missing), (vec![], vec![]));
+}
+
+#[test]
+fn a_small_disk_has_a_small_reserve() {
+    const MIB: u64 = 1024 * 1024;
+    for (free, reserve) in [
+        (16 * MIB, Some(2 * MIB)),
+        (u64::MAX, Some(16 * MIB)),
+        (MIB, None),
+    ] {
+        let disk = fresh();
+        let (log, _) = open(&disk);
+        disk.set_capacity(Some(free));
+        log.keep_reserve().unwrap();
+        let made = disk
+            .files()
+            .into_iter()
+            .find(|(path, _)| path.ends_with("reserve"));
+        assert_eq!(made.map(|(_, size)| size), reserve, "{free} bytes free");
+    }
 }
 
 #[test]
