@@ -99,6 +99,7 @@ impl Machine for StreamSeat {
     }
 
     fn commit_failed(&mut self, _: &mut Context<'_>, error: &StoreError, _: &mut Effects) {
-        tracing::error!("JetStream stream {}: {error}", self.stream.name());
+        // The log says it once, and the upkeep for each stream: not at every attempt.
+        tracing::debug!("JetStream stream {}: {error}", self.stream.name());
     }
 }

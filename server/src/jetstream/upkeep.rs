@@ -193,7 +193,10 @@ fn checkpoint(entry: &Arc<StreamEntry>) {
 fn finish(entry: &StreamEntry, begun: Result<Option<Upkeep>, StoreError>) {
     // The part that waits for the disk runs here, while the stream goes on.
     let done = begun.and_then(|rest| rest.map_or(Ok(()), |rest| rest()));
-    if let Err(e) = done {
+    // That there is no room is told when it begins, and not at every attempt.
+    if let Err(e) = done
+        && !e.may_pass()
+    {
         tracing::warn!("JetStream stream {}: {e}", entry.name);
     }
 }

@@ -86,6 +86,7 @@ pub struct Vault {
     found: Mutex<HashMap<String, Vec<Found>>>,
     /// What was found damaged when the store was opened and belongs to no stream that could say so, in sentences.
     damage: Vec<String>,
+    trouble: Arc<Trouble>,
     /// With a sync interval: how long what was acknowledged may be unsynced.
     pub sync_every: Option<Duration>,
 }
@@ -153,6 +154,7 @@ impl Vault {
             kept: Mutex::default(),
             found: Mutex::default(),
             damage: damage_of(&found),
+            trouble: Arc::default(),
             sync_every,
         };
         vault.report(&found);
@@ -279,7 +281,10 @@ impl Vault {
     }
 
     pub fn log(&self) -> Arc<dyn CommitLog> {
-        Arc::new(CatalogLog(self.catalog.clone()))
+        Arc::new(CatalogLog {
+            catalog: self.catalog.clone(),
+            trouble: self.trouble.clone(),
+        })
     }
 
     /// Puts a stream on record. It is durable when the log has committed what its store says that it staged.
@@ -551,25 +556,24 @@ impl Vault {
     /// Work that is due now and then: old log goes, a log that failed is tried again, what was only written is synced.
     pub fn maintain(&self, sync: bool) {
         let log = self.catalog.log();
-        let failed = log.fault().is_some();
-        match log.commit(log.staged()) {
-            Ok(_) if failed && log.fault().is_none() => {
-                tracing::info!("JetStream: the log takes writes again")
-            }
-            Ok(_) => {}
-            Err(e) => tracing::error!("JetStream: {e}"),
-        }
-        if sync && let Err(e) = log.sync() {
-            tracing::error!("JetStream: {e}");
-        }
+        log.make_room();
+        let committed = log.commit(log.staged()).map(|_| ());
+        let synced = if sync { log.sync() } else { Ok(()) };
         if log.held_bytes() > 0
-            && log.fault().is_none()
+            && log.fault().is_none_or(|fault| fault.may_pass())
             && let Err(e) = log.keep_reserve()
         {
             tracing::warn!("JetStream: no reserve for a full disk: {e}");
         }
-        if let Err(e) = log.trim() {
-            tracing::warn!("JetStream: old log stays for now: {e}");
+        let trimmed = log.trim().map(|_| ());
+        for e in [committed, synced, trimmed]
+            .into_iter()
+            .filter_map(Result::err)
+        {
+            self.trouble.tell(&e);
+        }
+        if log.fault().is_none() && self.trouble.is_over() {
+            tracing::info!("JetStream: the log takes writes again");
         }
     }
 
@@ -663,16 +667,40 @@ fn boot_id() -> String {
         .unwrap_or_default()
 }
 
+/// What is wrong with the log: told once, not at every attempt.
+#[derive(Default)]
+struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    fn tell(&self, error: &StoreError) {
+        let text = error.to_string();
+        let mut told = self.0.lock();
+        if told.as_deref() != Some(&text) {
+            tracing::error!("JetStream: {text}");
+            *told = Some(text);
+        }
+    }
+
+    /// Whether there was any.
+    fn is_over(&self) -> bool {
+        self.0.lock().take().is_some()
+    }
+}
+
 /// The catalog's log as the engine commits it.
-struct CatalogLog(Arc<Catalog>);
+struct CatalogLog {
+    catalog: Arc<Catalog>,
+    trouble: Arc<Trouble>,
+}
 
 impl CommitLog for CatalogLog {
     fn durable(&self) -> Position {
-        self.0.log().durable()
+        self.catalog.log().durable()
     }
 
     fn commit(&self) -> Result<Position, StoreError> {
-        let log = self.0.log();
+        let log = self.catalog.log();
         log.commit(log.staged())
+            .inspect_err(|error| self.trouble.tell(error))
     }
 }

@@ -79,7 +79,9 @@ impl ConsumerStore for LoggedConsumer {
         self.scratch.clear();
         put_state(&mut self.scratch, state);
         let before = self.log.count(self.group);
-        self.staged = self.log.stage(self.group, KIND_STATE, &[&self.scratch])?;
+        self.staged = self
+            .log
+            .stage_to_let_go(self.group, KIND_STATE, &[&self.scratch])?;
         self.changes = 0;
         // The state's own entry is still needed.
         let start = self

@@ -37,7 +37,7 @@ impl FileStream {
             if !can(block) {
                 continue;
             }
-            if block.live_bytes.saturating_mul(2) < block.size {
+            if is_sparse(block) {
                 return Some(index..index.saturating_add(1));
             }
             let next = index.saturating_add(1);
@@ -49,6 +49,11 @@ impl FileStream {
             }
         }
         None
+    }
+
+    /// Whether it would be rewritten if it were closed.
+    pub(super) fn is_last_block_sparse(&self) -> bool {
+        self.blocks.all.back().is_some_and(is_sparse)
     }
 
     /// No record is added to the last block any more; everything of it is in its file.
@@ -129,6 +134,11 @@ impl FileStream {
         }
         gathered.flush(block, self.settings.compress, file, &path)
     }
+}
+
+/// Less than half of it is still wanted.
+fn is_sparse(block: &Block) -> bool {
+    block.live_bytes.saturating_mul(2) < block.size
 }
 
 /// Records of the next chunk.

@@ -21,6 +21,7 @@
 mod format;
 mod groups;
 mod recover;
+mod room;
 mod segments;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ use crate::limits::{ENTRY_MAX, LOG_HELD_BYTES, SEGMENT_BYTES, SPARE_BUFFER_MAX, 
 use crate::store::Position;
 use format::ENTRY_HEADER;
 use groups::{Groups, KIND_CHECKPOINTS, KIND_FORGET, put_row};
+use room::Need;
 use segments::{Batch, Segment, Writer};
 
 /// What an acknowledgement promises.
@@ -111,8 +113,10 @@ struct Staging {
     spare: (Vec<u8>, Vec<u8>),
     groups: Groups,
     committing: bool,
-    /// Something was staged that makes room: the reserve may be used for it.
-    is_urgent: bool,
+    /// What was staged makes room: so much of the reserve may be used for it.
+    need: Need,
+    /// The reserve was given up, and what is left of its room is for what makes room: until there is a reserve again, everything else is refused.
+    reserve_is_lent: bool,
     /// Why the last commit failed; nothing is staged until one succeeds.
     fault: Option<StoreError>,
 }
@@ -144,7 +148,8 @@ impl Log {
                 spare: Default::default(),
                 groups: recovered.groups,
                 committing: false,
-                is_urgent: false,
+                need: Need::default(),
+                reserve_is_lent: false,
                 fault: None,
             }),
             writer: Mutex::new(writer),
@@ -218,6 +223,16 @@ impl Log {
         kind: u8,
         parts: &[&[u8]],
     ) -> Result<Position, StoreError> {
+        self.stage_for(Need::Removal, group, kind, parts)
+    }
+
+    fn stage_for(
+        &self,
+        need: Need,
+        group: GroupId,
+        kind: u8,
+        parts: &[&[u8]],
+    ) -> Result<Position, StoreError> {
         let length = parts
             .iter()
             .fold(0_usize, |sum, part| sum.saturating_add(part.len()));
@@ -229,11 +244,25 @@ impl Log {
         }
         let mut staging = self.staging.lock();
         let end = staging.put(group, kind, parts);
-        staging.is_urgent = true;
+        staging.need = staging.need.max(need);
         self.staged.store(end, Ordering::Release);
         drop(staging);
         self.staged_more.notify_one();
         Ok(Position(end))
+    }
+
+    /// As [`Log::stage`], also while the disk is full and the log can be written all the same: for what lets go of older entries.
+    pub fn stage_to_let_go(
+        &self,
+        group: GroupId,
+        kind: u8,
+        parts: &[&[u8]],
+    ) -> Result<Position, StoreError> {
+        if self.fault().is_none() {
+            return self.stage(group, kind, parts);
+        }
+        self.staging.lock().check_room_making()?;
+        self.stage_for(Need::LetGo, group, kind, parts)
     }
 
     /// Everything staged so far ends here.
@@ -272,18 +301,33 @@ impl Log {
         }
         staging.committing = true;
         let mut batches = staging.take();
-        let is_urgent = staging.is_urgent;
+        let need = staging.need;
         drop(staging);
         let mut written = self.write(&mut batches);
-        if written.as_ref().is_err_and(StoreError::may_pass) && is_urgent && self.use_reserve() {
-            written = self.write(&mut batches);
+        let mut full = None;
+        for reserve in need.reserves() {
+            if let Err(error) = &written
+                && error.may_pass()
+                && self.give_up(reserve)
+            {
+                full.get_or_insert(error.clone());
+                written = self.write(&mut batches);
+            }
         }
         let mut staging = self.staging.lock();
         staging.committing = false;
+        if let Some(full) = full {
+            staging.reserve_is_lent = true;
+            staging.fault.get_or_insert(full);
+        }
         let outcome = match written {
             Ok(()) => {
-                staging.is_urgent &= staging.batch.entries > 0;
-                staging.fault = None;
+                if staging.batch.entries == 0 {
+                    staging.need = Need::None;
+                }
+                if !staging.reserve_is_lent {
+                    staging.fault = None;
+                }
                 staging.keep_spare(batches);
                 Ok(self.durable())
             }
@@ -299,42 +343,6 @@ impl Log {
         drop(staging);
         self.ended.notify_all();
         outcome
-    }
-
-    /// Sees to it that there is a reserve of room for what makes room, when the disk has plenty. To be called now and then.
-    ///
-    /// # Errors
-    /// The disk cannot say, or cannot keep it; the next call tries again.
-    pub fn keep_reserve(&self) -> Result<(), StoreError> {
-        let dir = self.writer.lock().dir().to_path_buf();
-        let path = dir.join(RESERVE);
-        let fail = |e: &std::io::Error| StoreError::io("reserving", &path, e);
-        if self.disk.exists(&path).map_err(|e| fail(&e))? {
-            return Ok(());
-        }
-        let free = self.disk.free_space(&dir).map_err(|e| fail(&e))?;
-        let size = (free / RESERVE_SHARE).min(RESERVE_BYTES);
-        if size < RESERVE_STEP as u64 {
-            return Ok(());
-        }
-        let file = self.disk.create(&path).map_err(|e| fail(&e))?;
-        let zeros = vec![0; RESERVE_STEP];
-        let mut at = 0_u64;
-        while at.saturating_add(RESERVE_STEP as u64) <= size {
-            if let Err(error) = file.write_at(&zeros, at) {
-                // Half a reserve is none.
-                let _ = self.disk.remove(&path);
-                return Err(fail(&error));
-            }
-            at = at.saturating_add(RESERVE_STEP as u64);
-        }
-        Ok(())
-    }
-
-    /// Gives the reserve up; whether there was one.
-    fn use_reserve(&self) -> bool {
-        let path = self.writer.lock().dir().join(RESERVE);
-        self.disk.remove(&path).is_ok()
     }
 
     /// Writes what was taken; on the first failure everything goes to a new segment.
@@ -426,11 +434,12 @@ impl Log {
         let mut row = Vec::new();
         put_row(&mut row, group, &checkpoint);
         let mut staging = self.staging.lock();
-        if let Some(fault) = &staging.fault {
-            return Err(fault.clone());
-        }
+        staging.check_room_making()?;
         if staging.groups.note_checkpoint(group, checkpoint) {
             let end = staging.put(GroupId::LOG, KIND_CHECKPOINTS, &[&row]);
+            if staging.fault.is_some() {
+                staging.need = staging.need.max(Need::LetGo);
+            }
             self.staged.store(end, Ordering::Release);
         }
         Ok(())
@@ -449,7 +458,7 @@ impl Log {
         if let Some(fault) = staging.fault.as_ref().filter(|fault| !fault.may_pass()) {
             return Err(fault.clone());
         }
-        staging.is_urgent = true;
+        staging.need = Need::Removal;
         let start = staging.batch.end();
         let end = staging.put(GroupId::LOG, KIND_FORGET, &[&ids]);
         for group in groups {
@@ -549,7 +558,11 @@ impl Log {
             scrub => writer.end_of_segment(scrub).unwrap_or(scrub),
         };
         if writer.bytes() <= self.settings.held_bytes {
-            return scrub;
+            drop(writer);
+            return match self.wants_room() || self.is_tight() {
+                true => self.staged().0,
+                false => scrub,
+            };
         }
         let segments = writer.segments();
         let middle = segments.len() / 2;
@@ -563,6 +576,7 @@ impl Log {
         self.commit(self.staged())?;
         let scrub = self.scrub.load(Ordering::Acquire);
         self.leave_erased(scrub)?;
+        self.leave_for_room()?;
         let mut writer = self.writer.lock();
         let needed = {
             let staging = self.staging.lock();
@@ -596,13 +610,6 @@ impl Log {
     }
 }
 
-/// Room that is kept for what makes room: a file of zeros.
-const RESERVE: &str = "reserve";
-const RESERVE_BYTES: u64 = 16 * 1024 * 1024;
-const RESERVE_STEP: usize = 256 * 1024;
-/// The reserve of a small disk: one part of so many that are free.
-const RESERVE_SHARE: u64 = 8;
-
 impl Log {
     /// Begins another segment when the one that is written holds something that was erased: an open segment never goes, and on a server where
     /// nobody writes any more it would keep that for ever.
@@ -610,10 +617,7 @@ impl Log {
         if !self.writer.lock().give_up_segment_before(scrub) {
             return Ok(());
         }
-        // No checkpoint of no group: a batch to begin the segment with.
-        let end = self.stage_anyway(GroupId::LOG, KIND_CHECKPOINTS, &[])?;
-        self.commit(end)?;
-        Ok(())
+        self.begin_segment()
     }
 
     fn remove_segment(&self, segment: &Segment, dir: &Path, erase: bool) -> Result<(), StoreError> {
@@ -681,6 +685,14 @@ impl Staging {
         };
         self.batch.put(group, count, kind, parts);
         self.batch.end()
+    }
+
+    /// Whether what lets go of log may be staged: always but when the log cannot be written, for then it would only gather in memory.
+    fn check_room_making(&self) -> Result<(), StoreError> {
+        match &self.fault {
+            Some(fault) if !fault.may_pass() || self.unwritten.is_some() => Err(fault.clone()),
+            _ => Ok(()),
+        }
     }
 
     /// Everything staged, oldest first.

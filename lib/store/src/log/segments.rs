@@ -217,6 +217,11 @@ impl Writer {
         self.open.take_if(|open| open.base < position).is_some()
     }
 
+    /// Gives the open segment up when it is larger than this. Whether it did.
+    pub fn give_up_large_segment(&mut self, bytes: u64) -> bool {
+        self.open.take_if(|open| open.size > bytes).is_some()
+    }
+
     /// Where the segment ends that holds the byte before this position. Only for one that is not written any more.
     pub fn end_of_segment(&self, position: u64) -> Option<u64> {
         let closed = self.segments.len().checked_sub(1)?;
