@@ -27,13 +27,18 @@ struct World {
 
 impl World {
     fn start(accounts: &[&Account]) -> Self {
+        Self::sized("", accounts)
+    }
+
+    fn sized(size: &str, accounts: &[&Account]) -> Self {
         let operator = Operator::new();
         let resolver = "{ type: full, dir: '$DIR/jwt' }";
         let config = operator.preloaded(resolver, accounts);
-        let config =
-            format!("{config}\njetstream {{ store_dir: '$DIR/data' }}\nhttp: '127.0.0.1:-1'\n");
+        let config = format!(
+            "{config}\njetstream {{ store_dir: '$DIR/data'{size} }}\nhttp: '127.0.0.1:-1'\n"
+        );
         let server = Launch::new(&config)
-            .allow_log("JetStream|jwt update|fetch took|Error enabling|limits")
+            .allow_log("JetStream|jwt update|fetch took|Error enabling|limits|insufficient storage resources")
             .start();
         Self { operator, server }
     }
@@ -120,6 +125,51 @@ fn limits_of_the_token_count_and_change_while_clients_stay() {
     assert_eq!(create(&mut link, "V", 100), 10027);
     let info = link.done("INFO", &Value::Null);
     assert_eq!(info["reserved_storage"], 29_000);
+}
+
+/// What a token promises, the server has: limits for which there is no room beside those of the others are not taken on.
+#[test]
+fn the_server_promises_accounts_no_more_than_it_has() {
+    let bytes = |disk_storage| JetStreamLimits {
+        disk_storage,
+        mem_storage: 0,
+        ..NO_LIMITS
+    };
+    let (mut one, mut two) = (account("ONE", bytes(600)), account("TWO", bytes(300)));
+    let mut three = account("THREE", bytes(200));
+    let world = World::sized(", max_file: 1000", &[&one, &two, &three]);
+    let most = |link: &mut Link| link.done("INFO", &Value::Null)["limits"]["max_storage"].clone();
+    let mut in_one = one.user("u").link(&world.server);
+    let mut in_two = two.user("u").link(&world.server);
+    assert_eq!(
+        (most(&mut in_one), most(&mut in_two)),
+        (json!(600), json!(300))
+    );
+    let mut in_three = three.user("u").link(&world.server);
+    let has_jetstream = |link: &mut Link| {
+        let answer = link.ask("$JS.API.INFO", b"").expect("an answer");
+        answer.text().contains("\"limits\"")
+    };
+    assert!(!has_jetstream(&mut in_three), "200 beside 900 of 1000");
+    two.claims.nats.limits.jetstream = bytes(500);
+    world.push(&two);
+    assert_eq!(most(&mut in_two), 300, "500 beside 600 of 1000");
+    one.claims.nats.limits.jetstream = bytes(400);
+    world.push(&one);
+    assert_eq!(most(&mut in_one), 400, "less is always possible");
+    two.claims.nats.limits.jetstream = bytes(450);
+    world.push(&two);
+    assert_eq!(most(&mut in_two), 450);
+    three.claims.nats.limits.jetstream = bytes(100);
+    world.push(&three);
+    wait_until("JetStream where there is room", || {
+        has_jetstream(&mut in_three)
+    });
+    let page = world.server.page("/jsz?accounts=true");
+    let names = page["account_details"].as_array().expect("accounts");
+    let mut names: Vec<_> = names.iter().filter_map(|a| a["name"].as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["ONE", "THREE", "TWO"], "{page}");
 }
 
 #[test]

@@ -94,6 +94,8 @@ pub enum JetStreamError {
     Threads(#[from] std::io::Error),
     #[error("JetStream cannot be enabled for the system account {0:?}")]
     SystemAccount(Arc<str>),
+    #[error("JetStream for account {account:?}: {error}")]
+    NoRoom { account: Arc<str>, error: ApiError },
 }
 
 impl JetStream {
@@ -146,17 +148,32 @@ impl JetStream {
     /// Gives an account JetStream, or other limits if it has it already, and brings back its streams.
     ///
     /// # Errors
-    /// The account is the system account, or what is on disk for it cannot be read.
+    /// The account is the system account, the server has no room for what the limits promise (an account that has JetStream keeps the
+    /// limits that it has), or what is on disk for it cannot be read.
     pub fn enable(&self, account: &Arc<Account>, tiers: Tiers) -> Result<(), JetStreamError> {
         if account.is_system() {
             return Err(JetStreamError::SystemAccount(account.name.clone()));
         }
         let _one_at_a_time = self.changing.lock();
-        if let Some(known) = self.accounts.read().get(&account.name) {
-            known.account.usage.set_tiers(tiers);
+        let known = self.account(&account.name).map(|js| js.usage.clone());
+        let is_new = known.is_none();
+        let usage =
+            known.unwrap_or_else(|| AccountUsage::new(Tiers::default(), self.usage.clone()));
+        let others: Vec<_> = self.accounts().iter().map(|js| js.usage.clone()).collect();
+        let others: Vec<_> = others
+            .into_iter()
+            .filter(|other| !Arc::ptr_eq(other, &usage))
+            .collect();
+        usage
+            .can_promise(&tiers, &others)
+            .map_err(|error| JetStreamError::NoRoom {
+                account: account.name.clone(),
+                error,
+            })?;
+        usage.set_tiers(tiers);
+        if !is_new {
             return Ok(());
         }
-        let usage = AccountUsage::new(tiers, self.usage.clone());
         let window = self.settings.duplicate_window_max;
         let js = Arc::new(JsAccount::new(account.clone(), usage, window));
         self.recover(&js)?;

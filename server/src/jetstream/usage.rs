@@ -84,6 +84,12 @@ impl Tiers {
         self.whole().or_else(|| self.0.get(&tier_name(replicas)))
     }
 
+    /// The most bytes of all tiers together; a tier without a limit promises nothing.
+    fn promised(&self, storage: Storage) -> u64 {
+        let each = self.0.values().filter_map(|limits| most(limits, storage));
+        each.fold(0, u64::saturating_add)
+    }
+
     /// All of them by their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &AccountLimits)> {
         self.0.iter().map(|(name, limits)| (name.as_str(), limits))
@@ -166,6 +172,34 @@ impl AccountUsage {
             Some(_) => bytes.get(storage),
             None => bytes.of(replicas).get(storage),
         }
+    }
+
+    /// Whether the server has room for what these limits promise the account beside what it promised the others. Lower limits than
+    /// the account has are always possible.
+    ///
+    /// # Errors
+    /// 10028 or 10047: it has none.
+    pub fn can_promise(&self, tiers: &Tiers, others: &[Arc<Self>]) -> Result<(), ApiError> {
+        let errors = [
+            (Storage::Memory, ApiError::MEMORY_RESOURCES_EXCEEDED),
+            (Storage::File, ApiError::STORAGE_RESOURCES_EXCEEDED),
+        ];
+        for (storage, error) in errors {
+            let promised = tiers.promised(storage);
+            if promised == 0 || promised <= self.tiers().promised(storage) {
+                continue;
+            }
+            let sum = |of: fn(&Self, Storage) -> u64| {
+                let each = others.iter().map(|other| of(other, storage));
+                each.fold(promised, u64::saturating_add)
+            };
+            let to_accounts = sum(|other, storage| other.tiers().promised(storage));
+            let to_streams = sum(|other, storage| other.reserved.get(storage));
+            if to_accounts.max(to_streams) > self.server.max(storage) {
+                return Err(error.error());
+            }
+        }
+        Ok(())
     }
 
     /// Promises a stream its `max_bytes`, or takes the promise back.

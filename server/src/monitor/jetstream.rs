@@ -116,8 +116,10 @@ fn shown(mut accounts: Vec<Arc<JsAccount>>, options: &JszOptions) -> Vec<Arc<JsA
 
 fn account(js: &JsAccount, server_name: &str, options: &JszOptions) -> AccountDetail {
     let limits = js.usage.tiers().whole().copied().unwrap_or_default();
+    let settings = js.account.settings();
+    let name = settings.name_tag.as_ref().unwrap_or(&js.account.name);
     let mut detail = AccountDetail {
-        name: js.account.name.to_string(),
+        name: name.to_string(),
         id: js.account.name.to_string(),
         memory: js.usage.used.get(Storage::Memory),
         storage: js.usage.used.get(Storage::File),

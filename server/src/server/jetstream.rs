@@ -46,9 +46,16 @@ fn serve_accounts(
     jetstream: &JetStream,
 ) -> Result<(), JetStreamError> {
     load_owners(core, jetstream);
+    let mut refused = Ok(());
     for account in core.accounts.all() {
-        serve(core, options, jetstream, &account)?;
+        match serve(core, options, jetstream, &account) {
+            // Whoever wrote a token did not write the configuration: the others are served, and the server starts.
+            Err(error) if core.operators.is_some() => tracing::error!("{error}"),
+            Err(error) => refused = refused.and(Err(error)),
+            Ok(()) => {}
+        }
     }
+    refused?;
     for account in jetstream.unclaimed() {
         tracing::warn!(
             "JetStream: there are streams of account {account:?}, which has no JetStream; they stay on disk"
@@ -87,7 +94,7 @@ pub fn claims_changed(core: &Core, names: &[Arc<str>]) {
     };
     for account in names.iter().filter_map(|name| core.accounts.find(name)) {
         if let Err(error) = serve(core, &core.options(), &jetstream, &account) {
-            tracing::error!("JetStream for account {}: {error}", account.name);
+            tracing::error!("{error}");
         }
     }
     jetstream.start_upstreams();
@@ -100,12 +107,17 @@ fn serve(
     account: &Arc<Account>,
 ) -> Result<(), JetStreamError> {
     let tiers = tiers_of(core, options, account);
-    if !tiers.is_empty() {
-        return jetstream.enable(account, tiers);
+    let served = match tiers.is_empty() {
+        false => jetstream.enable(account, tiers),
+        true => {
+            jetstream.disable(&account.name);
+            Ok(())
+        }
+    };
+    if jetstream.account(&account.name).is_none() {
+        jetstream.answer_stranger(account);
     }
-    jetstream.disable(&account.name);
-    jetstream.answer_stranger(account);
-    Ok(())
+    served
 }
 
 /// What an account may use; nothing when it has no JetStream. Without accounts of their own, everybody is in the global one and may
