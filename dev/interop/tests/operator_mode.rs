@@ -532,3 +532,25 @@ fn configurations_that_contradict_themselves_are_refused() {
         assert_ne!(finished.code, Some(0), "{wrong}");
     }
 }
+
+/// Clients check their messages against what INFO says. It has no nonce any more: nobody signs it again.
+#[test]
+fn the_info_after_connect_has_the_smallest_payload_limit() {
+    let (_, account, server) = one_account(|a| a.claims.nats.limits.payload = 1_000);
+    for (own, told) in [(-1, 1_000), (20, 20), (5_000_000, 1_000)] {
+        let user = account.user_with("u", |claims| claims.nats.limits.limits.payload = own);
+        let mut wire = Wire::connect(&server);
+        let fields = user.fields(&wire);
+        wire.send_connect(&format!(r#"{fields},"protocol":1"#));
+        wire.line("PING");
+        let line = loop {
+            let line = wire.read_line();
+            if let Some(info) = line.strip_prefix("INFO ") {
+                break info.to_owned();
+            }
+        };
+        let info: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(info["max_payload"], told, "the user's own limit is {own}");
+        assert!(info["nonce"].is_null(), "{info}");
+    }
+}

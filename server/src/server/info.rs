@@ -62,19 +62,24 @@ pub fn line(common: &ServerInfo, to: &Shared, shown_ip: String, connect_info: bo
     let mut info = common.clone();
     info.client_id = to.id();
     info.client_ip = shown_ip;
-    info.nonce.clone_from(&to.nonce);
-    if connect_info {
-        info.connect_info = true;
-        if let Some(account) = to.account() {
-            info.remote_account = account.name.to_string();
-            info.acc_is_sys = account.is_system();
-            if let Some(max) = account.settings().limits.max_payload.map(i64::from)
-                && (info.max_payload < 0 || max < info.max_payload)
-            {
-                info.max_payload = max;
+    match to.account() {
+        // Who has not logged in yet will sign it.
+        None => info.nonce.clone_from(&to.nonce),
+        Some(account) => {
+            let identity = to.identity();
+            let user = identity.as_ref().and_then(|i| i.user.as_ref());
+            let user = user.and_then(|user| user.max_payload);
+            let limits = [account.settings().limits.max_payload, user];
+            let server = u32::try_from(info.max_payload).ok();
+            let least = limits.into_iter().chain([server]).flatten().min();
+            info.max_payload = least.map_or(-1, i64::from);
+            if connect_info {
+                info.remote_account = account.name.to_string();
+                info.acc_is_sys = account.is_system();
             }
         }
     }
+    info.connect_info = connect_info;
     let mut out = b"INFO ".to_vec();
     // A document of strings and numbers always serialises.
     if serde_json::to_writer(&mut out, &info).is_err() {
