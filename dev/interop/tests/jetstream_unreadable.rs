@@ -2,13 +2,17 @@
 //! Directories stand in the place of files: that keeps root from reading them too. The layout of the files is ours, so the reference is left out.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nats_interop::server::wait_until;
-use nats_interop::{Launch, Link, Server, binary, http};
+use nats_interop::{Launch, Link, Server, Wire, binary, http};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 const CONFIG: &str = "jetstream { store_dir: '$DIR/data' }\nhttp: '127.0.0.1:-1'";
+/// The same with a system account.
+const WITH_SYSTEM: &str = "jetstream { store_dir: '$DIR/data' }\nhttp: '127.0.0.1:-1'\nno_auth_user: a\nsystem_account: SYS
+accounts { A: { jetstream: enabled, users: [{user: a, password: p}] }, SYS: { users: [{user: sys, password: p}] } }";
 const MESSAGES: u64 = 20;
 
 /// A file below `dir` whose path ends like this, in the directory of a stream.
@@ -178,8 +182,8 @@ fn damage_in_the_log_shows_in_health_and_costs_only_what_it_hits() {
     if binary::is_reference() {
         return;
     }
-    let mut server = Launch::new(CONFIG)
-        .allow_log("JetStream|Healthcheck")
+    let mut server = Launch::new(WITH_SYSTEM)
+        .allow_log("JetStream|Healthcheck|Plaintext")
         .start();
     fill(&mut connect(&server));
     server.kill();
@@ -207,6 +211,14 @@ fn damage_in_the_log_shows_in_health_and_costs_only_what_it_hits() {
         status == 503 && text.contains("the header of the segment"),
         "{text}"
     );
+    // The system account hears of it, again and again, for who listens may come late.
+    let mut system = Wire::open_with(&server, r#""user":"sys","pass":"p""#);
+    system.set_patience(Duration::from_secs(100));
+    system.subscribe("$JS.EVENT.ADVISORY.SERVER.FAULT", "1");
+    let (_, event) = system.read_msg();
+    let event: Value = serde_json::from_str(&event).expect("JSON");
+    let fault = event["fault"].as_str().expect("a text");
+    assert!(fault.contains("the header of the segment"), "{event}");
     server.kill();
     // One message of one stream.
     let mut damaged = whole.clone();
@@ -230,4 +242,64 @@ fn damage_in_the_log_shows_in_health_and_costs_only_what_it_hits() {
         status == 503 && text.contains("entries of a batch"),
         "{text}"
     );
+}
+
+/// Nobody can read what a stream is: it is not absent, and whoever wants its name has to delete it.
+#[test]
+fn a_stream_whose_document_is_damaged_keeps_its_name_until_it_is_deleted() {
+    if binary::is_reference() {
+        return;
+    }
+    let mut server = Launch::new(CONFIG)
+        .allow_log("JetStream|Healthcheck failed")
+        .start();
+    let mut link = connect(&server);
+    link.create_stream(&json!({"name": "SAID", "subjects": ["$JS.EVENT.ADVISORY.STREAM.FAULT.>"]}));
+    let config = json!({"name": "CLOSED", "subjects": ["closed"]});
+    link.create_stream(&config);
+    for _ in 0..MESSAGES {
+        link.store("closed", b"message");
+    }
+    let data = server.dir().join("data");
+    // What was erased does not stay in the log, and with it goes the log's copy of the document.
+    link.done("STREAM.MSG.DELETE.CLOSED", &json!({"seq": 3}));
+    let segment = data.join("jetstream/log/0000000001.log");
+    wait_until("the log lets go", || !segment.exists());
+    server.kill();
+    let asset = file_of(&data, "CLOSED", "asset");
+    let bytes: Vec<u8> = std::fs::read(&asset).expect("a document");
+    let damaged: Vec<u8> = bytes.iter().map(|byte| byte ^ 1).collect();
+    std::fs::write(&asset, damaged).expect("a document");
+    for start in 1..=2_u64 {
+        server.restart();
+        let mut link = connect(&server);
+        for (ask, body) in [
+            ("STREAM.INFO.CLOSED", &Value::Null),
+            ("STREAM.CREATE.CLOSED", &config),
+        ] {
+            is_offline(&link.api(ask, body).expect("an answer"));
+        }
+        let list = link.done("STREAM.LIST", &Value::Null);
+        assert_eq!(list["missing"], json!(["CLOSED"]), "{list}");
+        let health = http::fetch(server.monitor_addr(), "/healthz?details=1");
+        let text = String::from_utf8_lossy(&health.body).into_owned();
+        assert!(
+            health.status == 503 && text.contains("quarantine"),
+            "{text}"
+        );
+        wait_until("the advisories", || messages(&mut link, "SAID") == start);
+        server.kill();
+    }
+    server.restart();
+    let mut link = connect(&server);
+    link.done("STREAM.DELETE.CLOSED", &Value::Null);
+    let health = http::fetch(server.monitor_addr(), "/healthz");
+    assert_eq!(health.status, 200);
+    link.done("STREAM.CREATE.CLOSED", &config);
+    assert_eq!(link.store("closed", b"more"), 1);
+    server.kill();
+    server.restart();
+    assert_eq!(messages(&mut connect(&server), "CLOSED"), 1);
+    let health = http::fetch(server.monitor_addr(), "/healthz");
+    assert_eq!(health.status, 200);
 }

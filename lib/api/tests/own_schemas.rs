@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use nats_api::jetstream::advisory::StreamFault;
+use nats_api::jetstream::advisory::{ServerFault, StreamFault};
 use serde_json::Value;
 
 fn validator(name: &str) -> jsonschema::Validator {
@@ -56,4 +56,24 @@ fn the_schema_of_a_stream_fault_refuses_what_is_none() {
         event[member] = value;
         assert!(!schema.is_valid(&event), "{event}");
     }
+}
+
+#[test]
+fn a_server_fault_follows_its_schema() {
+    let schema = validator("server_fault.json");
+    let at = UNIX_EPOCH + Duration::from_millis(1_800_000_000_123);
+    let mut event = ServerFault {
+        server: "s1".to_owned(),
+        server_id: "NABC".to_owned(),
+        fault: "damage in x at 7".to_owned(),
+        ..ServerFault::new("id", at.into())
+    };
+    for domain in ["", "hub"] {
+        event.domain = domain.to_owned();
+        let event = serde_json::to_value(&event).expect("JSON");
+        let wrong: Vec<String> = schema.iter_errors(&event).map(|e| e.to_string()).collect();
+        assert_eq!(wrong, [""; 0], "{event}");
+    }
+    event.fault.clear();
+    assert!(!schema.is_valid(&serde_json::to_value(&event).expect("JSON")));
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use nats_api::jetstream::advisory::StreamFault;
+use nats_api::jetstream::advisory::{ServerFault, StreamFault};
 use nats_proto::nuid;
 
 use super::JetStream;
@@ -12,6 +12,12 @@ use super::upkeep::PATIENCE;
 
 /// Every stream is looked at in one pass out of so many; those known to be in trouble, or asked for a checkpoint, in each.
 const LOOK_AT_ALL: u32 = 30;
+
+/// Damage that no stream can tell of is told again after so many passes: nothing keeps what the system account hears, and who listens may come late.
+const TELL_DAMAGE_AGAIN: u32 = 60;
+
+/// Damaged places that are told, at most; all of them are in the log.
+pub const DAMAGE_TOLD: usize = 20;
 
 /// Account and stream.
 pub type Name = (String, String);
@@ -32,6 +38,9 @@ impl Faults {
         let all = self.passes.is_multiple_of(LOOK_AT_ALL) || jetstream.fault().is_some();
         if all {
             self.tell_lost(jetstream);
+        }
+        if self.passes.is_multiple_of(TELL_DAMAGE_AGAIN) {
+            tell_damage(jetstream);
         }
         self.passes = self.passes.wrapping_add(1);
         let mut among = among;
@@ -94,6 +103,24 @@ impl Faults {
             true => self.told.remove(name),
             false => self.told.insert(name.clone(), fault),
         };
+    }
+}
+
+/// Tells the system account what is damaged beside the streams.
+fn tell_damage(jetstream: &JetStream) {
+    let Some(outlet) = &*jetstream.system.lock() else {
+        return;
+    };
+    let settings = &jetstream.settings;
+    for damage in jetstream.damage().iter().take(DAMAGE_TOLD) {
+        let event = ServerFault {
+            server: settings.server_name.clone(),
+            server_id: settings.server_id.clone(),
+            fault: damage.clone(),
+            domain: settings.domain.clone().unwrap_or_default(),
+            ..ServerFault::new(nuid::next().as_str(), std::time::SystemTime::now().into())
+        };
+        outlet.advise(&event.subject(), &event);
     }
 }
 

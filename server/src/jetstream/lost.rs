@@ -3,6 +3,7 @@
 use nats_api::errors::ApiError;
 
 use super::JetStream;
+use super::streams::store_failed;
 
 /// A stream that is there and does not run.
 #[derive(Debug, Clone)]
@@ -10,6 +11,8 @@ pub struct Lost {
     pub account: String,
     pub stream: String,
     pub why: String,
+    /// Its files were put aside: whoever deletes it frees its name.
+    pub is_aside: bool,
 }
 
 impl JetStream {
@@ -38,6 +41,25 @@ impl JetStream {
             .collect();
         own.sort_by(|a, b| a.stream.cmp(&b.stream));
         own
+    }
+
+    /// Deletes a stream that was put aside: its name is free then, its files stay. False when there is none.
+    ///
+    /// # Errors
+    /// The disk (10077).
+    pub(super) fn delete_aside(&self, account: &str, stream: &str) -> Result<bool, ApiError> {
+        let is_it = |lost: &Lost| lost.is_aside && lost.account == account && lost.stream == stream;
+        if !self.lost.lock().iter().any(is_it) {
+            return Ok(false);
+        }
+        self.vault
+            .release(account, stream)
+            .map_err(|e| store_failed(&e))?;
+        self.lost.lock().retain(|lost| !is_it(lost));
+        tracing::info!(
+            "JetStream stream {account} > {stream}, which was put aside, is deleted; its files stay in quarantine"
+        );
+        Ok(true)
     }
 
     /// # Errors

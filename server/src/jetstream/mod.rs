@@ -42,12 +42,14 @@ use crate::router::{Cycle, Handler};
 use account::JsAccount;
 use api::{Complaints, Queue, QueueLimits, Request};
 use engine::{Engine, InputKind};
+use outlet::AccountOutlet;
 use seat::StreamSeat;
 use snapshot::Transfers;
 use upkeep::Stop;
 use usage::{AccountUsage, ServerUsage, Tiers};
 use vault::Vault;
 
+pub use faults::DAMAGE_TOLD;
 pub use lost::Lost;
 pub use settings::{Settings, default_max_consumers};
 pub use vault::VaultError;
@@ -75,6 +77,8 @@ pub struct JetStream {
     upkeep_thread: Mutex<Option<JoinHandle<()>>>,
     /// Held while an account gets or loses JetStream.
     changing: Mutex<()>,
+    /// The account that hears what concerns the whole server.
+    system: Mutex<Option<AccountOutlet>>,
     /// Subscriptions in accounts that have no JetStream.
     strangers: Mutex<Vec<(Arc<Account>, Arc<Sub>)>>,
 }
@@ -130,6 +134,7 @@ impl JetStream {
             upkeep: Arc::default(),
             upkeep_thread: Mutex::default(),
             changing: Mutex::default(),
+            system: Mutex::default(),
             strangers: Mutex::default(),
         });
         let served = Arc::downgrade(&jetstream);
@@ -143,6 +148,11 @@ impl JetStream {
         let thread = named.spawn(move || upkeep::run(&whose, &stop))?;
         *jetstream.upkeep_thread.lock() = Some(thread);
         Ok(jetstream)
+    }
+
+    /// What concerns the whole server is told to this account from now on.
+    pub fn tell_system(&self, account: Option<Arc<Account>>) {
+        *self.system.lock() = account.map(AccountOutlet::new);
     }
 
     /// Gives an account JetStream, or other limits if it has it already, and brings back its streams.

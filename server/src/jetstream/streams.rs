@@ -267,6 +267,7 @@ impl JetStream {
                         account: account.account.name.to_string(),
                         stream: name,
                         why: error.description,
+                        is_aside: false,
                     });
                 }
             }
@@ -344,6 +345,6 @@ pub(super) fn seed() -> u64 {
     u64::from_ne_bytes(raw)
 }
 
-fn store_failed(error: &dyn std::fmt::Display) -> ApiError {
+pub(super) fn store_failed(error: &dyn std::fmt::Display) -> ApiError {
     ApiError::STREAM_STORE_FAILED.error_with(&[("err", &error)])
 }

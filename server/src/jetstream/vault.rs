@@ -12,7 +12,7 @@ use nats_api::jetstream::{Compression, ConsumerConfig, StreamConfig};
 use nats_jetstream::stream::TakenApart;
 use nats_store::catalog::{
     Catalog, CatalogError, CatalogSettings, Found as OpeningFound, FoundStream, Incarnation,
-    Laggard, RestoredConsumer, Restoring, StreamOptions,
+    Laggard, Quarantined, RestoredConsumer, Restoring, StreamOptions,
 };
 use nats_store::disk::RealDisk;
 use nats_store::log::Promise;
@@ -165,8 +165,10 @@ impl Vault {
             account: offline.account.clone(),
             stream: offline.stream.clone(),
             why: offline.why.to_string(),
+            is_aside: false,
         });
         let mut lost: Vec<Lost> = offline.collect();
+        lost.extend(found.quarantined.iter().filter_map(aside));
         for stream in found.streams {
             lost.extend(vault.note(stream, nothing_is_missing));
         }
@@ -191,7 +193,8 @@ impl Vault {
         for damage in &self.damage {
             tracing::error!("JetStream: {damage}");
         }
-        for gone in found.quarantined.iter().filter(|gone| gone.is_known) {
+        let is_said = |gone: &&Quarantined| gone.is_known || gone.owner.is_some();
+        for gone in found.quarantined.iter().filter(is_said) {
             let place = gone.place.display();
             tracing::error!("JetStream: kept in quarantine: {place}: {}", gone.why);
         }
@@ -221,6 +224,7 @@ impl Vault {
                     account: found.account,
                     stream: found.name,
                     why,
+                    is_aside: false,
                 });
             }
         };
@@ -506,6 +510,14 @@ impl Vault {
         }
     }
 
+    /// Frees the name of a stream that was put aside.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub fn release(&self, account: &str, stream: &str) -> Result<bool, VaultError> {
+        Ok(self.catalog.release(account, stream)?)
+    }
+
     /// Keeps what a stream was made of, as if it had been found when the store was opened: its account has no JetStream for now.
     pub fn put_back(&self, account: &str, parts: TakenApart) {
         let consumers = parts.consumers.into_iter().map(|consumer| FoundConsumer {
@@ -609,6 +621,21 @@ fn found(consumer: AdmittedConsumer, kept: Box<dyn ConsumerStore>) -> FoundConsu
     }
 }
 
+/// The stream that was put aside and keeps its name.
+fn aside(gone: &Quarantined) -> Option<Lost> {
+    let (account, stream) = gone.owner.clone()?;
+    let place = gone.place.display();
+    Some(Lost {
+        account,
+        stream,
+        why: format!(
+            "damaged: {}; put aside, in {place}; deleting the stream frees its name",
+            gone.why
+        ),
+        is_aside: true,
+    })
+}
+
 /// Documents of streams or consumers are missing, or everything of one but its entries.
 fn documents_lost(found: &OpeningFound) -> bool {
     found.documents_missing || !found.unknown_groups.is_empty()
@@ -620,7 +647,8 @@ fn damage_of(found: &OpeningFound) -> Vec<String> {
         let (file, offset) = (damage.file.display(), damage.offset);
         format!("damage in {file} at {offset}: {}", damage.what)
     });
-    let aside = found.quarantined.iter().filter(|gone| !gone.is_known);
+    let aside = found.quarantined.iter();
+    let aside = aside.filter(|gone| !gone.is_known && gone.owner.is_none());
     let aside = aside.map(|gone| {
         let place = gone.place.display();
         format!("kept in quarantine: {place}: {}", gone.why)

@@ -16,11 +16,8 @@ use nats_store::{Storage, StoreError};
 use super::healthz::Illness;
 use super::view::View;
 use crate::jetstream::account::{JsAccount, StreamEntry};
-use crate::jetstream::{API_LEVEL, JetStream, Lost, default_max_consumers};
+use crate::jetstream::{API_LEVEL, DAMAGE_TOLD, JetStream, Lost, default_max_consumers};
 use crate::options::{Options, SyncPolicy};
-
-/// So many damaged places at the most stand on the page; all of them are in the log.
-const DAMAGE_SHOWN: usize = 20;
 
 /// Accounts on one page when the question does not say.
 const LIMIT: usize = 1024;
@@ -217,7 +214,7 @@ pub(super) fn health(view: &dyn View, options: &HealthzOptions) -> Option<Illnes
     errors.extend(
         js.damage()
             .iter()
-            .take(DAMAGE_SHOWN)
+            .take(DAMAGE_TOLD)
             .map(|damage| HealthzError {
                 error_type: "JETSTREAM".into(),
                 error: format!("JetStream store recovery: {damage}"),

@@ -45,6 +45,7 @@ fn serve_accounts(
     options: &Options,
     jetstream: &JetStream,
 ) -> Result<(), JetStreamError> {
+    jetstream.tell_system(core.accounts.system());
     load_owners(core, jetstream);
     let mut refused = Ok(());
     for account in core.accounts.all() {

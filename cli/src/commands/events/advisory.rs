@@ -165,6 +165,7 @@ fn group_event(event: &Event) -> Option<String> {
             elected.cluster,
             elected.replicas.len()
         ),
+        Event::ServerFault(fault) => format!("[Server Fault] {}: {}", fault.server, fault.fault),
         Event::ServerOutOfSpace(server) => format!(
             "[Out of Space] {} ({}) ran out of disk space",
             server.server, server.server_id

@@ -347,6 +347,15 @@ events! {
         domain: String,
     }
 
+    /// The store of a server is damaged where no stream can say so. Told again as long as it is. An advisory of ours, in the system account.
+    ServerFault "io.nats.jetstream.advisory.v1.server_fault" {
+        server: String,
+        server_id: String,
+        fault: String,
+        #[serde(skip_serializing_if = "is_default")]
+        domain: String,
+    }
+
     /// A server was taken out of the meta group.
     ServerRemoved "io.nats.jetstream.advisory.v1.server_removed" {
         server: String,
@@ -402,6 +411,7 @@ fixed_subjects! {
     ApiAudit "API";
     ApiLimitReached "API.LIMIT_REACHED";
     DomainLeaderElected "DOMAIN.LEADER_ELECTED";
+    ServerFault "SERVER.FAULT";
     ServerOutOfSpace "SERVER.OUT_OF_STORAGE";
     ServerRemoved "SERVER.REMOVED";
     MetaRescue "SERVER.META_RESCUE";

@@ -379,6 +379,43 @@ fn copies_and_strangers_among_the_assets_are_put_aside_and_stop_nothing() {
 }
 
 #[test]
+fn a_stream_whose_document_is_damaged_keeps_its_name_until_somebody_deletes_it() {
+    let disk = settled();
+    let asset = Path::new(DIR).join("asset");
+    disk.damage(&asset, |bytes| bytes.iter_mut().for_each(|byte| *byte ^= 1));
+    let owner = Some(("A".to_owned(), "ORDERS".to_owned()));
+    let aside = PathBuf::from("/data/quarantine/A~ORDERS.0101010101010101");
+    let again = |catalog: &Catalog| {
+        let options = StreamOptions::default();
+        catalog.create_stream("A", "ORDERS", life(9), b"{}", options, Limits::default())
+    };
+    for start in 0..2 {
+        let (catalog, found) = open(&disk);
+        assert_eq!(found.streams.len(), 0);
+        // Beside it what the log had of it.
+        let mut gone = found.quarantined.iter();
+        let gone = gone.find(|gone| gone.place == aside).unwrap();
+        assert_eq!((&gone.owner, gone.is_known), (&owner, start > 0));
+        assert!(matches!(again(&catalog), Err(CatalogError::Aside(_))));
+        assert!(!catalog.release("A", "OTHER").unwrap());
+    }
+    let (catalog, _) = open(&disk);
+    assert!(catalog.release("A", "ORDERS").unwrap());
+    assert!(!catalog.release("A", "ORDERS").unwrap());
+    drop(again(&catalog).unwrap());
+    commit(&catalog);
+    drop(catalog);
+    let (_, found) = open(&disk);
+    assert_eq!(found.streams.len(), 1);
+    let freed = Path::new("/data/quarantine/ORDERS.0101010101010101");
+    assert!(found.quarantined.iter().all(|gone| gone.owner.is_none()));
+    assert!(found.quarantined.iter().any(|gone| gone.place == freed));
+    let blocks = disk.files().into_iter();
+    let kept = blocks.filter(|(path, _)| path.starts_with(freed)).count();
+    assert!(kept > 1, "its files are there");
+}
+
+#[test]
 fn a_stream_whose_key_is_lost_is_put_aside_and_the_others_come_back() {
     let settings = CatalogSettings {
         key: Some(crate::crypt::Key::from_secret(

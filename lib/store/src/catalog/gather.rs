@@ -100,7 +100,7 @@ impl Catalog {
             (Ok(document), _) => self.open_stream(dir, document, false, gathered, found),
             // A stream that was being made when the process ended, and nobody was told of.
             (Err(_), _) if self.is_bare(dir)? => Ok(()),
-            (Err(why), _) => self.quarantine(dir, &why, found),
+            (Err(why), _) => self.put_stream_aside(dir, &why, found),
         }
     }
 

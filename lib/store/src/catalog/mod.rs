@@ -2,7 +2,7 @@
 //!
 //! **What lives here.** [`Catalog`]: opens a server's data directory, brings back what is there in parallel ([`Catalog::open`]), creates, updates
 //! and deletes. `names` and `document` have the forms; `open`, `gather` and `back` the way back; `assets` the changes; `records` consumers in the log and in files;
-//! `restore` the way in for whole streams; `offline` streams that cannot be read.
+//! `restore` the way in for whole streams; `offline` streams that cannot be read; `aside` the quarantine.
 //!
 //! ```text
 //! <dir>/lock  identity  log.key
@@ -24,6 +24,7 @@
 //!
 //! **Where to start reading.** [`Catalog::open`].
 
+mod aside;
 mod assets;
 mod back;
 #[cfg(test)]
@@ -148,6 +149,9 @@ pub enum CatalogError {
     /// A stream of this name is on disk and cannot be read.
     #[error("it is there and cannot be read: {0}")]
     Offline(StoreError),
+    /// A stream of this name was put aside, see [`Catalog::release`].
+    #[error("it is damaged and was put aside, in {0}")]
+    Aside(PathBuf),
     #[error("the operating system gave no random numbers")]
     NoRandomness,
 }
@@ -187,6 +191,8 @@ struct Assets {
     streams: BTreeMap<(String, String), Stream>,
     /// Streams that cannot be read, by the names of their account and of themselves as names of files, and why.
     offline: BTreeMap<(String, String), StoreError>,
+    /// Streams that are in quarantine and keep their names, in the same way, and where they are.
+    aside: BTreeMap<(String, String), Vec<PathBuf>>,
     groups: BTreeMap<GroupId, Laggard>,
     /// Streams and consumers whose documents stand in the log only.
     unfiled: VecDeque<GroupId>,

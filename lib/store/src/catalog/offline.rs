@@ -50,9 +50,10 @@ impl Catalog {
 impl Assets {
     /// Whether the name is free of a stream that cannot be read.
     pub(super) fn check_online(&self, account: &str, stream: &str) -> Result<(), CatalogError> {
-        match self.offline.get(&(file_name(account), file_name(stream))) {
+        let id = (file_name(account), file_name(stream));
+        match self.offline.get(&id) {
             Some(why) => Err(CatalogError::Offline(why.clone())),
-            None => Ok(()),
+            None => self.check_not_aside(&id),
         }
     }
 }

@@ -89,6 +89,8 @@ pub struct Quarantined {
     pub why: String,
     /// It was put there by an earlier start.
     pub is_known: bool,
+    /// Account and name of the stream that it is. Nobody gets that name until [`Catalog::release`] says so: what is damaged is not absent.
+    pub owner: Option<(String, String)>,
 }
 
 impl Catalog {
@@ -230,49 +232,6 @@ impl Catalog {
         }
     }
 
-    /// Out of the way, not out of the world.
-    pub(super) fn quarantine(
-        &self,
-        path: &Path,
-        why: &str,
-        found: &mut Found,
-    ) -> Result<(), CatalogError> {
-        let dir = self.dir.join(QUARANTINE_DIR);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let mut to = dir.join(&*name);
-        let mut number = 1_u32;
-        while self.exists(&to)? {
-            to = dir.join(format!("{name}.{number}"));
-            number = number.saturating_add(1);
-        }
-        let io = |e: &std::io::Error| StoreError::io("moving", path, e);
-        self.disk().rename(path, &to).map_err(|e| io(&e))?;
-        for above in [path.parent(), Some(&*dir)].into_iter().flatten() {
-            self.disk().sync_dir(above).map_err(|e| io(&e))?;
-        }
-        found.quarantined.push(Quarantined {
-            place: to,
-            why: why.to_owned(),
-            is_known: false,
-        });
-        Ok(())
-    }
-
-    fn list_quarantine(&self, found: &mut Found) -> Result<(), CatalogError> {
-        let dir = self.dir.join(QUARANTINE_DIR);
-        for name in self.list(&dir)? {
-            let place = dir.join(name);
-            if !found.quarantined.iter().any(|q| q.place == place) {
-                found.quarantined.push(Quarantined {
-                    place,
-                    why: "kept from an earlier start".to_owned(),
-                    is_known: true,
-                });
-            }
-        }
-        Ok(())
-    }
-
     /// Blocks of all streams, several at a time.
     fn read_blocks(
         &self,
@@ -329,7 +288,7 @@ impl Catalog {
     ) -> Result<(), CatalogError> {
         for opening in std::mem::take(openings) {
             match &opening.broken {
-                Some(Broken::Key(why)) => self.quarantine(&opening.stream.dir, why, found)?,
+                Some(Broken::Key(why)) => self.put_stream_aside(&opening.stream.dir, why, found)?,
                 Some(Broken::Unreadable(error)) => {
                     self.leave_offline(&opening.stream.dir, error.clone().into(), found)?;
                 }
@@ -394,6 +353,7 @@ impl Catalog {
                 place,
                 why: "entries of the log whose stream or consumer is not there".to_owned(),
                 is_known: false,
+                owner: None,
             });
         }
         Ok(())

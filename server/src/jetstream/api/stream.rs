@@ -152,21 +152,26 @@ impl Serving<'_> {
     pub(super) fn stream_delete(&self, name: &str) {
         match self.delete(name) {
             // Through the stream's lane, though it is over: the answer leaves when the deletion is durable.
-            Ok(entry) => entry.lane.with(|_, _, out| {
+            Ok(Some(entry)) => entry.lane.with(|_, _, out| {
                 let answer = Ok(StreamDeleteResponse { success: true });
                 self.write_answer(&encode(&answer), false, out);
             }),
+            Ok(None) => self.answer(Ok(StreamDeleteResponse { success: true })),
             Err(error) => self.answer::<StreamDeleteResponse>(Err(error)),
         }
     }
 
-    fn delete(&self, name: &str) -> Result<Arc<StreamEntry>, ApiError> {
+    /// `None` when it was one that had been put aside.
+    fn delete(&self, name: &str) -> Result<Option<Arc<StreamEntry>>, ApiError> {
         let account = self.account()?;
         self.no_body()?;
         let _changes = account.changes.lock();
+        if self.jetstream.delete_aside(&account.account.name, name)? {
+            return Ok(None);
+        }
         let entry = self.find(name)?;
         self.jetstream.delete_stream(account, &entry)?;
-        Ok(entry)
+        Ok(Some(entry))
     }
 
     pub(super) fn stream_purge(&self, name: &str) {

@@ -126,6 +126,12 @@ shapes! {
         must "batch": TEXT, "Its id";
     }
 
+    SERVER_FAULT OPEN "What is wrong with a server" {
+        must "server": WORD, "The server";
+        must "server_id": WORD, "Its identity";
+        must "fault": WORD, "In words";
+    }
+
     FAULT OPEN "What is wrong" {
         must "fault": TEXT, "In words; nothing when all is well again";
     }
@@ -161,6 +167,7 @@ schemas! { ADVISORIES of "io.nats.jetstream." {
     "advisory.v1.nak": Typed[EVENT, OF_CONSUMER, REFUSED, DOMAIN], "A client wants a message again";
     "advisory.v1.restore_complete": Typed[EVENT, OF_STREAM, DURING, RESTORED, BY_CLIENT, DOMAIN], "A stream was restored";
     "advisory.v1.restore_create": Typed[EVENT, OF_STREAM, BY_CLIENT, DOMAIN], "The restore of a stream begins";
+    "advisory.v1.server_fault": Typed[EVENT, SERVER_FAULT, DOMAIN], "The store of a server is damaged where no stream can say so";
     "advisory.v1.server_out_of_space": Typed[EVENT, NO_SPACE, DOMAIN], "A server has no room left";
     "advisory.v1.server_removed": Typed[EVENT, REMOVED, DOMAIN], "A server was taken out of the meta group";
     "advisory.v1.snapshot_complete": Typed[EVENT, OF_STREAM, DURING, BY_CLIENT, DOMAIN], "An archive of a stream is complete";
