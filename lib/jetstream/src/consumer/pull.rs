@@ -267,9 +267,11 @@ impl Consumer {
         });
     }
 
-    /// Ends requests whose time is over and sends heartbeats that are due.
+    /// Ends requests whose time is over and sends heartbeats that are due. A request without waiting that got something and is held up by
+    /// what is not acknowledged ends then too, as in the reference: clients count on it.
     pub(super) fn review_due(&mut self, turn: &mut Turn<'_, '_>) {
         if self.waiting.due().is_some_and(|at| at <= turn.cx.now) {
+            self.end_no_wait(turn);
             self.review_requests(turn, false);
         }
     }

@@ -75,6 +75,23 @@ fn a_request_without_waiting_is_refused_when_others_wait_for_more_than_there_is(
 }
 
 #[test]
+fn a_request_without_waiting_that_waits_for_acknowledgements_ends_at_its_heartbeat_if_it_got_something()
+ {
+    let mut config = pull();
+    config.max_ack_pending = 1;
+    let mut world = World::with(stream(), config, &[("a", "1"), ("a", "2")]);
+    let request = r#"{"batch":2,"no_wait":true,"expires":1000000000,"idle_heartbeat":100000000}"#;
+    world.pull("a", request);
+    assert_eq!(world.heard(), ["a:1"]);
+    world.wait(100 * MILLISECOND);
+    assert_eq!(world.heard(), ["a:404 No Messages"]);
+    world.pull("b", request);
+    world.wait(100 * MILLISECOND);
+    assert_eq!(world.heard(), ["b:100 Idle Heartbeat"]);
+    assert_eq!(world.info().num_waiting, 1);
+}
+
+#[test]
 fn heartbeats_come_while_nothing_else_does() {
     let mut world = World::new(pull());
     world.pull(
