@@ -26,5 +26,11 @@ pub const HTTP_SECONDS_MAX: u64 = 15;
 pub const PULLED_ACCOUNTS_MAX: usize = 1_000_000;
 /// Longest answer of an external signer, in bytes.
 pub const SIGNER_BYTES_MAX: usize = 64 << 10;
+/// How long an external signer has for an answer, in seconds: somebody may have to touch a token or type a PIN.
+pub const SIGNER_SECONDS: u64 = 60;
+/// How long the end of what a signer says on standard error is awaited after it has ended.
+pub const SIGNER_LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(200);
+/// The longest that `NSC_SIGNER_TIMEOUT` may give it.
+pub const SIGNER_SECONDS_MAX: u64 = 3600;
 /// How long the temporary user of `push` and `pull` is good, in seconds.
 pub const PUSH_USER_SECONDS: i64 = 120;

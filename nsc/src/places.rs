@@ -14,7 +14,7 @@ pub struct Surroundings {
 }
 
 /// The variables that matter here, besides `NSC_<NAME>_OPERATOR`.
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 12] = [
     "HOME",
     "USERPROFILE",
     "XDG_CONFIG_HOME",
@@ -23,6 +23,7 @@ const VARIABLES: [&str; 11] = [
     "NKEYS_PATH",
     "NSC_CWD_ONLY",
     "NSC_NO_GIT_IGNORE",
+    "NSC_SIGNER_TIMEOUT",
     "NATS_CA",
     "NATS_KEY",
     "NATS_CERT",

@@ -170,3 +170,36 @@ fn an_account_of_a_managed_store_can_be_deleted_without_a_word() {
     home.ok(&["delete", "account", "MINE", "--force", "--revoke=false"]);
     assert_eq!(server.requests().len(), before);
 }
+
+#[test]
+fn an_account_that_its_operator_did_not_sign_is_pulled_as_it_is_and_not_valid() {
+    let server = AccountServer::start();
+    let theirs = prepared(&server);
+    let operator = theirs.ok(&["export", "operator"]);
+    server.put("/operator", operator.trim());
+    let home = Home::new();
+    home.ok(&[
+        "add",
+        "operator",
+        "--url",
+        &format!("{}/operator", server.url),
+    ]);
+    // The server takes the token and gives it back without the operator's signature.
+    home.ok(&["add", "account", "MINE"]);
+    let before = server.requests().len();
+    home.ok(&["pull", "--all"]);
+    let requests = server.requests();
+    let pulled = requests.get(before..).expect("requests");
+    assert!(
+        pulled
+            .iter()
+            .all(|request| !format!("{request:?}").contains("POST")),
+        "{pulled:?}"
+    );
+    let said = home.refused(&["validate", "-A"]);
+    let table = support::text(&home.run(&["validate", "-A"]).stdout);
+    assert!(
+        (said + &table).contains("not issued by operator"),
+        "{table}"
+    );
+}

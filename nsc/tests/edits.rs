@@ -184,3 +184,50 @@ fn values_may_begin_with_a_hyphen() {
     let account = home.json(&["describe", "account", "A"]);
     assert_eq!(account["nats"]["description"], "- words");
 }
+
+#[test]
+fn of_a_flag_that_is_given_twice_the_last_one_counts() {
+    let home = Home::prepared();
+    home.line("nsc edit account -n A --conns 1 --conns 2 --tag x --tag y");
+    let claims = home.json(&["describe", "account", "A"]);
+    assert_eq!(claims["nats"]["limits"]["conn"], 2);
+    assert_eq!(claims["nats"]["tags"], serde_json::json!(["x", "y"]));
+}
+
+#[test]
+fn mistakes_in_flags_are_a_document_too() {
+    let home = Home::prepared();
+    for arguments in [
+        &["push", "--nope", "--json"][..],
+        &["-J", "push", "--timeout", "99"],
+        &["list", "--json"],
+    ] {
+        let output = home.run(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+        let said: serde_json::Value =
+            serde_json::from_slice(&output.stderr).expect("a document on standard error");
+        assert!(
+            said["error"].as_str().is_some_and(|e| !e.is_empty()),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn the_tools_are_there_without_the_word_tool_as_old_manuals_have_it() {
+    let home = Home::prepared();
+    let nowhere = ["--nats", "nats://127.0.0.1:1", "-a", "A", "--user", "u"];
+    for tool in [
+        &["pub", "hello", "NATS"][..],
+        &["sub", "-q", "q", "hello"],
+        &["req", "hello", "NATS"],
+        &["reply", "--max-messages", "1", "hello"],
+        &["rtt"],
+    ] {
+        let long = [&["tool"], tool, &nowhere].concat();
+        let said = home.refused(&[tool, &nowhere].concat());
+        assert!(said.contains("failed to connect"), "{said}");
+        assert_eq!(said, home.refused(&long));
+    }
+}

@@ -25,7 +25,9 @@ use crate::ops::describe::pretty;
 
 /// The command tree, for generators of references and completions.
 pub fn command() -> clap::Command {
-    complete::names_in(hyphens_in_values(tree::App::command()), complete::open)
+    // Of a flag that is given twice the last one counts, as in the reference: scripts append theirs.
+    let tree = tree::App::command().args_override_self(true);
+    complete::names_in(hyphens_in_values(tree), complete::open)
 }
 
 /// What follows an option is its value, also when it begins with a hyphen, as in the reference.
@@ -60,11 +62,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let matches = match command().try_get_matches_from(&args) {
         Ok(matches) => matches,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, &args),
     };
     let app = match tree::App::from_arg_matches(&matches) {
         Ok(app) => app,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, &args),
     };
     let json = app.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -89,7 +91,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Help and version go to standard output and succeed; mistakes go to standard error with exit code 1, as in the reference.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    if error.use_stderr() && args.iter().any(|arg| arg == "--json" || arg == "-J") {
+        let text = error.render().to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        let (what, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+        let hint = rest.replace("\n\n", "\n");
+        return failed(&Error::refused(what.trim()).hint(hint.trim()), true);
+    }
     // Nobody to tell when the stream is closed.
     let _ = error.print();
     match error.kind() {

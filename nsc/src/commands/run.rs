@@ -40,11 +40,14 @@ fn now() -> i64 {
 /// Everything that has exit code 1.
 pub async fn run(app: App) -> Result<u8> {
     let around = Surroundings::of_process();
-    let mut workspace = Workspace::open(&app.directories, around, now())?;
-    workspace.signing = Signing {
+    let seconds = around.get("NSC_SIGNER_TIMEOUT").map(str::to_owned);
+    let program = |text: &str| Program::parse(text, seconds.as_deref());
+    let signing = Signing {
         key: app.private_key.clone(),
-        program: app.signer.as_deref().map(Program::parse).transpose()?,
+        program: app.signer.as_deref().map(program).transpose()?,
     };
+    let mut workspace = Workspace::open(&app.directories, around, now())?;
+    workspace.signing = signing;
     let mut command = app.command;
     if app.interactive {
         interactive::ask(&mut command, &mut workspace, &mut Terminal)?;
@@ -69,11 +72,12 @@ pub async fn run(app: App) -> Result<u8> {
         Command::Generate(what) => generate(w, what, json).await,
         Command::Plan(request) => plan(w, &request, json).await,
         Command::Apply(request) => apply(w, &request, json).await,
-        Command::Tool(what) => {
-            let (url, user) = tool::prepare(w, &what)?;
-            tool::run(&what, &url, &user, json).await?;
-            Ok(0)
-        }
+        Command::Tool(what) => tool(w, &what, json).await,
+        Command::Pub(what) => tool(w, &what.with(tool::Tool::Pub), json).await,
+        Command::Sub(what) => tool(w, &what.with(tool::Tool::Sub), json).await,
+        Command::Req(what) => tool(w, &what.with(tool::Tool::Req), json).await,
+        Command::Reply(what) => tool(w, &what.with(tool::Tool::Reply), json).await,
+        Command::Rtt(what) => tool(w, &what.with(tool::Tool::Rtt), json).await,
         Command::Validate(request) => {
             let (outcome, blocking) = validate::validate(w, &request)?;
             show(&outcome, json)?;
@@ -101,6 +105,12 @@ pub async fn run(app: App) -> Result<u8> {
             finish(w, outcome, json).await
         }
     }
+}
+
+async fn tool(w: &mut Workspace, what: &tool::Args, json: bool) -> Result<u8> {
+    let (url, user) = tool::prepare(w, what)?;
+    tool::run(what, &url, &user, json).await?;
+    Ok(0)
 }
 
 /// Commands whose outcome is committed and printed.
@@ -141,7 +151,10 @@ async fn change(w: &mut Workspace, command: Command) -> Result<Outcome> {
         Command::Pull(request) => {
             let prepared = pull::prepare(w, &request)?;
             let pulled = pull::pull(&prepared).await?;
-            Ok(pull::store(w, &request, pulled)?.into())
+            let report = pull::store(w, &request, pulled)?;
+            // What has just come from the operator's server need not go back there.
+            w.take_written();
+            Ok(report.into())
         }
         Command::Push(request) => Ok(push::push(push::prepare(w, &request)?).await?.into()),
         Command::Reissue(Reissue::Operator(request)) => operator::reissue(w, &request),

@@ -10,6 +10,29 @@ use crate::error::{Error, Result};
 use crate::remote::nats::{self, Tls, User};
 use crate::workspace::Workspace;
 
+/// One of the tools without `tool` before it, as old manuals have it.
+#[derive(Debug, clap::Args)]
+pub struct Alone<T: clap::Args> {
+    /// Where the servers are, when it is not where the operator says
+    #[arg(long, value_name = "URL")]
+    pub nats: Option<String>,
+    #[command(flatten)]
+    pub tls: Tls,
+    #[command(flatten)]
+    pub what: T,
+}
+
+impl<T: clap::Args> Alone<T> {
+    /// The same behind `tool`.
+    pub fn with(self, tool: impl FnOnce(T) -> Tool) -> Args {
+        Args {
+            nats: self.nats,
+            tls: self.tls,
+            tool: tool(self.what),
+        }
+    }
+}
+
 /// What is tried out, and where.
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -45,7 +45,8 @@ pub struct App {
         help_heading = "Global Options"
     )]
     pub private_key: Option<String>,
-    /// A program that signs with keys that it keeps: exec:CMD ('CMD list' prints public keys, 'CMD sign KEY' signs its input)
+    /// A program that signs with keys that it keeps: exec:CMD ('CMD list' prints public keys, 'CMD sign KEY' signs its input; it has
+    /// 60 s, or what NSC_SIGNER_TIMEOUT says)
     #[arg(
         long,
         global = true,
@@ -133,6 +134,9 @@ pub enum Command {
         after_help = "Example:\n  nsc plan -f desired.yaml --live; echo $?   # 0: nothing to do, 2: changes pending, 1: error"
     )]
     Plan(crate::desired::Request),
+    /// Publish a message: nsc tool pub
+    #[command(hide = true)]
+    Pub(tool::Alone<tool::Send>),
     /// Take accounts from the servers
     #[command(after_help = "Example:\n  nsc pull --all")]
     Pull(pull::Pull),
@@ -149,6 +153,12 @@ pub enum Command {
     /// Rename an account
     #[command(subcommand, hide = true)]
     Rename(Rename),
+    /// Answer requests with what they hold: nsc tool reply
+    #[command(hide = true)]
+    Reply(tool::Alone<tool::Receive>),
+    /// Send a request and show the answer: nsc tool req
+    #[command(hide = true)]
+    Req(tool::Alone<tool::Send>),
     /// Make an operator again from a file that backup wrote
     #[command(after_help = "Examples:\n  \
         nsc restore OPS.backup\n  \
@@ -157,9 +167,15 @@ pub enum Command {
     /// Manage revocations of users and of activation tokens
     #[command(subcommand, visible_alias = "revocation")]
     Revocations(Revocations),
+    /// Measure how long it takes to the server and back: nsc tool rtt
+    #[command(hide = true)]
+    Rtt(tool::Alone<tool::Connect>),
     /// Choose the operator or account that is meant
     #[command(subcommand)]
     Select(Select),
+    /// Show the messages of a subject: nsc tool sub
+    #[command(hide = true)]
+    Sub(tool::Alone<tool::Receive>),
     /// Try out users: publish, subscribe, request, reply, rtt
     Tool(tool::Args),
     #[command(hide = true)]

@@ -163,9 +163,8 @@ pub fn account(workspace: &mut Workspace, operator: &OperatorClaims, name: &str)
     if operator.nats.system_account == account.subject && account.nats.limits.has_jetstream() {
         checked.error("JetStream should not be enabled for system account");
     }
-    let managed = workspace.store().is_ok_and(|store| store.is_managed());
-    let own = managed && account.is_self_signed();
-    if !own && !operator.did_sign(&account) {
+    // An account of a managed store that its operator has not signed yet is of no use to a server either.
+    if !operator.did_sign(&account) {
         checked.error("Account is not issued by operator or operator signing keys");
     }
     for user in workspace.users(name).unwrap_or_default() {
