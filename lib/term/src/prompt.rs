@@ -29,6 +29,9 @@ impl Unanswered {
 /// What a question comes to.
 pub type Result<T> = std::result::Result<T, Unanswered>;
 
+/// Says why a text is no answer.
+pub type Check<'a> = &'a dyn Fn(&str) -> std::result::Result<(), String>;
+
 /// Somebody who answers questions. `instead` names the argument or flag with which a script gives the answer.
 pub trait Prompt {
     fn confirm(&mut self, question: &str, default: bool, instead: &str) -> Result<bool>;
@@ -36,7 +39,19 @@ pub trait Prompt {
     /// The index of the chosen option.
     fn select(&mut self, question: &str, options: &[String], instead: &str) -> Result<usize>;
 
-    fn input(&mut self, question: &str, default: &str, instead: &str) -> Result<String>;
+    fn input(&mut self, question: &str, default: &str, instead: &str) -> Result<String> {
+        self.checked(question, default, instead, &|_| Ok(()))
+    }
+
+    /// A text that `check` takes. What it says of another is shown, and the question asked again: a mistake is best mended where it is
+    /// made.
+    fn checked(
+        &mut self,
+        question: &str,
+        default: &str,
+        instead: &str,
+        check: Check<'_>,
+    ) -> Result<String>;
 
     /// The indices of the chosen options, which may be none.
     fn several(&mut self, question: &str, options: &[String], instead: &str) -> Result<Vec<usize>>;
@@ -47,11 +62,10 @@ pub trait Prompt {
 
 /// An answer that must not be empty.
 pub fn required(prompt: &mut (impl Prompt + ?Sized), question: &str, flag: &str) -> Result<String> {
-    let answer = prompt.input(question, "", flag)?;
-    if answer.trim().is_empty() {
-        return Err(Unanswered::new(format!("{question}: an answer is needed")));
-    }
-    Ok(answer)
+    prompt.checked(question, "", flag, &|answer| match answer.trim() {
+        "" => Err("an answer is needed".to_owned()),
+        _ => Ok(()),
+    })
 }
 
 /// A whole number.
@@ -61,7 +75,15 @@ pub fn number(
     default: &str,
     flag: &str,
 ) -> Result<i64> {
-    let text = prompt.input(question, default, flag)?;
+    let text = prompt.checked(
+        question,
+        default,
+        flag,
+        &|text| match text.trim().parse::<i64>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("{text:?} is no whole number")),
+        },
+    )?;
     text.trim()
         .parse()
         .map_err(|_| Unanswered::new(format!("{question}: {text:?} is no whole number")))
@@ -111,10 +133,17 @@ impl Prompt for Terminal {
         select.interact().map_err(interrupted)
     }
 
-    fn input(&mut self, question: &str, default: &str, instead: &str) -> Result<String> {
+    fn checked(
+        &mut self,
+        question: &str,
+        default: &str,
+        instead: &str,
+        check: Check<'_>,
+    ) -> Result<String> {
         Self::check(question, instead)?;
         let mut input = dialoguer::Input::<String>::new()
             .with_prompt(question)
+            .validate_with(|answer: &String| check(answer))
             .allow_empty(true);
         if !default.is_empty() {
             input = input.default(default.to_owned());
@@ -185,13 +214,22 @@ impl Prompt for Scripted {
             .collect()
     }
 
-    fn input(&mut self, question: &str, default: &str, instead: &str) -> Result<String> {
-        let answer = self.next(question, instead)?;
-        Ok(if answer.is_empty() {
-            default.to_owned()
-        } else {
-            answer
-        })
+    fn checked(
+        &mut self,
+        question: &str,
+        default: &str,
+        instead: &str,
+        check: Check<'_>,
+    ) -> Result<String> {
+        loop {
+            let mut answer = self.next(question, instead)?;
+            if answer.is_empty() {
+                default.clone_into(&mut answer);
+            }
+            if check(&answer).is_ok() {
+                return Ok(answer);
+            }
+        }
     }
 
     fn secret(&mut self, question: &str, instead: &str) -> Result<String> {
@@ -241,6 +279,14 @@ mod tests {
             error.next_step(),
             Some("Really remove context \"x\": pass --force")
         );
+    }
+
+    #[test]
+    fn what_is_no_answer_is_asked_again() {
+        let mut prompt = Scripted::new(["", " ", "x", "many", "7"]);
+        assert_eq!(required(&mut prompt, "name", "--name").unwrap(), "x");
+        assert_eq!(number(&mut prompt, "count", "", "--count").unwrap(), 7);
+        assert_eq!(prompt.asked, ["name", "name", "name", "count", "count"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Questions of `init`, `add` and `migrate`.
 
-use super::asker::{Asker, is_service};
+use super::asker::{Asker, is_service, maybe_duration, maybe_subject, sampling, subject};
 use crate::error::Result;
 use crate::ops::{account, export, import, init, mapping, operator, repair, signing_key, user};
 
@@ -55,7 +55,13 @@ pub fn operator(request: &mut operator::Add, ask: &mut Asker<'_>) -> Result {
                 "--url",
             );
         }
-        ask.text(&mut request.name, "operator name", "", "--name")?;
+        let root = ask.workspace.config.store_root().to_owned();
+        let there = crate::store::operators(&mut ask.workspace.files, &root)?;
+        ask.new_name(
+            &mut request.name,
+            "operator",
+            if request.force { &[] } else { &there },
+        )?;
     }
     if ask.workspace.signing.key.is_none()
         && !ask.confirm("generate an operator nkey", true, "--private-key")?
@@ -78,7 +84,8 @@ pub fn operator(request: &mut operator::Add, ask: &mut Asker<'_>) -> Result {
 
 pub fn account(request: &mut account::Add, ask: &mut Asker<'_>) -> Result {
     if request.positional.is_none() {
-        ask.text(&mut request.name, "account name", "", "--name")?;
+        let there = ask.workspace.accounts()?;
+        ask.new_name(&mut request.name, "account", &there)?;
     }
     ask.key(&mut request.public_key, "account")?;
     ask.times(&mut request.times, NEW)?;
@@ -88,7 +95,8 @@ pub fn account(request: &mut account::Add, ask: &mut Asker<'_>) -> Result {
 pub fn user(request: &mut user::Add, ask: &mut Asker<'_>) -> Result {
     let account = ask.account(&mut request.account)?;
     if request.positional.is_none() {
-        ask.text(&mut request.name, "user name", "", "--name")?;
+        let there = ask.workspace.users(&account)?;
+        ask.new_name(&mut request.name, "user", &there)?;
     }
     ask.key(&mut request.public_key, "user")?;
     ask.signer_for_account(&account)?;
@@ -100,19 +108,15 @@ pub fn user(request: &mut user::Add, ask: &mut Asker<'_>) -> Result {
     if !scoped && request.permissions.is_empty() {
         let permissions = &mut request.permissions;
         let question = "subjects it may publish on, with commas (all when empty)";
-        ask.list(&mut permissions.allow_pub, question, "--allow-pub")?;
+        ask.subjects(&mut permissions.allow_pub, question, "--allow-pub")?;
         let question = "subjects it may subscribe to, with commas (all when empty)";
-        ask.list(&mut permissions.allow_sub, question, "--allow-sub")?;
+        ask.subjects(&mut permissions.allow_sub, question, "--allow-sub")?;
         if ask.confirm("allow response permissions?", false, "--allow-pub-response")? {
             let slot = &mut permissions.allow_pub_response;
             ask.number(slot, "Max number of responses", 0, "--allow-pub-response=N")?;
             slot.get_or_insert(1);
-            ask.text(
-                &mut permissions.response_ttl,
-                "Response TTL",
-                "",
-                "--response-ttl",
-            )?;
+            let slot = &mut permissions.response_ttl;
+            ask.valid(slot, "Response TTL", "", "--response-ttl", &maybe_duration)?;
         }
     }
     ask.times(&mut request.times, NEW)
@@ -123,10 +127,10 @@ pub fn export(request: &mut export::Add, ask: &mut Asker<'_>) -> Result {
     if request.subject.is_none() {
         request.service = request.service
             || ask.one_of("export type", &["stream", "service"], "--service")? == "service";
-        ask.text(&mut request.subject, "subject", "", "--subject")?;
+        ask.valid(&mut request.subject, "subject", "", "--subject", &subject)?;
     }
-    let subject = request.subject.clone().unwrap_or_default();
-    ask.text(&mut request.name, "name", &subject, "--name")?;
+    let default = request.subject.clone().unwrap_or_default();
+    ask.text(&mut request.name, "name", &default, "--name")?;
     let kind = if request.service { "service" } else { "stream" };
     ask.choice(
         &mut request.private,
@@ -137,13 +141,10 @@ pub fn export(request: &mut export::Add, ask: &mut Asker<'_>) -> Result {
     if request.service {
         if request.latency.is_none() && ask.confirm("track service latency", false, "--latency")? {
             let question = "sampling percentage [1-100] or header";
-            ask.text(&mut request.sampling, question, "header", "--sampling")?;
-            ask.text(
-                &mut request.latency,
-                "latency metrics subject",
-                "",
-                "--latency",
-            )?;
+            let slot = &mut request.sampling;
+            ask.valid(slot, question, "header", "--sampling", &sampling)?;
+            let question = "latency metrics subject";
+            ask.valid(&mut request.latency, question, "", "--latency", &subject)?;
         }
         if request.response_type.is_none() {
             let kinds = ["Singleton", "Stream", "Chunked"];
@@ -170,7 +171,8 @@ pub fn import(request: &mut import::Add, ask: &mut Asker<'_>) -> Result {
         ask.text(&mut request.name, "name", &remote, "--name")?;
     }
     let question = "local subject (the remote one when empty)";
-    ask.text(&mut request.local_subject, question, "", "--local-subject")?;
+    let slot = &mut request.local_subject;
+    ask.valid(slot, question, "", "--local-subject", &maybe_subject)?;
     if request.service {
         let question = "share information when tracking latency?";
         ask.switch(&mut request.share, question, false, "--share")?;
@@ -206,19 +208,22 @@ fn what_to_import(request: &mut import::Add, account: &str, ask: &mut Asker<'_>)
         request.src_account = Some(name.clone());
         request.service = is_service(export);
         let slot = &mut request.remote_subject;
-        return ask.text(slot, "export subject", &export.subject, "--remote-subject");
+        let question = "export subject";
+        return ask.valid(
+            slot,
+            question,
+            &export.subject,
+            "--remote-subject",
+            &subject,
+        );
     }
     if at > exports.len() {
         return ask.text(&mut request.token, "token path or url", "", "--token");
     }
     let question = "public key of the exporting account";
     ask.text(&mut request.src_account, question, "", "--src-account")?;
-    ask.text(
-        &mut request.remote_subject,
-        "remote subject",
-        "",
-        "--remote-subject",
-    )?;
+    let slot = &mut request.remote_subject;
+    ask.valid(slot, "remote subject", "", "--remote-subject", &subject)?;
     ask.switch(
         &mut request.service,
         "is import a service",
@@ -246,7 +251,11 @@ pub fn mapping(request: &mut mapping::Add, ask: &mut Asker<'_>) -> Result {
 pub fn signing_key(request: &mut signing_key::Edit, ask: &mut Asker<'_>) -> Result {
     ask.account(&mut request.account)?;
     if request.positional.is_none() {
-        ask.text(&mut request.role, "name of the role", "", "--role")?;
+        let check = |answer: &str| match answer.trim() {
+            "" => Err("a role has a name".to_owned()),
+            _ => Ok(()),
+        };
+        ask.valid(&mut request.role, "name of the role", "", "--role", &check)?;
     }
     permissions(request, ask)?;
     ask.signer_for_operator()
@@ -256,7 +265,7 @@ pub fn signing_key(request: &mut signing_key::Edit, ask: &mut Asker<'_>) -> Resu
 pub fn permissions(request: &mut signing_key::Edit, ask: &mut Asker<'_>) -> Result {
     let permissions = &mut request.limits.permissions;
     let question = "subjects its users may publish on, with commas";
-    ask.list(&mut permissions.allow_pub, question, "--allow-pub")?;
+    ask.subjects(&mut permissions.allow_pub, question, "--allow-pub")?;
     let question = "subjects its users may subscribe to, with commas";
-    ask.list(&mut permissions.allow_sub, question, "--allow-sub")
+    ask.subjects(&mut permissions.allow_sub, question, "--allow-sub")
 }

@@ -1,9 +1,10 @@
 //! How each kind of thing is asked for. Every method leaves alone what was given.
 
 use nats_jwt::claims::{Export, ExportType};
-use nats_term::prompt::Prompt;
+use nats_term::prompt::{Check, Prompt};
 
 use crate::error::{Error, Result};
+use crate::name;
 use crate::ops::request::{TagChanges, Times};
 use crate::workspace::Workspace;
 
@@ -59,6 +60,35 @@ impl Asker<'_> {
         Ok(())
     }
 
+    /// A text that has to be one of a kind.
+    pub fn valid(
+        &mut self,
+        slot: &mut Option<String>,
+        question: &str,
+        default: &str,
+        instead: &str,
+        check: Check<'_>,
+    ) -> Result {
+        if slot.is_none() {
+            let answer = self.prompt.checked(question, default, instead, check)?;
+            *slot = Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty());
+        }
+        Ok(())
+    }
+
+    /// The name of something new; `there` are those that are taken.
+    pub fn new_name(&mut self, slot: &mut Option<String>, kind: &str, there: &[String]) -> Result {
+        let check = |answer: &str| {
+            let answer = answer.trim();
+            name::checked(kind, answer).map_err(|error| error.to_string())?;
+            if there.iter().any(|name| name == answer) {
+                return Err(format!("there is a {kind} {answer:?} already"));
+            }
+            Ok(())
+        };
+        self.valid(slot, &format!("{kind} name"), "", "--name", &check)
+    }
+
     /// A text that stands already; only a different one is a change.
     pub fn changed(
         &mut self,
@@ -67,8 +97,23 @@ impl Asker<'_> {
         there: &str,
         instead: &str,
     ) -> Result {
+        self.changed_to(slot, question, there, instead, &|_| Ok(()))
+    }
+
+    fn changed_to(
+        &mut self,
+        slot: &mut Option<String>,
+        question: &str,
+        there: &str,
+        instead: &str,
+        check: Check<'_>,
+    ) -> Result {
         if slot.is_none() {
-            let answer = self.prompt.input(question, there, instead)?;
+            let check = |answer: &str| match answer == there {
+                true => Ok(()),
+                false => check(answer),
+            };
+            let answer = self.prompt.checked(question, there, instead, &check)?;
             *slot = Some(answer).filter(|answer| answer != there);
         }
         Ok(())
@@ -84,10 +129,35 @@ impl Asker<'_> {
 
     /// Words with commas between them.
     pub fn list(&mut self, slot: &mut Vec<String>, question: &str, instead: &str) -> Result {
+        self.list_of(slot, question, instead, &|_| Ok(()))
+    }
+
+    /// Subjects of a permission, with commas between them.
+    pub fn subjects(&mut self, slot: &mut Vec<String>, question: &str, instead: &str) -> Result {
+        self.list_of(slot, question, instead, &|word| {
+            // Behind a blank is a queue; what a template is worth is decided with its role.
+            match word.contains("{{") {
+                true => Ok(()),
+                false => subject(word.split(' ').next().unwrap_or_default()),
+            }
+        })
+    }
+
+    fn list_of(
+        &mut self,
+        slot: &mut Vec<String>,
+        question: &str,
+        instead: &str,
+        check: Check<'_>,
+    ) -> Result {
         if !slot.is_empty() {
             return Ok(());
         }
-        let answer = self.prompt.input(question, "", instead)?;
+        let each = |answer: &str| {
+            let mut words = answer.split(',').map(str::trim);
+            words.try_for_each(|word| if word.is_empty() { Ok(()) } else { check(word) })
+        };
+        let answer = self.prompt.checked(question, "", instead, &each)?;
         let words = answer.split(',').map(str::trim);
         slot.extend(words.filter(|word| !word.is_empty()).map(str::to_owned));
         Ok(())
@@ -102,7 +172,11 @@ impl Asker<'_> {
         instead: &str,
     ) -> Result {
         if slot.is_none() {
-            let answer = self.prompt.input(question, &there.to_string(), instead)?;
+            let check = |answer: &str| crate::text::number(answer).map(drop);
+            let there_text = there.to_string();
+            let answer = self
+                .prompt
+                .checked(question, &there_text, instead, &check)?;
             let value = crate::text::number(&answer).map_err(Error::refused)?;
             *slot = Some(value).filter(|value| *value != there);
         }
@@ -201,13 +275,15 @@ impl Asker<'_> {
             at => crate::text::date(at),
         };
         let question = format!("valid from ({format})");
-        self.changed(&mut request.start, &question, &shown(there.0), "--start")?;
-        self.changed(
-            &mut request.expiry,
-            "valid until (0 is always)",
-            &shown(there.1),
-            "--expiry",
-        )
+        let now = self.workspace.now();
+        let check = |answer: &str| match crate::text::moment(answer.trim(), now) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+        let (from, until) = (shown(there.0), shown(there.1));
+        self.changed_to(&mut request.start, &question, &from, "--start", &check)?;
+        let question = "valid until (0 is always)";
+        self.changed_to(&mut request.expiry, question, &until, "--expiry", &check)
     }
 
     /// Labels to add and to remove.
@@ -284,6 +360,40 @@ impl Asker<'_> {
         }
         Err(Error::refused("delete cancelled"))
     }
+}
+
+/// Whether it is a subject.
+pub fn subject(text: &str) -> std::result::Result<(), String> {
+    match nats_proto::subject::check(text.trim().as_bytes()) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(format!("{text:?} is no subject: {error}")),
+    }
+}
+
+/// A subject, or nothing.
+pub fn maybe_subject(text: &str) -> std::result::Result<(), String> {
+    match text.trim() {
+        "" => Ok(()),
+        text => subject(text),
+    }
+}
+
+/// A duration, or nothing.
+pub fn maybe_duration(text: &str) -> std::result::Result<(), String> {
+    match text.trim() {
+        "" => Ok(()),
+        text => crate::text::duration_ns(text).map(drop),
+    }
+}
+
+/// How many of the requests are measured.
+pub fn sampling(text: &str) -> std::result::Result<(), String> {
+    let text = text.trim();
+    let percent = text.trim_end_matches('%').parse();
+    if text.eq_ignore_ascii_case("header") || percent.is_ok_and(|n: u8| (1..=100).contains(&n)) {
+        return Ok(());
+    }
+    Err("it is 1 to 100, or header".to_owned())
 }
 
 /// The kind of an export, as a switch.

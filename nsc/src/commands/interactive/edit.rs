@@ -3,7 +3,7 @@
 use nats_jwt::claims::{AccountClaims, AccountLimits, JetStreamLimits};
 
 use super::add;
-use super::asker::{Asker, is_service};
+use super::asker::{Asker, is_service, sampling, subject};
 use crate::error::{Error, Result};
 use crate::ops::{account, authcallout, export, operator, signing_key, user};
 
@@ -36,12 +36,8 @@ pub fn account(request: &mut account::Edit, ask: &mut Asker<'_>) -> Result {
         && ask.confirm("Enable context tracing?", false, "--trace-context-subject")?
     {
         let slot = &mut request.trace_context_subject;
-        ask.text(
-            slot,
-            "Trace context subject?",
-            "trace.messages",
-            "--trace-context-subject",
-        )?;
+        let (default, flag) = ("trace.messages", "--trace-context-subject");
+        ask.valid(slot, "Trace context subject?", default, flag, &subject)?;
         let question = "Trace context sampling rate [1-100]";
         let slot = &mut request.trace_context_sampling;
         ask.number(slot, question, 100, "--trace-context-sampling")?;
@@ -193,9 +189,9 @@ pub fn user(request: &mut user::Edit, ask: &mut Asker<'_>) -> Result {
         )?;
         let permissions = &mut limits.permissions;
         let question = "more subjects it may publish on, with commas";
-        ask.list(&mut permissions.allow_pub, question, "--allow-pub")?;
+        ask.subjects(&mut permissions.allow_pub, question, "--allow-pub")?;
         let question = "more subjects it may subscribe to, with commas";
-        ask.list(&mut permissions.allow_sub, question, "--allow-sub")?;
+        ask.subjects(&mut permissions.allow_sub, question, "--allow-sub")?;
     }
     ask.times(&mut request.times, (claims.not_before, claims.expires))?;
     let tags: Vec<String> = claims.nats.tags.iter().map(ToString::to_string).collect();
@@ -242,11 +238,9 @@ pub fn operator(request: &mut operator::Edit, ask: &mut Asker<'_>) -> Result {
 
 pub fn export(request: &mut export::Edit, ask: &mut Asker<'_>) -> Result {
     let account = ask.account(&mut request.account)?;
-    let subject = request.subject.clone();
+    let given = request.subject.clone();
     let there = ask.export(&account, "select export to edit", |export| {
-        subject
-            .as_ref()
-            .is_none_or(|subject| export.subject == *subject)
+        given.as_ref().is_none_or(|given| export.subject == *given)
     })?;
     request.subject = Some(there.subject.clone());
     ask.changed(&mut request.name, "name", &there.name, "--name")?;
@@ -258,13 +252,10 @@ pub fn export(request: &mut export::Edit, ask: &mut Asker<'_>) -> Result {
     if is_service(&there) && request.latency.is_none() && !request.rm_latency_sampling {
         if ask.confirm("track service latency", false, "--latency")? {
             let question = "sampling percentage [1-100] or header";
-            ask.text(&mut request.sampling, question, "header", "--sampling")?;
-            ask.text(
-                &mut request.latency,
-                "latency metrics subject",
-                "",
-                "--latency",
-            )?;
+            let slot = &mut request.sampling;
+            ask.valid(slot, question, "header", "--sampling", &sampling)?;
+            let question = "latency metrics subject";
+            ask.valid(&mut request.latency, question, "", "--latency", &subject)?;
         }
         if request.response_type.is_none() {
             let now = there.response_type.as_str();

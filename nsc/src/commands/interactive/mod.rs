@@ -326,6 +326,35 @@ mod tests {
     }
 
     #[test]
+    fn a_mistake_is_asked_again_where_it_is_made() {
+        let (result, asked) = asked(
+            "add account -K O",
+            &["", "A", "a/b", "C", "", "yesterday", "1d", "", ""],
+        );
+        let Ok(Command::Add(Add::Account(request))) = result else {
+            panic!("{asked:?} {result:?}");
+        };
+        assert_eq!(request.name.as_deref(), Some("C"));
+        assert_eq!(request.times.start.as_deref(), Some("1d"));
+        let times = |what: &str| asked.iter().filter(|q| q.contains(what)).count();
+        assert_eq!((times("account name"), times("valid from")), (4, 2));
+        let answers = [
+            "service", "", "a..b", "s.>", "", "y", "y", "0", "101", "", "x y", "lat", "", "",
+        ];
+        let (result, asked) = asked_of_export(&answers);
+        let Ok(Command::Add(Add::Export(request))) = result else {
+            panic!("{asked:?} {result:?}");
+        };
+        assert_eq!(request.subject.as_deref(), Some("s.>"));
+        assert_eq!(request.sampling.as_deref(), Some("header"));
+        assert_eq!(request.latency.as_deref(), Some("lat"));
+    }
+
+    fn asked_of_export(answers: &[&str]) -> (Result<Command>, Vec<String>) {
+        asked("add export -a A -K x", answers)
+    }
+
+    #[test]
     fn what_stands_is_offered_and_left_alone() {
         let answers = [
             "n", "", "", "", "", "", "", "", "n", "", "", "", "", "", "n",
