@@ -554,3 +554,98 @@ fn the_info_after_connect_has_the_smallest_payload_limit() {
         assert!(info["nonce"].is_null(), "{info}");
     }
 }
+
+/// S10: what a deny list names is the subject that the account itself uses, whatever the exporter calls it; and who may answer what it
+/// gets may answer what comes through an import.
+#[test]
+fn s10_deny_lists_and_answers_count_for_imported_streams() {
+    let operator = Operator::new();
+    let (mut a, mut e) = (Account::new("A"), Account::new("E"));
+    e.claims.nats.exports.push(Export {
+        subject: "there.*".into(),
+        kind: ExportType::Stream,
+        ..Export::default()
+    });
+    a.claims.nats.imports.push(Import {
+        name: "i".into(),
+        subject: "there.*".into(),
+        account: e.id(),
+        kind: ExportType::Stream,
+        local_subject: "here.*".into(),
+        ..Import::default()
+    });
+    let server = Server::start(&operator.in_memory(&[&a, &e]));
+    let mut talker = e.user("talker").open(&server);
+    let reader = |deny: &str| {
+        a.user_with("reader", |claims| {
+            claims.nats.limits.permissions.subscribe.deny = vec![deny.into()];
+        })
+    };
+    for queue in ["", "workers "] {
+        let mut kept_out = reader("here.secret").open(&server);
+        let mut unconcerned = reader("there.secret").open(&server);
+        for wire in [&mut kept_out, &mut unconcerned] {
+            wire.line(&format!("SUB > {}1", queue));
+            wire.flush();
+        }
+        for _ in 0..10 {
+            talker.publish("there.secret", "s");
+        }
+        talker.publish("there.open", "o");
+        talker.flush();
+        let mut said = [&mut kept_out, &mut unconcerned].map(|wire| {
+            wire.line("PING");
+            wire.read_through("PONG\r\n")
+        });
+        assert!(!said[0].contains("here.secret"), "{queue:?}: {}", said[0]);
+        assert_eq!(said[1].matches("here.secret").count(), 10, "{queue:?}");
+        said.sort();
+        assert!(said.concat().contains("here.open"), "{queue:?}: {said:?}");
+    }
+    let answerer = a.user_with("answerer", |claims| {
+        claims.nats.limits.permissions.response = Some(ResponsePermission {
+            max_messages: 1,
+            expires_ns: 0,
+        });
+    });
+    let mut wire = answerer.open(&server);
+    wire.subscribe("here.*", "1");
+    wire.flush();
+    talker.publish_request("there.open", "answer", "q");
+    wire.expect("MSG here.open 1 answer 1\r\nq\r\n");
+    wire.publish("answer", "one");
+    wire.flush();
+    wire.publish("answer", "two");
+    wire.expect_err("Permissions Violation for Publish to \"answer\"");
+}
+
+/// A user who must come through a trusted proxy comes no other way, whether its own token or its role says so.
+#[test]
+fn a_user_may_have_to_come_through_a_proxy() {
+    let proxy = key(Kind::Server);
+    let scoped = key(Kind::Account);
+    let operator = Operator::new();
+    let mut account = Account::new("A");
+    let mut scope = UserScope::new(public(&scoped));
+    scope.role = "far".into();
+    scope.template.proxy_required = true;
+    account.claims.nats.signing_keys.add_scoped(scope);
+    let config = operator.in_memory(&[&account]);
+    let server = Server::start(&format!(
+        "{config}proxies {{ trusted: [ {{ key: \"{}\" }} ] }}",
+        public(&proxy)
+    ));
+    let own = account.user_with("own", |claims| claims.nats.limits.proxy_required = true);
+    let by_role = account.user_by(&scoped, "role", |claims| claims.nats.set_scoped(true));
+    for user in [own, by_role] {
+        let mut wire = Wire::connect(&server);
+        let fields = user.fields(&wire);
+        wire.send_connect(&fields);
+        wire.expect_err_and_close("Authorization Violation");
+        let mut wire = Wire::connect(&server);
+        let nonce = wire.info()["nonce"].as_str().expect("a nonce").to_owned();
+        let fields = user.fields(&wire);
+        let sig = proxy.sign_text(nonce.as_bytes());
+        wire.login(&format!(r#"{fields},"proxy_sig":"{sig}""#));
+    }
+}

@@ -480,3 +480,43 @@ fn s7_connect_names_no_account_beside_its_token() {
     in_b.expect_nothing();
     system.expect_nothing();
 }
+
+/// S19: a bearer token is a password. Whoever reads pages, events or logs cannot log in with what they show.
+#[test]
+fn s19_bearer_tokens_show_nowhere() {
+    if nats_interop::binary::is_reference() {
+        eprintln!("SKIPPED: the reference shows bearer tokens in connz and in events");
+        return;
+    }
+    let operator = Operator::new();
+    let account = Account::new("A");
+    let config = operator.in_memory(&[&account]);
+    let server = Launch::new(&format!("{config}http: \"127.0.0.1:-1\"\n"))
+        .arg("-DVV")
+        .allow_log(".*")
+        .start();
+    let mut system = operator.system_wire(&server);
+    system.send("SUB $SYS.> 1\r\nPING\r\n");
+    let mut seen = system.read_through("PONG\r\n");
+    let bearer = account.user_with("bearer", |claims| claims.nats.limits.bearer_token = true);
+    let mut wire = Wire::connect(&server);
+    wire.login(&bearer.bearer_fields());
+    let open = server.page("/connz?auth=1&subs=detail");
+    drop(wire);
+    seen.push_str(&system.read_through(".DISCONNECT "));
+    seen.push_str(&system.read_for(std::time::Duration::from_millis(100)));
+    let closed = server.page("/connz?auth=1&state=closed");
+    let signature = bearer.token.rsplit('.').next().expect("three parts");
+    for (place, text) in [
+        ("events", seen),
+        ("open", open.to_string()),
+        ("closed", closed.to_string()),
+        ("log", server.log()),
+    ] {
+        assert!(
+            text.contains(&bearer.id()) || place == "log",
+            "{place}: {text}"
+        );
+        assert!(!text.contains(signature), "{place} shows the token: {text}");
+    }
+}

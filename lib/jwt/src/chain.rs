@@ -15,6 +15,8 @@
 
 use std::collections::BTreeMap;
 
+use nats_proto::subject;
+
 use crate::claims::{
     AccountClaims, ActivationClaims, AnyClaims, Claims, Export, Import, OperatorClaims, Payload,
     UserClaims, UserPermissionLimits, UserScope,
@@ -259,6 +261,60 @@ pub fn check_activation(
         return Err(ActivationError::Revoked);
     }
     Ok(token)
+}
+
+/// Why an account may not have what it imports.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    #[error("the subject is not valid")]
+    BadSubject,
+    #[error("it is not exported")]
+    NotExported,
+    #[error("the subject does not name this account")]
+    OtherAccount,
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
+}
+
+/// Whether `exporter` offers `import` to the account `importer` (public key), at `now` (seconds since 1970); until when, if an activation
+/// token says so.
+///
+/// # Errors
+/// Why not.
+pub fn check_import(
+    import: &Import,
+    importer: &str,
+    exporter: &AccountClaims,
+    now: i64,
+) -> Result<Option<i64>, ImportError> {
+    let wanted = import.exporter_subject();
+    if !subject::is_valid(wanted.as_bytes()) {
+        return Err(ImportError::BadSubject);
+    }
+    let offers = || {
+        let same_kind = |export: &&Export| export.kind == import.kind;
+        exporter.nats.exports.iter().filter(same_kind)
+    };
+    let covers =
+        |export: &&Export| subject::is_subset(wanted.as_bytes(), export.subject.as_bytes());
+    // The export of exactly this subject decides before wider ones.
+    let export = offers()
+        .find(|export| export.subject == wanted)
+        .or_else(|| offers().find(covers))
+        .ok_or(ImportError::NotExported)?;
+    if export.account_token_position > 0 {
+        let index = export.account_token_position.saturating_sub(1);
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        return match subject::token_at(wanted.as_bytes(), index) == Some(importer.as_bytes()) {
+            true => Ok(None),
+            false => Err(ImportError::OtherAccount),
+        };
+    }
+    if !export.token_required {
+        return Ok(None);
+    }
+    let token = check_activation(import, importer, exporter, export, now)?;
+    Ok((token.expires > 0).then_some(token.expires))
 }
 
 impl Import {

@@ -19,7 +19,7 @@ use nats_proto::transform::{Mappings, Selection};
 
 use crate::interest::Interest;
 use crate::options;
-pub use streams::{StreamImport, both_ways};
+pub use streams::StreamImport;
 pub use traffic::{Traffic, TrafficSnapshot};
 
 /// One account. Lives as long as a connection or a reload refers to it.

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
-use nats_proto::subject;
-use nats_proto::transform::{Transform, TransformError, numbered_wildcards};
+use nats_proto::subject::overlap;
+use nats_proto::transform::{Transform, TransformError, both_ways};
 
 use super::Account;
 use crate::interest::{Shadow, Sub};
@@ -60,17 +60,6 @@ impl StreamImport {
     }
 }
 
-/// From an exporter's subject to the importer's, and back. Wildcards of `local` stand for those of `remote`, in order, unless it
-/// names them (`$2.$1`).
-///
-/// # Errors
-/// When there is no way back.
-pub fn both_ways(remote: &str, local: &str) -> Result<(Transform, Transform), TransformError> {
-    let there = Transform::new_strict(remote, &numbered_wildcards(local))?;
-    let back = there.reverse().ok_or(TransformError::BadSubject)?;
-    Ok((there, back))
-}
-
 impl Account {
     /// Subscribes in the exporting accounts to what `sub` wants of their streams.
     pub fn add_shadows(self: &Arc<Self>, sub: &Arc<Sub>) {
@@ -115,53 +104,10 @@ impl Account {
     }
 }
 
-/// The pattern of all subjects that match both patterns; `None` when there are none.
-fn overlap(a: &[u8], b: &[u8]) -> Option<Vec<u8>> {
-    if !subject::collides(a, b) {
-        return None;
-    }
-    let (mut a, mut b) = (a.split(|c| *c == b'.'), b.split(|c| *c == b'.'));
-    let mut out: Vec<&[u8]> = Vec::new();
-    loop {
-        match (a.next(), b.next()) {
-            (Some(b">"), Some(other)) => {
-                out.push(other);
-                out.extend(b.by_ref());
-                break;
-            }
-            (Some(other), Some(b">")) => {
-                out.push(other);
-                out.extend(a.by_ref());
-                break;
-            }
-            (Some(b"*"), Some(other)) | (Some(other), Some(_)) => out.push(other),
-            _ => break,
-        }
-    }
-    Some(out.join(&b'.'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::account::Settings;
-    use proptest::prelude::*;
-
-    #[test]
-    fn overlaps() {
-        for (a, b, want) in [
-            ("foo.bar", "foo.*", Some("foo.bar")),
-            (">", "a.*.c", Some("a.*.c")),
-            ("*.b", "a.*", Some("a.b")),
-            ("a.>", "*.b.*", Some("a.b.*")),
-            ("a.>", "a.>", Some("a.>")),
-            ("a", "b", None),
-            ("a.b", "a", None),
-        ] {
-            let got = overlap(a.as_bytes(), b.as_bytes());
-            assert_eq!(got.as_deref(), want.map(str::as_bytes), "{a} and {b}");
-        }
-    }
 
     #[test]
     fn the_remote_subject_follows_prefix_and_tokens() {
@@ -183,25 +129,6 @@ mod tests {
                 want.map(str::as_bytes),
                 "{remote} as {to:?}, {wanted}"
             );
-        }
-    }
-
-    fn pattern() -> impl Strategy<Value = String> {
-        (proptest::collection::vec("[ab*]", 1..4), any::<bool>()).prop_map(|(mut t, full)| {
-            if full {
-                t.push(">".into());
-            }
-            t.join(".")
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn the_overlap_matches_exactly_what_both_match(a in pattern(), b in pattern(), s in "[ab](\\.[ab]){0,4}") {
-            let both = subject::matches(s.as_bytes(), a.as_bytes()) && subject::matches(s.as_bytes(), b.as_bytes());
-            let by_overlap = overlap(a.as_bytes(), b.as_bytes())
-                .is_some_and(|o| subject::matches(s.as_bytes(), &o));
-            prop_assert_eq!(by_overlap, both);
         }
     }
 }

@@ -111,18 +111,33 @@ fn to_receiver(
         cx.trace_egress(to, sub, trace::NO_ECHO);
         return false;
     }
+    if sub.shadow.is_some() {
+        return to_shadow(cx, sub, to, msg);
+    }
+    permitted(cx, sub, to, msg.subject, msg.reply, |cx| {
+        append(cx, sub, sub, to, msg.shown(), msg)
+    })
+}
+
+/// Delivers what the receiver may have: `subject` is the one that its own account uses. It may answer what was delivered.
+#[inline]
+fn permitted(
+    cx: &mut Cycle,
+    sub: &Arc<Sub>,
+    to: &Arc<Receiver>,
+    subject: &[u8],
+    reply: Option<&[u8]>,
+    deliver: impl FnOnce(&mut Cycle) -> bool,
+) -> bool {
     let check = to.check();
     if let Some(check) = &check
-        && check.denies(msg.subject, sub.queue.as_deref())
+        && check.denies(subject, sub.queue.as_deref())
     {
         cx.trace_egress(to, sub, trace::DELIVERY_DENIED);
         return false;
     }
-    if sub.shadow.is_some() {
-        return to_shadow(cx, sub, to, msg);
-    }
-    let done = append(cx, sub, sub, to, msg.shown(), msg);
-    if done && let (Some(check), Some(reply)) = (check, msg.reply) {
+    let done = deliver(cx);
+    if done && let (Some(check), Some(reply)) = (check, reply) {
         check.delivered_with_reply(reply);
     }
     done
@@ -155,7 +170,9 @@ fn to_shadow(cx: &mut Cycle, sub: &Arc<Sub>, to: &Arc<Receiver>, msg: &Message<'
         true => subject,
         false => msg.shown(),
     };
-    let delivered = append(cx, sub, &shadow.origin, to, shown, msg);
+    let delivered = permitted(cx, sub, to, subject, msg.reply, |cx| {
+        append(cx, sub, &shadow.origin, to, shown, msg)
+    });
     if stopped.is_some() {
         cx.trace = stopped;
     }

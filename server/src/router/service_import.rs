@@ -6,13 +6,13 @@ use std::sync::{Arc, Weak};
 use nats_api::system::ClientInfo;
 use nats_api::system::client::REQUEST_INFO_HEADER;
 use nats_proto::header::block as header;
-use nats_proto::transform::{Transform, TransformError};
+use nats_proto::transform::{Transform, TransformError, both_ways};
 
 use super::deliver::into_account;
 use super::latency::Sampling;
 use super::responses::{Asked, Responses};
 use super::{Cycle, Handler, Message, Origin, Service};
-use crate::account::{Account, Mapped, both_ways};
+use crate::account::{Account, Mapped};
 use crate::interest::Sub;
 use crate::limits::IMPORT_HOPS_MAX;
 use crate::options::ResponseType;

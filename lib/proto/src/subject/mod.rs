@@ -36,7 +36,7 @@ mod owned;
 mod relation;
 
 pub use owned::{Literal, Subject};
-pub use relation::{collides, is_subset, matches};
+pub use relation::{collides, is_subset, matches, overlap};
 
 /// The byte between two tokens.
 pub const SEPARATOR: u8 = b'.';

@@ -4,7 +4,7 @@
 //! reference looks at the first byte of a token only in two of them and so takes `*foo` for a wildcard in a filter; we
 //! treat it as the literal it is, everywhere.
 
-use super::{ANY_TAIL, ANY_TOKEN, tokens};
+use super::{ANY_TAIL, ANY_TOKEN, SEPARATOR, tokens};
 
 /// Whether the literal subject `literal` is among those that `pattern` stands for.
 ///
@@ -73,4 +73,30 @@ pub fn collides(a: &[u8], b: &[u8]) -> bool {
             }
         }
     }
+}
+
+/// The pattern of all subjects that match both patterns; `None` when there are none.
+pub fn overlap(a: &[u8], b: &[u8]) -> Option<Vec<u8>> {
+    if !collides(a, b) {
+        return None;
+    }
+    let (mut a, mut b) = (tokens(a), tokens(b));
+    let mut out: Vec<&[u8]> = Vec::new();
+    loop {
+        match (a.next(), b.next()) {
+            (Some([ANY_TAIL]), Some(other)) => {
+                out.push(other);
+                out.extend(b.by_ref());
+                break;
+            }
+            (Some(other), Some([ANY_TAIL])) => {
+                out.push(other);
+                out.extend(a.by_ref());
+                break;
+            }
+            (Some([ANY_TOKEN]), Some(other)) | (Some(other), Some(_)) => out.push(other),
+            _ => break,
+        }
+    }
+    Some(out.join(&SEPARATOR))
 }

@@ -163,6 +163,40 @@ fn pattern() -> impl Strategy<Value = Vec<&'static str>> {
     })
 }
 
+#[test]
+fn overlaps() {
+    for (a, b, want) in [
+        ("foo.bar", "foo.*", Some("foo.bar")),
+        (">", "a.*.c", Some("a.*.c")),
+        ("*.b", "a.*", Some("a.b")),
+        ("a.>", "*.b.*", Some("a.b.*")),
+        ("a.>", "a.>", Some("a.>")),
+        ("a", "b", None),
+        ("a.b", "a", None),
+    ] {
+        let got = overlap(a.as_bytes(), b.as_bytes());
+        assert_eq!(got.as_deref(), want.map(str::as_bytes), "{a} and {b}");
+    }
+}
+
+fn short_pattern() -> impl Strategy<Value = String> {
+    (proptest::collection::vec("[ab*]", 1..4), any::<bool>()).prop_map(|(mut tokens, tail)| {
+        if tail {
+            tokens.push(">".into());
+        }
+        tokens.join(".")
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_overlap_matches_exactly_what_both_match(a in short_pattern(), b in short_pattern(), s in "[ab](\\.[ab]){0,4}") {
+        let both = matches(s.as_bytes(), a.as_bytes()) && matches(s.as_bytes(), b.as_bytes());
+        let by_overlap = overlap(a.as_bytes(), b.as_bytes()).is_some_and(|o| matches(s.as_bytes(), &o));
+        prop_assert_eq!(by_overlap, both);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

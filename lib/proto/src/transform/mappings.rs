@@ -142,6 +142,19 @@ impl Mappings {
         choice.unwrap_or(&mapping.everywhere).select(random)
     }
 
+    /// All that may become of a message for `subject` on a server of `cluster`, with the percentages of the messages, and the source of
+    /// the mapping that says so. `None` when no mapping is for this subject.
+    pub fn possibilities(
+        &self,
+        subject: &[u8],
+        cluster: &str,
+    ) -> Option<(&Subject, Vec<(u8, Selection<'_>)>)> {
+        let mapping = self.find(subject)?;
+        let choice = mapping.by_cluster.get(cluster);
+        let choice = choice.unwrap_or(&mapping.everywhere);
+        Some((&mapping.source, choice.all()))
+    }
+
     fn find(&self, subject: &[u8]) -> Option<&Mapping> {
         let literal = self.literal.get(subject).copied();
         let before = literal.unwrap_or(self.entries.len());
@@ -211,6 +224,26 @@ impl Choice {
             transforms,
             rest_is_unchanged: !source_is_listed,
         })
+    }
+
+    fn all(&self) -> Vec<(u8, Selection<'_>)> {
+        let mut below = 0u8;
+        let mut all = Vec::new();
+        for (up_to, transform) in &self.transforms {
+            let through = Selection::Through {
+                transform,
+                random: 0,
+            };
+            all.push((up_to.saturating_sub(below), through));
+            below = *up_to;
+        }
+        let rest = match self.rest_is_unchanged {
+            true => Selection::Unchanged,
+            false => Selection::Lost,
+        };
+        all.push((100u8.saturating_sub(below), rest));
+        all.retain(|(share, _)| *share > 0);
+        all
     }
 
     fn select(&self, random: u32) -> Selection<'_> {

@@ -272,6 +272,17 @@ pub fn numbered_wildcards(subject: &str) -> String {
     tokens.collect::<Vec<_>>().join(".")
 }
 
+/// From an exporter's subject to the importer's, and back. Wildcards of `local` stand for those of `remote`, in order, unless it
+/// names them (`$2.$1`).
+///
+/// # Errors
+/// When there is no way back.
+pub fn both_ways(remote: &str, local: &str) -> Result<(Transform, Transform), TransformError> {
+    let there = Transform::new_strict(remote, &numbered_wildcards(local))?;
+    let back = there.reverse().ok_or(TransformError::BadSubject)?;
+    Ok((there, back))
+}
+
 /// The subject that a destination stands for, with `*` for each `$n` and `{{wildcard(n)}}`, and those placeholders in
 /// order: `foo.$2.$1` gives `foo.*.*` and `$2`, `$1`.
 pub fn placeholders(destination: &str) -> (String, Vec<&str>) {
