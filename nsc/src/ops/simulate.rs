@@ -3,11 +3,8 @@
 
 use std::net::IpAddr;
 
-use nats_jwt::chain;
 use nats_jwt::cidr::Cidr;
-use nats_jwt::claims::{
-    AccountClaims, ExportType, Import, Permission, Permissions, UserClaims, UserPermissionLimits,
-};
+use nats_jwt::claims::{AccountClaims, Permission, Permissions, UserClaims, UserPermissionLimits};
 use nats_jwt::times::{Admission, admission};
 use nats_proto::subject;
 use serde::Serialize;
@@ -16,6 +13,11 @@ use crate::error::{Error, Result};
 use crate::refuse;
 use crate::remote::pull::Pulled;
 use crate::workspace::Workspace;
+
+mod trail;
+
+pub use trail::Place;
+use trail::{Mapped, Trail};
 
 /// What the user wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,10 @@ pub struct Verdict {
     pub decided_by: Source,
     /// The rule that decides.
     pub rule: String,
+    /// Where the message is then; for subscriptions, where messages come from. Begins in the user's account.
+    pub places: Vec<Place>,
+    /// Patterns on which a subscription will get nothing, whatever comes.
+    pub withheld: Vec<String>,
     /// What else happens: where the message goes, what will not be delivered.
     pub notes: Vec<String>,
 }
@@ -70,6 +76,8 @@ impl Verdict {
             allowed: false,
             decided_by,
             rule: rule.into(),
+            places: Vec::new(),
+            withheld: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -134,23 +142,11 @@ pub fn simulate(
     {
         refuse!("{on:?} is no subject for this");
     }
-    let operator = workspace.operator()?;
     let claims = workspace.account(account)?;
-    if !operator.did_sign(&claims) && !workspace.store()?.is_managed() {
-        let rule = format!(
-            "account {account:?} is not signed by the operator {:?}",
-            operator.name
-        );
-        return Ok(Verdict::denied(Source::Claim, rule));
-    }
-    let strict = operator.nats.strict_signing_key_usage;
     let now = circumstances.at.unwrap_or(workspace.now());
-    let limits = match claims.admit(user, strict, now) {
+    let limits = match admitted(workspace, account, &claims, user, now)? {
         Ok(limits) => limits,
-        Err(error) => {
-            let rule = format!("the user may not connect: {error}");
-            return Ok(Verdict::denied(Source::Claim, rule));
-        }
+        Err(rule) => return Ok(Verdict::denied(Source::Claim, rule)),
     };
     let mut notes = Vec::new();
     if let Err(rule) = may_connect(&limits, circumstances, now, &mut notes) {
@@ -163,12 +159,24 @@ pub fn simulate(
         }
     }
     let rules = Rules::of(account, user, &claims, &limits);
-    let mut verdict = rules.decide(action, name, queue);
+    let mut verdict = match action {
+        Action::Publish => rules.decide_mapped(Mapped::of(&claims, name), name),
+        Action::Subscribe => rules.decide(action, name, queue),
+    };
     if verdict.allowed {
         if let Some(inbox) = &circumstances.jetstream_inbox {
             verdict = with_jetstream(verdict, &rules, &claims, account, action, inbox);
         }
-        follow(workspace, &claims, action, name, &mut verdict)?;
+        if verdict.allowed {
+            let mut trail = Trail::new(workspace);
+            match action {
+                Action::Publish => trail.send(account, &claims, name, true)?,
+                Action::Subscribe => trail.bring(account, &claims, name)?,
+            }
+            let Trail { places, notes, .. } = trail;
+            verdict.places = places;
+            verdict.notes.extend(notes);
+        }
     } else if action == Action::Publish && rules.permissions.response.is_some() {
         verdict.notes.push(
             "as an answer to a request that it received it may be published (allow responses)"
@@ -177,6 +185,36 @@ pub fn simulate(
     }
     verdict.notes.extend(notes);
     Ok(verdict)
+}
+
+/// What the tokens alone say about whether the user may connect; otherwise the rule that keeps it out.
+fn admitted(
+    workspace: &mut Workspace,
+    account: &str,
+    claims: &AccountClaims,
+    user: &UserClaims,
+    now: i64,
+) -> Result<std::result::Result<UserPermissionLimits, String>> {
+    let operator = workspace.operator()?;
+    if !operator.did_sign(claims) && !workspace.store()?.is_managed() {
+        return Ok(Err(format!(
+            "account {account:?} is not signed by the operator {:?}",
+            operator.name
+        )));
+    }
+    for (whose, findings) in [
+        ("account's", claims.validate(now)),
+        ("user's", user.validate(now)),
+    ] {
+        if findings.is_blocking(false) {
+            let errors: Vec<_> = findings.errors().collect();
+            let errors = errors.join("; ");
+            return Ok(Err(format!("servers refuse the {whose} token: {errors}")));
+        }
+    }
+    let strict = operator.nats.strict_signing_key_usage;
+    let limits = claims.admit(user, strict, now);
+    Ok(limits.map_err(|error| format!("the user may not connect: {error}")))
 }
 
 fn when(at: i64) -> String {
@@ -286,6 +324,29 @@ impl<'a> Rules<'a> {
             source,
             whose,
         }
+    }
+
+    /// Servers map a message before they ask whether it may be published: what counts is where it goes. It is allowed when that holds
+    /// for all of the messages.
+    fn decide_mapped(&self, mapped: Mapped, name: &str) -> Verdict {
+        let to = mapped.to.iter();
+        let verdicts = to.map(|(subject, percent)| {
+            let verdict = self.decide(Action::Publish, subject, None);
+            (verdict, *percent)
+        });
+        let (allowed, denied): (Vec<_>, Vec<_>) = verdicts.partition(|(v, _)| v.allowed);
+        let share: u32 = denied.iter().map(|(_, percent)| u32::from(*percent)).sum();
+        let Some((mut verdict, _)) = denied.into_iter().next() else {
+            let first = allowed.into_iter().next().map(|(verdict, _)| verdict);
+            let lost = || Verdict::allowed(Source::Nothing, format!("{name:?} is mapped away"));
+            return first.unwrap_or_else(lost);
+        };
+        if share < 100 {
+            let note = format!("that is so for {share}% of the messages");
+            verdict.notes.push(note);
+        }
+        verdict.notes.extend(mapped.note);
+        verdict
     }
 
     fn decide(&self, action: Action, name: &str, queue: Option<&str>) -> Verdict {
@@ -451,6 +512,7 @@ fn decide(
     };
     for entry in deny() {
         if entry.is_of(queue) && subject::collides(name.as_bytes(), entry.pattern.as_bytes()) {
+            verdict.withheld.push(entry.pattern.to_owned());
             verdict.notes.push(format!(
                 "messages on {:?} will not be delivered: {whose}: deny {word}",
                 entry.text
@@ -458,111 +520,6 @@ fn decide(
         }
     }
     verdict
-}
-
-/// Where it leads: mappings, imports.
-fn follow(
-    workspace: &mut Workspace,
-    account: &AccountClaims,
-    action: Action,
-    name: &str,
-    verdict: &mut Verdict,
-) -> Result {
-    if action == Action::Publish {
-        for (from, all) in &account.nats.mappings {
-            if subject::is_subset(name.as_bytes(), from.as_bytes()) {
-                let to: Vec<_> = all
-                    .iter()
-                    .map(|to| format!("{} ({}%)", to.subject, to.percent()))
-                    .collect();
-                verdict
-                    .notes
-                    .push(format!("mapping {from:?} sends it to {}", to.join(", ")));
-            }
-        }
-    }
-    let wanted = if action == Action::Publish {
-        ExportType::Service
-    } else {
-        ExportType::Stream
-    };
-    for import in account
-        .nats
-        .imports
-        .iter()
-        .filter(|import| import.kind == wanted)
-    {
-        let local = match (
-            import.kind,
-            import.to.as_str(),
-            import.local_subject.as_str(),
-        ) {
-            (ExportType::Service, "", "") | (_, "", "") => import.subject.clone(),
-            (_, "", local) => local.to_owned(),
-            (ExportType::Service, ..) => import.subject.clone(),
-            (_, to, _) => format!("{to}.{}", import.subject),
-        };
-        // `$1` stands for a wildcard.
-        let local: Vec<&str> = local
-            .split('.')
-            .map(|token| if token.starts_with('$') { "*" } else { token })
-            .collect();
-        if !subject::collides(name.as_bytes(), local.join(".").as_bytes()) {
-            continue;
-        }
-        let note = other_side(workspace, account, import)?;
-        let way = if action == Action::Publish {
-            "leads to"
-        } else {
-            "brings from"
-        };
-        verdict
-            .notes
-            .push(format!("import {:?} {way} {note}", import.name));
-    }
-    Ok(())
-}
-
-/// The exporter of an import, and whether the import works.
-fn other_side(
-    workspace: &mut Workspace,
-    account: &AccountClaims,
-    import: &Import,
-) -> Result<String> {
-    let store = workspace.store()?;
-    Ok(
-        match store.account_of_key(&mut workspace.files, &import.account)? {
-            None => format!("account {}, which is not in this store", import.account),
-            Some(exporter) => {
-                let claims = workspace.account(&exporter)?;
-                let remote = import.exporter_subject().to_owned();
-                let export = claims.nats.exports.iter().find(|export| {
-                    export.kind == import.kind
-                        && subject::is_subset(remote.as_bytes(), export.subject.as_bytes())
-                });
-                match export {
-                    None => format!(
-                        "account {exporter:?}, which does not export {remote:?}: the import does not work"
-                    ),
-                    Some(export) if export.token_required => {
-                        match chain::check_activation(
-                            import,
-                            &account.subject,
-                            &claims,
-                            export,
-                            workspace.now(),
-                        ) {
-                            Ok(_) => format!("account {exporter:?} as {remote:?}"),
-                            Err(error) => format!(
-                                "account {exporter:?}, but the import does not work: {error}"
-                            ),
-                        }
-                    }
-                    Some(_) => format!("account {exporter:?} as {remote:?}"),
-                }
-            }
-        },
-    )
 }
 
 #[cfg(test)]
