@@ -287,6 +287,27 @@ fn the_log_says_what_an_operator_looks_for() {
     }
 }
 
+/// Whoever watches a server sees it while its streams come back.
+#[test]
+fn the_monitoring_pages_come_before_jetstream() {
+    let config = "http: \"127.0.0.1:-1\"\njetstream { store_dir: '$DIR/data' }";
+    let server = Launch::new(config).start();
+    server.wait_for_log("Server is ready");
+    let log = server.log();
+    let at = |text: &str| {
+        log.find(text)
+            .unwrap_or_else(|| panic!("{text:?} is not in\n{log}"))
+    };
+    assert!(
+        at("Starting http monitor") < at("Starting JetStream"),
+        "{log}"
+    );
+    assert!(
+        at("Starting JetStream") < at("Listening for client connections"),
+        "{log}"
+    );
+}
+
 #[test]
 fn a_log_file_is_written_and_opened_again_on_request() {
     let server = Server::start("log_file: '$DIR/nats.log'");

@@ -62,32 +62,49 @@ fn reason(source: &io::Error) -> String {
 /// An open port.
 pub struct Listening {
     listener: TcpListener,
+}
+
+/// A port that is taken and on which nobody is listened to yet: who connects is refused, and tries another server instead of waiting.
+pub struct Bound {
+    socket: TcpSocket,
     pub address: SocketAddr,
 }
 
-impl Listening {
-    /// Opens `host:port`; port 0 is any free one.
+impl Bound {
+    /// Takes `host:port`; port 0 is any free one.
     ///
     /// # Errors
     /// When the name does not resolve or the port is taken.
     pub async fn open(host: &str, port: u16) -> Result<Self, ListenError> {
-        let address = format!(
-            "{}:{port}",
-            if host.contains(':') {
-                format!("[{host}]")
-            } else {
-                host.to_owned()
-            }
-        );
+        let address = match host.contains(':') {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
+        };
         let failed = |source| ListenError {
             address: address.clone(),
             source,
         };
-        let listener = listen(host, port).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
+        let socket = bind(host, port).await.map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        Ok(Self { socket, address })
     }
 
+    /// From now on clients are heard.
+    ///
+    /// # Errors
+    /// When the system says no; another one may have been faster.
+    pub fn listen(self) -> Result<Listening, ListenError> {
+        let address = self.address;
+        let listener = self.socket.listen(LISTEN_BACKLOG);
+        let listener = listener.map_err(|source| ListenError {
+            address: address.to_string(),
+            source,
+        })?;
+        Ok(Listening { listener })
+    }
+}
+
+impl Listening {
     /// Accepts clients until the future is dropped.
     pub async fn serve<A: Admit>(self, server: Arc<A>) {
         let mut retry = Duration::from_millis(10);
@@ -113,17 +130,22 @@ impl Listening {
 /// # Errors
 /// When the name does not resolve or no address is free.
 pub async fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
+    bind(host, port).await?.listen(LISTEN_BACKLOG)
+}
+
+/// Takes the first address of `host` that can be had.
+async fn bind(host: &str, port: u16) -> io::Result<TcpSocket> {
     let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in tokio::net::lookup_host((host, port)).await? {
-        match listen_on(address) {
-            Ok(listener) => return Ok(listener),
+        match bind_to(address) {
+            Ok(socket) => return Ok(socket),
             Err(e) => failed = e,
         }
     }
     Err(failed)
 }
 
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind_to(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -131,7 +153,7 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     // A server that starts again finds its port, though connections of the one before linger.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(LISTEN_BACKLOG)
+    Ok(socket)
 }
 
 /// One client from its first byte to its last. Both parts are on the heap: the first is gone when the connection is quiet.
@@ -203,5 +225,22 @@ fn reason_of(why: &NotWelcome) -> ClosedReason {
             ClosedReason::ProtocolViolation
         }
         NotWelcome::Write(_) => ClosedReason::WriteError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_comes_before_the_server_listens_is_refused_and_does_not_wait() {
+        let bound = Bound::open("127.0.0.1", 0).await.unwrap();
+        let address = bound.address;
+        let early = tokio::net::TcpStream::connect(address).await;
+        assert_eq!(early.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        let listening = bound.listen().unwrap();
+        assert!(tokio::net::TcpStream::connect(address).await.is_ok());
+        assert!(Bound::open("127.0.0.1", address.port()).await.is_err());
+        drop(listening);
     }
 }

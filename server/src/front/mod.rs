@@ -11,7 +11,7 @@ pub mod tls;
 mod transport;
 mod welcome;
 
-pub use listener::{Admit, Admitted, ListenError, Listening, listen};
+pub use listener::{Admit, Admitted, Bound, ListenError, Listening, listen};
 pub use prefixed::Prefixed;
 pub use welcome::{Door, Hello, NOT_OCSP_VALID, NotWelcome, Opened, Welcomed, turn_away, welcome};
 

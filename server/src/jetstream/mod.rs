@@ -20,6 +20,7 @@ mod listening;
 mod lost;
 mod outlet;
 mod patterns;
+mod recovery;
 mod restore;
 mod seat;
 mod settings;
@@ -51,6 +52,7 @@ use vault::Vault;
 
 pub use faults::DAMAGE_TOLD;
 pub use lost::Lost;
+pub use recovery::Recovery;
 pub use settings::{Settings, default_max_consumers};
 pub use vault::VaultError;
 
@@ -103,12 +105,12 @@ pub enum JetStreamError {
 }
 
 impl JetStream {
-    /// Opens the store and starts the threads. No account has JetStream yet.
+    /// Opens the store and starts the threads; `recovery` says how far that is. No account has JetStream yet.
     ///
     /// # Errors
     /// See [`JetStreamError`].
-    pub fn start(settings: Settings) -> Result<Arc<Self>, JetStreamError> {
-        let (vault, lost) = Vault::open(&settings)?;
+    pub fn start(settings: Settings, recovery: &Recovery) -> Result<Arc<Self>, JetStreamError> {
+        let (vault, lost) = Vault::open(&settings, recovery)?;
         let engine = Engine::start(vault.log(), settings.workers)?;
         let queue = Queue::new(QueueLimits {
             changes: settings.request_queue_limit,

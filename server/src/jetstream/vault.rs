@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::CommitLog;
 use super::lost::Lost;
+use super::recovery::Recovery;
 use super::restore::AdmittedConsumer;
 use super::settings::Settings;
 use super::snapshot::Place;
@@ -33,9 +34,6 @@ use crate::options::SyncPolicy;
 
 /// How often the reference syncs by default when an interval is asked for without saying which.
 const SYNC_INTERVAL: Duration = Duration::from_secs(120);
-
-/// The log says how far the way back is after so many streams.
-const PROGRESS_EVERY: usize = 500;
 
 /// Why something cannot be kept or brought back.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +113,7 @@ impl Vault {
     ///
     /// # Errors
     /// See [`VaultError`].
-    pub fn open(settings: &Settings) -> Result<(Self, Vec<Lost>), VaultError> {
+    pub fn open(settings: &Settings, recovery: &Recovery) -> Result<(Self, Vec<Lost>), VaultError> {
         let sync_every = match settings.sync {
             SyncPolicy::Every(every) if every.is_zero() => Some(SYNC_INTERVAL),
             SyncPolicy::Every(every) => Some(every),
@@ -138,16 +136,14 @@ impl Vault {
             new_life()?,
             &boot_id(),
             options,
-            &|progress| {
-                let (done, all) = (progress.streams_done, progress.streams);
-                if done.is_multiple_of(PROGRESS_EVERY) || done == all {
-                    tracing::info!("JetStream: {done} of {all} streams are back");
-                }
-            },
+            &|progress| recovery.note(progress),
         );
-        let (catalog, found) = opened.map_err(|source| VaultError::Open {
-            dir: dir.clone(),
-            source,
+        let (catalog, found) = opened.map_err(|source| {
+            recovery.is_given_up();
+            VaultError::Open {
+                dir: dir.clone(),
+                source,
+            }
         })?;
         let vault = Self {
             catalog: Arc::new(catalog),
@@ -169,6 +165,7 @@ impl Vault {
         });
         let mut lost: Vec<Lost> = offline.collect();
         lost.extend(found.quarantined.iter().filter_map(aside));
+        recovery.is_over(found.streams.len());
         for stream in found.streams {
             lost.extend(vault.note(stream, nothing_is_missing));
         }

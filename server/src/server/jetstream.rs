@@ -32,7 +32,7 @@ pub fn follow(core: &Core) -> Result<(), JetStreamError> {
             let identity = &core.identity;
             let settings = Settings::new(&options, &identity.name, &identity.id, VERSION);
             announce(&settings);
-            let jetstream = JetStream::start(settings)?;
+            let jetstream = JetStream::start(settings, &core.recovery)?;
             core.set_jetstream(Some(jetstream.clone()));
             jetstream
         }

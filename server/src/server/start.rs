@@ -11,7 +11,7 @@ use super::process::ReadOptions;
 use super::{
     Core, Reloader, ServerIdentity, SetupError, Side, SideError, VERSION, jetstream, lifecycle,
 };
-use crate::front::{ListenError, Listening};
+use crate::front::{Bound, ListenError};
 use crate::jetstream::JetStreamError;
 use crate::log::{Log, LogError};
 use crate::options::{self, Change, Effect, Options};
@@ -130,17 +130,29 @@ impl Builder {
         let identity = ServerIdentity::new(options.server_name.as_deref())?;
         tracing::info!("  Name:     {}", identity.name);
         tracing::info!("  ID:       {}", identity.id);
-        let clients = Listening::open(&options.listen.host, options.listen.port).await?;
+        let clients = Bound::open(&options.listen.host, options.listen.port).await?;
         let core = Arc::new(Core::new(options, identity, clients.address)?);
         core.remember_me();
         core.begin_ocsp().await?;
         let system = core.clone();
         let loaded = tokio::task::spawn_blocking(move || system.load_system_account()).await;
         loaded.map_err(|e| SetupError::Resolver(e.to_string()))??;
-        follow_jetstream(&core).await?;
+        // The pages first: whoever watches sees how far the streams are.
         let side = Side::start(&core, self.reload.clone().map(reloader)).await?;
-        tracing::info!("Listening for client connections on {}", clients.address);
-        let accepting = tokio::spawn(clients.serve(core.clone()));
+        let address = clients.address;
+        let listening = match follow_jetstream(&core).await {
+            Ok(()) => clients.listen().map_err(StartError::from),
+            Err(error) => Err(error.into()),
+        };
+        let listening = match listening {
+            Ok(listening) => listening,
+            Err(error) => {
+                side.stop().await;
+                return Err(error);
+            }
+        };
+        tracing::info!("Listening for client connections on {address}");
+        let accepting = tokio::spawn(listening.serve(core.clone()));
         core.accepting.store(true, Ordering::Relaxed);
         let sweeping = tokio::spawn(lifecycle::sweep(core.clone()));
         let expiring = tokio::spawn(lifecycle::expire_accounts(core.clone()));

@@ -28,7 +28,7 @@ use crate::conn::{AuthFailure, ClosedReason, Command, Host, Settings, Shared, wi
 use crate::front::tls::{Revocation, TlsPolicy, TlsSetupError};
 use crate::front::{Admit, Admitted, Door, Hello, NotWelcome};
 use crate::interest::{Receiver, ReceiverKind};
-use crate::jetstream::JetStream;
+use crate::jetstream::{JetStream, Recovery};
 use crate::ocsp::{InvalidLink, ObtainError};
 use crate::options::{DEFAULT_SYSTEM_ACCOUNT, OperatorError, Options, ResolverKind};
 use crate::router::FollowUp;
@@ -54,6 +54,8 @@ pub struct Core {
     pub(super) ocsp: ocsp::Upkeep,
     pub(super) lame_duck: AtomicBool,
     pub(super) accepting: AtomicBool,
+    /// How far streams are on their way back.
+    pub(super) recovery: Recovery,
     config_loaded: Mutex<SystemTime>,
     /// Refusals that the log counts instead of listing them.
     pub(super) crowds: Crowds,
@@ -148,6 +150,7 @@ impl Core {
             ocsp,
             lame_duck: AtomicBool::new(false),
             accepting: AtomicBool::new(false),
+            recovery: Recovery::default(),
             config_loaded: Mutex::new(identity.started),
             crowds: Crowds::default(),
             observer: OnceLock::new(),

@@ -109,7 +109,14 @@ impl View for Core {
     fn not_ready(&self) -> Option<String> {
         // The words of the reference, which looks for a millisecond whether its listener is there.
         let words = "failed to be ready for connections after 1ms: server";
-        (!self.is_accepting()).then(|| words.to_owned())
+        if self.is_accepting() {
+            return None;
+        }
+        // And what it is about meanwhile.
+        match self.recovery.progress() {
+            Some(progress) => Some(format!("{words} ({progress})")),
+            None => Some(words.to_owned()),
+        }
     }
 
     fn jetstream(&self) -> Option<Arc<JetStream>> {

@@ -33,11 +33,36 @@ const LOCK_FILE: &str = "lock";
 const LOG_KEY_FILE: &str = "log.key";
 const LOG_DIR: &str = "log";
 
-/// How far the opening is.
+/// Bytes of the log between two words about its progress.
+const TAIL_TOLD_EVERY: u64 = 4 * 1024 * 1024;
+
+/// How far the opening is. These are its parts, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    pub streams_done: usize,
-    pub streams: usize,
+pub enum Progress {
+    /// The log is looked through.
+    Log,
+    /// The documents and blocks of streams are read.
+    Streams { done: usize, all: usize },
+    /// What the log has on top of that is done again, bytes.
+    Tail { done: u64, all: u64 },
+}
+
+impl std::fmt::Display for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Log => f.write_str("reading the log"),
+            Self::Streams { done, all } => write!(f, "{done} of {all} streams are read"),
+            Self::Tail { done, all } => {
+                let mib = |bytes: &u64| bytes / (1024 * 1024);
+                write!(
+                    f,
+                    "{} of {} MiB of the log are done again",
+                    mib(done),
+                    mib(all)
+                )
+            }
+        }
+    }
 }
 
 /// What was found.
@@ -118,6 +143,7 @@ impl Catalog {
         })?;
         make_places(&*disk, dir)?;
         let start = identity::begin(&*disk, dir, new, boot)?;
+        progress(Progress::Log);
         let (log, mut findings) = open_log(&disk, dir, &settings)?;
         if start.log_end.is_some_and(|end| log.durable().0 < end) {
             // Torn tails are for those who were killed; this log was closed.
@@ -161,7 +187,7 @@ impl Catalog {
         catalog.read_blocks(&mut gathered.openings, progress)?;
         catalog.put_aside(&mut gathered.openings, &mut found)?;
         catalog.place_consumers(&mut gathered, &mut found)?;
-        catalog.replay(gathered, &mut found)?;
+        catalog.replay(gathered, progress, &mut found)?;
         catalog.list_quarantine(&mut found)?;
         Ok((catalog, found))
     }
@@ -261,9 +287,9 @@ impl Catalog {
                     }
                 }
                 let streams_done = done.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-                progress(Progress {
-                    streams_done,
-                    streams: total,
+                progress(Progress::Streams {
+                    done: streams_done,
+                    all: total,
                 });
             }
         };
@@ -325,7 +351,12 @@ impl Catalog {
     }
 
     /// Gives the log's tail to those whose it is.
-    fn replay(&self, gathered: Gathered, found: &mut Found) -> Result<(), CatalogError> {
+    fn replay(
+        &self,
+        gathered: Gathered,
+        progress: &(dyn Fn(Progress) + Sync),
+        found: &mut Found,
+    ) -> Result<(), CatalogError> {
         let log = &self.around.log;
         let orphans = match found.offline.is_empty() {
             true => Some(gathered.orphans),
@@ -334,9 +365,18 @@ impl Catalog {
         let mut back = Back::new(log, gathered.openings, orphans);
         back.tell_missing(&found.log.missing);
         let mut failed = None;
+        let all = log.held_bytes();
+        let begin = log.durable().0.saturating_sub(all);
+        let mut told = 0;
         log.replay(&mut |entry| {
             if let Err(error) = back.replay(&entry) {
                 failed.get_or_insert(error);
+            }
+            // Positions have no headers, so that this is a little less than all.
+            let done = entry.end.saturating_sub(begin).min(all);
+            if done.saturating_sub(told) > TAIL_TOLD_EVERY {
+                told = done;
+                progress(Progress::Tail { done, all });
             }
         })?;
         if let Some(error) = failed {
