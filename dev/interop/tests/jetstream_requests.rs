@@ -296,6 +296,36 @@ fn a_message_that_is_too_large_is_refused_for_that_whatever_its_headers_ask_for(
 }
 
 #[test]
+fn a_purged_key_that_expires_leaves_no_marker_and_a_deleted_one_does() {
+    let server = Launch::new(ACCOUNTS).start();
+    let mut a = link(&server, "A");
+    let marker_ttl = 2_000_000_000_u64;
+    let mut expected = Vec::new();
+    for storage in ["file", "memory"] {
+        for (operation, last) in [("PURGE", 1), ("DEL", 2)] {
+            let name = format!("KV_{storage}_{operation}");
+            let key = format!("$KV.{storage}_{operation}.k");
+            a.create_stream(&json!({
+                "name": name, "subjects": [key], "storage": storage, "max_msgs_per_subject": 1,
+                "allow_msg_ttl": true, "allow_rollup_hdrs": true, "subject_delete_marker_ttl": marker_ttl,
+            }));
+            let operation = format!("KV-Operation: {operation}");
+            let headers = [&*operation, "Nats-Rollup: sub", "Nats-TTL: 2s"];
+            a.ask_with(&key, &headers, b"").expect("stored");
+            expected.push((format!("STREAM.INFO.{name}"), last));
+        }
+    }
+    for (info, last) in expected {
+        wait_until("everything has expired", || {
+            let state = &request(&mut a, &info, &[], "")["state"];
+            let seen = state["last_seq"].as_u64();
+            assert!(seen <= Some(last), "{info}: {state}");
+            state["messages"] == 0 && seen == Some(last)
+        });
+    }
+}
+
+#[test]
 fn a_consumer_that_is_paused_needs_a_server_that_can_pause() {
     let server = Launch::new(ACCOUNTS).start();
     let mut a = link(&server, "A");

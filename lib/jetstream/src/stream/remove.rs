@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use nats_api::errors::ApiError;
-use nats_api::jetstream::headers::{MARKER_MAX_AGE, MARKER_REASON, ROLLUP, ROLLUP_SUBJECT, TTL};
+use nats_api::jetstream::headers::{
+    KV_OPERATION, KV_PURGE, MARKER_MAX_AGE, MARKER_REASON, ROLLUP, ROLLUP_SUBJECT, TTL,
+};
 use nats_api::jetstream::{MsgDeleteRequest, StreamPurgeRequest, StreamPurgeResponse};
 use nats_api::time::friendly;
 use nats_proto::header::block;
@@ -139,10 +141,14 @@ impl Stream {
         Ok(())
     }
 
+    /// Not a marker itself, nor what says the same: a key that was purged has told its watchers already.
     fn leaves_marker(&self, message: &Message) -> bool {
         let state = self.store.subject(message.subject());
+        let headers = message.headers();
+        let operation = block::find_value(headers, KV_OPERATION.as_bytes());
         state.is_some_and(|state| state.messages == 1)
-            && !block::contains(message.headers(), MARKER_REASON.as_bytes())
+            && !block::contains(headers, MARKER_REASON.as_bytes())
+            && operation != Some(KV_PURGE.as_bytes())
     }
 
     /// Stores a marker, which rolls its subject up. False when the stream takes none.

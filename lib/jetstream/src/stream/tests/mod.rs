@@ -3,6 +3,7 @@
 mod batches;
 mod clock;
 mod consumers;
+mod markers;
 mod places;
 mod retention;
 
