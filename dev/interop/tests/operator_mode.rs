@@ -649,3 +649,45 @@ fn a_user_may_have_to_come_through_a_proxy() {
         wire.login(&format!(r#"{fields},"proxy_sig":"{sig}""#));
     }
 }
+
+/// Without a word in the system account's token every account may import what there is about itself, and nothing about others.
+#[test]
+fn the_system_account_offers_each_account_its_own_figures() {
+    let operator = Operator::new();
+    let (mut a, b) = (Account::new("A"), Account::new("B"));
+    for (of, local) in [(a.id(), "own.connz"), (b.id(), "foreign.connz")] {
+        a.claims.nats.imports.push(Import {
+            name: local.into(),
+            subject: format!("$SYS.REQ.ACCOUNT.{of}.CONNZ"),
+            account: operator.system.id(),
+            kind: ExportType::Service,
+            local_subject: local.into(),
+            ..Import::default()
+        });
+    }
+    let config = operator.in_memory(&[&a, &b]);
+    let server = Server::start(&format!("{config}http: \"127.0.0.1:-1\"\n"));
+    let _other = b.user("u").open(&server);
+    let mut wire = a.user("u").open(&server);
+    wire.subscribe("inbox", "1");
+    wire.publish_request("own.connz", "inbox", "");
+    let (_, body) = wire.read_msg();
+    let answer: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(answer["data"]["num_connections"], 1, "{answer}");
+    wire.publish_request("foreign.connz", "inbox", "");
+    wire.line("PING");
+    let said = wire.read_through("PONG\r\n");
+    assert!(!said.contains("num_connections"), "{said}");
+    let page = server.page(&format!("/accountz?acc={}", operator.system.id()));
+    let exports = page["account_detail"]["exports"]
+        .as_array()
+        .expect("exports");
+    let connz = |e: &&serde_json::Value| e["subject"] == "$SYS.REQ.ACCOUNT.*.CONNZ";
+    assert_eq!(exports.iter().filter(connz).count(), 1, "{page}");
+    let decoded = &page["account_detail"]["decoded_jwt"];
+    assert!(!decoded.is_null(), "{page}");
+    assert!(
+        !decoded.to_string().contains("CONNZ"),
+        "the token says nothing of it"
+    );
+}

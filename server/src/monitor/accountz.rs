@@ -145,16 +145,16 @@ fn exports(configured: Option<&options::Account>, is_system: bool) -> Vec<Accoun
             (subjects::DEBUG_SUBSCRIBERS.to_owned(), "Singleton"),
             (subjects::user_info_of("*"), "Singleton"),
         ];
-        list.extend(
-            services
-                .into_iter()
-                .map(|(subject, response_type)| AccountExport {
+        for (subject, response_type) in services {
+            if !list.iter().any(|known| known.subject == subject) {
+                list.push(AccountExport {
                     subject,
                     export_type: "service".into(),
                     response_type: response_type.into(),
                     ..AccountExport::default()
-                }),
-        );
+                });
+            }
+        }
     }
     list
 }

@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
+use nats_api::system::subjects;
 use nats_jwt::chain::Trust;
-use nats_jwt::claims::{AccountClaims, DecodeError};
+use nats_jwt::claims::{AccountClaims, DecodeError, Export, ExportType, ResponseType};
 use nats_jwt::nkey::{Kind, is_public_key};
 use nats_jwt::secret::Secret;
+use nats_proto::subject;
 use parking_lot::{Mutex, RwLock};
 
 use super::Accounts;
@@ -454,7 +456,10 @@ impl Operators {
         touched.union(&redefined).cloned().collect()
     }
 
-    fn put(&self, name: &Arc<str>, token: String, claims: AccountClaims) {
+    fn put(&self, name: &Arc<str>, token: String, mut claims: AccountClaims) {
+        if self.is_system(name) {
+            offer_own_figures(&mut claims);
+        }
         let mut state = self.state.write();
         let state = &mut *state;
         let old = state.live.get(name).cloned();
@@ -550,5 +555,26 @@ impl Operators {
             .min();
         self.deadline
             .store(next.unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+}
+
+/// The system account offers every account what there is about itself, unless its token offers that in another way.
+fn offer_own_figures(claims: &mut AccountClaims) {
+    for what in ["CONNZ", "STATZ"] {
+        let subject = subjects::account_request("*", what);
+        let exports = &mut claims.nats.exports;
+        let is_offered = exports.iter().any(|export| {
+            export.kind == ExportType::Service
+                && subject::is_subset(subject.as_bytes(), export.subject.as_bytes())
+        });
+        if !is_offered {
+            exports.push(Export {
+                subject,
+                kind: ExportType::Service,
+                response_type: ResponseType::Stream,
+                account_token_position: 4,
+                ..Export::default()
+            });
+        }
     }
 }

@@ -144,7 +144,11 @@ impl Core {
         Some(AccountToken {
             account: live.definition.account.clone(),
             token: live.token.to_string(),
-            decoded: serde_json::to_value(&**claims).unwrap_or_default(),
+            // What counts here may be more than the token says.
+            decoded: nats_jwt::claims::AccountClaims::decode(&live.token)
+                .ok()
+                .and_then(|claims| serde_json::to_value(claims).ok())
+                .unwrap_or_default(),
             issuer: claims.issuer.clone(),
             tags: claims.nats.tags.iter().map(str::to_owned).collect(),
             expired: !live.is_open(unix_seconds(SystemTime::now())),
