@@ -289,6 +289,49 @@ fn both_programs_edit_one_store_in_turn() {
     );
 }
 
+/// The reference writes limits without storage beside tiers, and ours must be able to edit such an account after it.
+#[test]
+fn an_account_with_tiers_is_edited_by_both_in_turn() {
+    let home = Home::new();
+    let Some(reference) = Reference::of(&home) else {
+        return;
+    };
+    home.ok(&["add", "operator", "O", "--sys"]);
+    reference.ok(&["add", "account", "A"]);
+    for round in 1..3 {
+        let count = round.to_string();
+        reference.ok(&[
+            "edit",
+            "account",
+            "-n",
+            "A",
+            "--js-tier",
+            "3",
+            "--js-disk-storage",
+            "1G",
+        ]);
+        reference.ok(&["edit", "account", "-n", "A", "--conns", &count]);
+        home.ok(&["edit", "account", "A", "--leaf-conns", &count]);
+        home.ok(&[
+            "edit",
+            "account",
+            "A",
+            "--js-tier",
+            "1",
+            "--js-disk-storage",
+            "2G",
+        ]);
+        let limits = home.json(&["describe", "account", "A"])["nats"]["limits"].clone();
+        assert_eq!(limits["tiered_limits"]["R3"]["disk_storage"], 1_000_000_000);
+        assert_eq!(limits["tiered_limits"]["R1"]["disk_storage"], 2_000_000_000);
+        assert_eq!(
+            (&limits["conn"], &limits["leaf"]),
+            (&round.into(), &round.into())
+        );
+    }
+    reference.ok(&["validate", "-A"]);
+}
+
 /// The reference's `nats` reads what ours backs up, and the reverse: the stores are the same then.
 #[test]
 fn backups_of_both_programs_restore_in_the_other() {

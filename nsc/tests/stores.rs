@@ -324,6 +324,30 @@ fn a_wrong_document_is_refused_by_what_is_wrong_where_and_changes_nothing() {
             "accounts:\n  A:\n    users:\n      u: {connection_types: [telegraph]}\n",
             "unknown connection type telegraph",
         ),
+        (
+            "accounts:\n  A:\n    users:\n      u: {pub: {allow: ['p.{{name()}}']}}\n",
+            "d.yaml:4: user A/u: \"p.{{name()}}\" is a template",
+        ),
+        (
+            "accounts:\n  A:\n    default_permissions: {pub: {allow: ['p.{{name()}}']}}\n",
+            "d.yaml:2: account A: \"p.{{name()}}\" is a template",
+        ),
+        (
+            "accounts:\n  A:\n    roles:\n      r: {sub: {allow: ['p.{{foo()}}']}}\n",
+            "\"foo()\" is not defined",
+        ),
+        (
+            "accounts:\n  A:\n    mappings: {a.*: [{to: b.$2}]}\n",
+            "the mapping from \"a.*\": ",
+        ),
+        (
+            "accounts:\n  A:\n    mappings: {a: []}\n",
+            "the mapping from \"a\" leads nowhere",
+        ),
+        (
+            "operator: {system_account: A}\naccounts:\n  A:\n    jetstream: {disk: 1G}\n",
+            "d.yaml:3: account A: it is the system account, which cannot have JetStream",
+        ),
         (&cycle("service", "y"), "A -> B -> A"),
         (&cycle("stream", "y"), "A -> B -> A"),
     ] {
@@ -398,4 +422,32 @@ fn files_that_are_too_large_or_no_text_are_refused_by_their_names() {
     // A pipe has no length to be asked for.
     let refused = home.refused(&["plan", "-f", "/dev/zero"]);
     assert!(refused.contains("larger than"), "{refused}");
+}
+
+#[test]
+fn a_role_does_not_go_while_somebody_has_it() {
+    let home = Home::prepared();
+    home.all(&[
+        "nsc add signing-key role -a A --allow-pub x",
+        "nsc add user w -a A -K role",
+    ]);
+    let before = contents(&home);
+    let file = home.path().join("d.yaml");
+    std::fs::write(&file, "accounts:\n  A: {roles: {}}\n").expect("written");
+    let refused = home.refused(&["apply", "-f", "d.yaml", "--prune"]);
+    assert!(
+        refused.contains(
+            "d.yaml:2: account A: without the role \"role\" servers would refuse its users w"
+        ),
+        "{refused}"
+    );
+    assert_eq!(contents(&home), before);
+    // Whoever is named is signed again, or goes.
+    std::fs::write(&file, "accounts:\n  A: {roles: {}, users: {w: {}}}\n").expect("written");
+    home.ok(&["apply", "-f", "d.yaml", "--prune"]);
+    home.ok(&["validate", "-A"]);
+    assert!(
+        home.refused(&["describe", "user", "u", "-a", "A"])
+            .contains("u")
+    );
 }

@@ -82,6 +82,38 @@ pub fn expand(
     Ok(limits)
 }
 
+/// Whether a subject of a permission holds a template.
+pub fn is_template(subject: &str) -> bool {
+    pieces(subject).len() > 1
+}
+
+/// Whether servers know all words of a template: with one that they do not know, every user of the role is refused.
+///
+/// # Errors
+/// [`TemplateError::UnknownWord`].
+pub fn check(template: &UserPermissionLimits) -> Result<(), TemplateError> {
+    let tags = Tags::default();
+    let nobody = Values {
+        name: "",
+        subject: "",
+        tags: &tags,
+        account_name: "",
+        account_subject: "",
+        account_tags: &tags,
+    };
+    let permissions = &template.permissions;
+    for permission in [&permissions.publish, &permissions.subscribe] {
+        for subject in permission.allow.iter().chain(&permission.deny) {
+            for piece in pieces(subject) {
+                if let Piece::Word(word) = piece {
+                    word_values(word, subject, &nobody, List::Allow)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 fn expand_permission(
     template: &Permission,
     values: &Values<'_>,

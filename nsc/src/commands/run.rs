@@ -572,7 +572,8 @@ struct Pending {
 
 async fn pending(w: &mut Workspace, request: &desired::Request) -> Result<Pending> {
     let document = desired::read(w, request)?;
-    let changes = desired::apply(w, &document, request.prune)?;
+    let changes = desired::apply(w, &document, request.prune);
+    let changes = changes.map_err(|error| desired::located(w, request, error))?;
     let mut drift = desired::live::Drift::default();
     if request.live || request.push {
         let pull_all = pull::Pull {
@@ -616,26 +617,16 @@ async fn apply(w: &mut Workspace, request: &desired::Request, json: bool) -> Res
     }
     let mut report = Report::list();
     hand_over(w, &mut report).await?;
-    if request.push {
-        let push = || push::Push {
-            timeout: request.timeout,
-            system: request.system.clone(),
-            tls: request.tls.clone(),
-            ..push::Push::default()
-        };
-        for name in &pending.names {
-            let one = push::Push {
-                account: Some(name.clone()),
-                ..push()
-            };
-            report.extend(push::push(push::prepare(w, &one)?).await?);
-        }
-        if pending.prunes {
-            let surplus = push::Push {
-                prune: true,
-                ..push()
-            };
-            report.extend(push::push(push::prepare(w, &surplus)?).await?);
+    if request.push && !(pending.names.is_empty() && !pending.prunes) {
+        match hand_out(w, request, &pending).await {
+            Ok(pushed) => report.extend(pushed),
+            // The store is changed already, which the document says.
+            Err(error) => {
+                report.error(format!("pushing: {error}"));
+                if let Some(hint) = error.next_step() {
+                    report.error(format!("hint: {hint}; then run this again"));
+                }
+            }
         }
     }
     // With JSON one document says all.
@@ -648,6 +639,22 @@ async fn apply(w: &mut Workspace, request: &desired::Request, json: bool) -> Res
         ..report.into()
     };
     show(&outcome, json)
+}
+
+/// What differs on the servers, by one connection.
+async fn hand_out(
+    w: &mut Workspace,
+    request: &desired::Request,
+    pending: &Pending,
+) -> Result<Report> {
+    let push = push::Push {
+        prune: pending.prunes,
+        timeout: request.timeout,
+        system: request.system.clone(),
+        tls: request.tls.clone(),
+        ..push::Push::default()
+    };
+    push::push(push::prepare_for(w, &push, &pending.names)?).await
 }
 
 fn document_of(pending: &Pending, state: &str, report: Option<&Report>) -> serde_json::Value {

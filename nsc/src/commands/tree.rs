@@ -135,7 +135,10 @@ pub enum Command {
     )]
     Plan(crate::desired::Request),
     /// Publish a message: nsc tool pub
-    #[command(hide = true)]
+    #[command(
+        hide = true,
+        after_help = "Example:\n  nsc tool pub -u till orders.new 'two coffees'"
+    )]
     Pub(tool::Alone<tool::Send>),
     /// Take accounts from the servers
     #[command(after_help = "Example:\n  nsc pull --all")]
@@ -154,10 +157,16 @@ pub enum Command {
     #[command(subcommand, hide = true)]
     Rename(Rename),
     /// Answer requests with what they hold: nsc tool reply
-    #[command(hide = true)]
+    #[command(
+        hide = true,
+        after_help = "Example:\n  nsc tool reply -u service 'prices.*'"
+    )]
     Reply(tool::Alone<tool::Receive>),
     /// Send a request and show the answer: nsc tool req
-    #[command(hide = true)]
+    #[command(
+        hide = true,
+        after_help = "Example:\n  nsc tool req -u till prices.eur ''"
+    )]
     Req(tool::Alone<tool::Send>),
     /// Make an operator again from a file that backup wrote
     #[command(after_help = "Examples:\n  \
@@ -168,13 +177,16 @@ pub enum Command {
     #[command(subcommand, visible_alias = "revocation")]
     Revocations(Revocations),
     /// Measure how long it takes to the server and back: nsc tool rtt
-    #[command(hide = true)]
+    #[command(hide = true, after_help = "Example:\n  nsc tool rtt -u till")]
     Rtt(tool::Alone<tool::Connect>),
     /// Choose the operator or account that is meant
     #[command(subcommand)]
     Select(Select),
     /// Show the messages of a subject: nsc tool sub
-    #[command(hide = true)]
+    #[command(
+        hide = true,
+        after_help = "Example:\n  nsc tool sub -u till 'orders.>'"
+    )]
     Sub(tool::Alone<tool::Receive>),
     /// Try out users: publish, subscribe, request, reply, rtt
     Tool(tool::Args),

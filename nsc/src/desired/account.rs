@@ -1,14 +1,16 @@
 //! From what stands in the file to what a token says.
 
+use std::collections::BTreeMap;
+
 use nats_jwt::claims::{
-    AccountClaims, AccountLimits, JetStreamLimits, Tags, UserPermissionLimits, UserScope,
-    WeightedMapping,
+    AccountClaims, AccountLimits, JetStreamLimits, Permissions, Tags, UserPermissionLimits,
+    UserScope, WeightedMapping,
 };
 
 use super::document::{self, Account, JetStream, Number, Rights, Role};
 use crate::error::{Error, Result};
-use crate::ops::export;
 use crate::ops::request::connection_type;
+use crate::ops::{export, mapping, signing_key};
 use crate::refuse;
 use crate::text;
 
@@ -36,6 +38,7 @@ pub fn shape(claims: &mut AccountClaims, wanted: &Account, now: i64) -> Result {
     }
     if let Some(rights) = &wanted.default_permissions {
         nats.default_permissions = rights.permissions()?;
+        without_templates(&nats.default_permissions)?;
     }
     if let Some(exports) = &wanted.exports {
         let mut all = Vec::new();
@@ -54,17 +57,18 @@ pub fn shape(claims: &mut AccountClaims, wanted: &Account, now: i64) -> Result {
         nats.exports = all;
     }
     if let Some(mappings) = &wanted.mappings {
-        nats.mappings = mappings
-            .iter()
-            .map(|(from, all)| {
-                let all = all.iter().map(|mapping| WeightedMapping {
-                    subject: mapping.to.clone(),
-                    weight: mapping.weight.unwrap_or(100),
-                    cluster: mapping.cluster.clone(),
-                });
-                (from.clone(), all.collect())
-            })
-            .collect();
+        let mut new = BTreeMap::new();
+        for (from, all) in mappings {
+            let all = all.iter().map(|mapping| WeightedMapping {
+                subject: mapping.to.clone(),
+                weight: mapping.weight.unwrap_or(100),
+                cluster: mapping.cluster.clone(),
+            });
+            let all: Vec<_> = all.collect();
+            mapping::check(from, &all)?;
+            new.insert(from.clone(), all);
+        }
+        nats.mappings = new;
     }
     Ok(())
 }
@@ -168,6 +172,23 @@ fn export(wanted: &document::Export) -> Result<nats_jwt::claims::Export> {
     request.build()
 }
 
+/// Servers fill in templates for users of a role only; elsewhere they would be subjects that nobody uses.
+///
+/// # Errors
+/// Names the template.
+pub fn without_templates(permissions: &Permissions) -> Result {
+    for permission in [&permissions.publish, &permissions.subscribe] {
+        let mut subjects = permission.allow.iter().chain(&permission.deny);
+        if let Some(subject) = subjects.find(|s| nats_jwt::template::is_template(s)) {
+            return Err(Error::refused(format!(
+                "{subject:?} is a template, and those are filled in for users of a role only"
+            ))
+            .hint("put it below `roles`, and name that `role` in the user"));
+        }
+    }
+    Ok(())
+}
+
 /// What users of a role may do.
 ///
 /// # Errors
@@ -206,10 +227,12 @@ pub fn template(wanted: &Role) -> Result<UserPermissionLimits> {
 /// # Errors
 /// When something makes no sense.
 pub fn scope(key: &str, role: &str, wanted: &Role) -> Result<UserScope> {
+    let template = template(wanted)?;
+    signing_key::words(&template)?;
     Ok(UserScope {
         key: key.to_owned(),
         role: role.to_owned(),
-        template: template(wanted)?,
+        template,
         description: wanted.description.clone(),
     })
 }

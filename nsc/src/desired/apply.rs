@@ -6,7 +6,7 @@ use nats_jwt::nkey::Kind;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::account::{absolute, scope, shape, sorted_tags, template};
+use super::account::{absolute, scope, shape, sorted_tags, template, without_templates};
 use super::document::{self, Document};
 use super::{cycles, strict};
 use crate::error::{Error, Result};
@@ -63,13 +63,14 @@ pub fn apply(workspace: &mut Workspace, document: &Document, prune: bool) -> Res
         workspace.use_operator(&document.operator.name)?;
     }
     let mut changes = Vec::new();
+    let mut gone = Vec::new();
     // Before accounts are signed: whether signing keys are required says who signs.
     operator(workspace, &document.operator, &mut changes)?;
     // First all accounts with their keys and exports: imports of any may name any.
     for (name, wanted) in &document.accounts {
         with_context(
             &format!("account {name}"),
-            first_round(workspace, name, wanted, prune, &mut changes),
+            first_round(workspace, name, wanted, prune, &mut gone, &mut changes),
         )?;
     }
     for (name, wanted) in &document.accounts {
@@ -78,6 +79,7 @@ pub fn apply(workspace: &mut Workspace, document: &Document, prune: bool) -> Res
     }
     cycles::refuse(workspace, document)?;
     system_account(workspace, &document.operator, &mut changes)?;
+    no_jetstream_in_the_system_account(workspace, document)?;
     for (name, wanted) in &document.accounts {
         if let Some(users) = &wanted.users {
             for (user, wanted) in users {
@@ -96,6 +98,7 @@ pub fn apply(workspace: &mut Workspace, document: &Document, prune: bool) -> Res
             }
         }
     }
+    nobody_left_behind(workspace, &gone)?;
     if prune {
         prune_accounts(workspace, document, &mut changes)?;
     }
@@ -103,6 +106,33 @@ pub fn apply(workspace: &mut Workspace, document: &Document, prune: bool) -> Res
         strict::resign(workspace, &mut changes)?;
     }
     Ok(changes)
+}
+
+/// A role that went.
+struct Gone {
+    account: String,
+    role: String,
+    key: String,
+}
+
+/// Servers would refuse the users of a role that goes, unless they were signed again or went as well.
+fn nobody_left_behind(workspace: &mut Workspace, gone: &[Gone]) -> Result {
+    for Gone { account, role, key } in gone {
+        let mut left = Vec::new();
+        for user in workspace.users(account)? {
+            if workspace.user(account, &user)?.issuer == *key {
+                left.push(user);
+            }
+        }
+        if !left.is_empty() {
+            return Err(Error::refused(format!(
+                "account {account}: without the role {role:?} servers would refuse its users {}",
+                left.join(", ")
+            ))
+            .hint("say below `users` what becomes of them, or keep the role"));
+        }
+    }
+    Ok(())
 }
 
 fn with_context<T>(what: &str, result: Result<T>) -> Result<T> {
@@ -248,6 +278,7 @@ fn first_round(
     name: &str,
     wanted: &document::Account,
     prune: bool,
+    gone: &mut Vec<Gone>,
     changes: &mut Vec<Change>,
 ) -> Result {
     let store = workspace.store()?;
@@ -272,19 +303,21 @@ fn first_round(
                 .add_scoped(scope(&key, role, wanted)?);
         }
         if prune {
-            let gone: Vec<String> = claims
-                .nats
-                .signing_keys
-                .iter()
+            let of_account = claims.nats.signing_keys.iter();
+            let left_out: Vec<Gone> = of_account
                 .filter_map(|(key, scope)| {
-                    scope
-                        .filter(|scope| !roles.contains_key(&scope.role))
-                        .map(|_| key.to_owned())
+                    let role = &scope.filter(|scope| !roles.contains_key(&scope.role))?.role;
+                    Some(Gone {
+                        account: name.to_owned(),
+                        role: role.clone(),
+                        key: key.to_owned(),
+                    })
                 })
                 .collect();
-            for key in gone {
-                claims.nats.signing_keys.remove(&key);
+            for role in &left_out {
+                claims.nats.signing_keys.remove(&role.key);
             }
+            gone.extend(left_out);
         }
     }
     // Where the operator wants signing keys, an account without one could not have users.
@@ -423,6 +456,21 @@ fn system_account(
     put_operator(workspace, &before, &claims, changes)
 }
 
+/// Servers give their system account no storage; a token that says so is not valid.
+fn no_jetstream_in_the_system_account(workspace: &mut Workspace, document: &Document) -> Result {
+    let system = workspace.operator()?.nats.system_account;
+    for name in document.accounts.keys() {
+        let account = workspace.account(name)?;
+        if account.subject == system && account.nats.limits.has_jetstream() {
+            return Err(Error::refused(format!(
+                "account {name}: it is the system account, which cannot have JetStream"
+            ))
+            .hint("leave its `jetstream` out, or say `jetstream: {}` to take it away"));
+        }
+    }
+    Ok(())
+}
+
 fn put_operator(
     workspace: &mut Workspace,
     before: &AnyClaims,
@@ -475,6 +523,7 @@ fn one_user(
         claims.nats.set_scoped(true);
     } else {
         claims.nats.limits = template(&wanted.as_role())?;
+        without_templates(&claims.nats.limits.permissions)?;
     }
     claims.nats.tags = sorted_tags(&wanted.tags);
     claims.expires = absolute(

@@ -76,3 +76,87 @@ pub fn read(workspace: &Workspace, request: &Request) -> Result<document::Docume
             .hint("nothing was changed; see docs/desired-state.md for the fields")
     })
 }
+
+/// An error of [`apply`], with the file and the line of the account or user that it is about, where they are found.
+pub fn located(workspace: &Workspace, request: &Request, error: Error) -> Error {
+    let path = workspace.places.expanded(&request.file);
+    let text = error.to_string();
+    let about = text.split(": ").next().unwrap_or_default();
+    let keys = match about.split_once(' ') {
+        Some(("account", name)) => vec!["accounts", name],
+        Some(("user", name)) => match name.split_once('/') {
+            Some((account, user)) => vec!["accounts", account, "users", user],
+            None => return error,
+        },
+        _ => return error,
+    };
+    let content = crate::files::read_named_text(&path, DESIRED_BYTES_MAX).unwrap_or_default();
+    let Some(line) = line_of(&content, &keys) else {
+        return error;
+    };
+    let hint = error.next_step().map(str::to_owned);
+    let error = Error::refused(format!("{}:{line}: {text}", path.display()));
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+/// The line in which the last of nested keys stands, counted from 1. `None` in a document that is not indented, such as JSON: its
+/// errors go without.
+fn line_of(content: &str, keys: &[&str]) -> Option<usize> {
+    let mut left = keys.iter();
+    let mut key = left.next()?;
+    let mut outer: Option<usize> = None;
+    // How far the keys of this level are indented: as its first one.
+    let mut level: Option<usize> = None;
+    for (at, line) in content.lines().enumerate() {
+        let text = line.trim_start();
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        let indent = line.len().saturating_sub(text.len());
+        if outer.is_some_and(|outer| indent <= outer) {
+            return None;
+        }
+        if *level.get_or_insert(indent) != indent {
+            continue;
+        }
+        let Some((name, _)) = text.split_once(':') else {
+            continue;
+        };
+        if name.trim_end().trim_matches(['"', '\'']) != *key {
+            continue;
+        }
+        match left.next() {
+            None => return at.checked_add(1),
+            Some(next) => (key, outer, level) = (next, Some(indent), None),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line_of;
+
+    #[test]
+    fn the_line_of_nested_keys_is_found_or_none_is_told() {
+        let text = "# accounts:\noperator:\n  name: A\naccounts:\n  B:\n    users:\n      A: {}\n  'A':\n    users:\n      u: {role: x}\n";
+        for (keys, line) in [
+            (&["accounts"][..], Some(4)),
+            (&["accounts", "A"], Some(8)),
+            (&["accounts", "B", "users", "A"], Some(7)),
+            (&["accounts", "A", "users", "u"], Some(10)),
+            (&["accounts", "B", "users", "u"], None),
+            (&["accounts", "C"], None),
+            (&[], None),
+        ] {
+            assert_eq!(line_of(text, keys), line, "{keys:?}");
+        }
+        assert_eq!(
+            line_of("{\"accounts\": {\"A\": {}}}", &["accounts", "A"]),
+            None
+        );
+    }
+}

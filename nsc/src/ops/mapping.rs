@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use nats_jwt::claims::{AccountClaims, WeightedMapping};
+use nats_proto::transform::{Destination, Mappings};
 
 use super::Outcome;
 use super::request::check_account;
@@ -75,6 +76,7 @@ pub fn add(workspace: &mut Workspace, request: &Add) -> Result<Outcome> {
         Some(there) => *there = new,
         None => all.push(new),
     }
+    check(&request.from, all)?;
     store(workspace, &account)?;
     let mut report = Report::list();
     report.ok(format!(
@@ -82,6 +84,29 @@ pub fn add(workspace: &mut Workspace, request: &Add) -> Result<Outcome> {
         request.from, request.to, request.weight
     ));
     Ok(report.into())
+}
+
+/// Whether servers take a mapping; one that they do not take does nothing there.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check(from: &str, to: &[WeightedMapping]) -> Result {
+    if to.is_empty() {
+        refuse!("the mapping from {from:?} leads nowhere: name where it goes, or leave it out");
+    }
+    let all: Vec<_> = to
+        .iter()
+        .map(|one| Destination {
+            cluster: one.cluster.clone(),
+            ..Destination::new(
+                one.subject.clone(),
+                if one.weight == 0 { 100 } else { one.weight },
+            )
+        })
+        .collect();
+    Mappings::new()
+        .add(from, &all)
+        .map_err(|error| Error::refused(format!("the mapping from {from:?}: {error}")))
 }
 
 /// Sets the mappings of some subjects; others stay.
@@ -94,6 +119,9 @@ pub fn set(
     mappings: BTreeMap<String, Vec<WeightedMapping>>,
 ) -> Result {
     let mut account = workspace.edit_account(account)?;
+    for (from, to) in &mappings {
+        check(from, to)?;
+    }
     account.nats.mappings.extend(mappings);
     store(workspace, &account)
 }

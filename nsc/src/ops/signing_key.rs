@@ -113,6 +113,7 @@ pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Outcome> {
         scope.description.clone_from(description);
     }
     request.limits.apply(&mut scope.template, &mut report)?;
+    words(&scope.template)?;
     account.nats.signing_keys.add_scoped(scope);
     check_account(workspace, &account)?;
     workspace.put_account(&account, &signer)?;
@@ -195,4 +196,16 @@ pub fn issued(workspace: &mut Workspace, account: &str, key: &str) -> Result<Vec
         }
     }
     Ok(names)
+}
+
+/// Whether servers know the words of a role's templates.
+///
+/// # Errors
+/// Names the one that they do not know.
+pub fn words(template: &nats_jwt::claims::UserPermissionLimits) -> Result {
+    nats_jwt::template::check(template).map_err(|error| {
+        Error::refused(error.to_string()).hint(
+            "there are {{name()}}, {{subject()}}, {{tag(x)}}, {{account-name()}}, {{account-subject()}}, {{account-tag(x)}}",
+        )
+    })
 }

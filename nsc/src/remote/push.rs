@@ -81,6 +81,26 @@ pub struct Prepared {
 /// # Errors
 /// When something does not validate, or keys are missing.
 pub fn prepare(workspace: &mut Workspace, request: &Push) -> Result<Prepared> {
+    let other = request.prune || request.diff || request.account_removal.is_some();
+    let names = if request.all {
+        workspace.accounts()?
+    } else if other {
+        Vec::new()
+    } else {
+        vec![workspace.account_name(request.account.as_deref())?]
+    };
+    prepare_for(workspace, request, &names)
+}
+
+/// The same for accounts of these names, all by one connection; what the request says about accounts does not count.
+///
+/// # Errors
+/// When something does not validate, or keys are missing.
+pub fn prepare_for(
+    workspace: &mut Workspace,
+    request: &Push,
+    names: &[String],
+) -> Result<Prepared> {
     let operator = workspace.operator()?;
     let other = request.prune || request.diff || request.account_removal.is_some();
     let url = destination(&operator, request, other)?;
@@ -89,16 +109,9 @@ pub fn prepare(workspace: &mut Workspace, request: &Push) -> Result<Prepared> {
         // Without every account one would be deleted that should not be.
         known.insert(workspace.account(&name)?.subject, name);
     }
-    let names = if request.all {
-        workspace.accounts()?
-    } else if other {
-        Vec::new()
-    } else {
-        vec![workspace.account_name(request.account.as_deref())?]
-    };
     let mut targets = Vec::new();
     for name in names {
-        targets.push(target(workspace, &name, request.force)?);
+        targets.push(target(workspace, name, request.force)?);
     }
     let removal = match &request.account_removal {
         Some(given) if nats_jwt::nkey::is_public_key(given, nats_jwt::nkey::Kind::Account) => {

@@ -35,8 +35,25 @@ pub fn decode_for_edit(token: &str) -> Result<Editable, DecodeError> {
     if is_version1 {
         unknown.retain(|path| path != "nats.type");
     }
+    // The reference writes them with every edit, also beside tiers, where they do not count.
+    let tiered =
+        matches!(&claims, AnyClaims::Account(a) if !a.nats.limits.tiered_limits.is_empty());
+    let stores = |path: &String| path.ends_with("mem_storage") || path.ends_with("disk_storage");
+    if tiered && !unknown.iter().any(stores) {
+        unknown.retain(|path| !BESIDE_TIERS.contains(&path.as_str()));
+    }
     Ok(Editable { claims, unknown })
 }
+
+/// Limits of JetStream that say nothing where there are tiers and no storage.
+const BESIDE_TIERS: [&str; 6] = [
+    "nats.limits.streams",
+    "nats.limits.consumer",
+    "nats.limits.max_ack_pending",
+    "nats.limits.mem_max_stream_bytes",
+    "nats.limits.disk_max_stream_bytes",
+    "nats.limits.max_bytes_required",
+];
 
 fn compare(path: &str, original: &Value, known: Option<&Value>, unknown: &mut Vec<String>) {
     match (original, known) {
