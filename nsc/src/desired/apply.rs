@@ -1,7 +1,9 @@
 //! Making it so, on the workspace.
 
 use nats_jwt::chain;
-use nats_jwt::claims::{AccountClaims, AnyClaims, Import, OperatorClaims, UserClaims};
+use nats_jwt::claims::{
+    AccountClaims, AnyClaims, Import, OperatorClaims, UserClaims, UserPermissionLimits,
+};
 use nats_jwt::nkey::Kind;
 use serde::Serialize;
 use serde_json::Value;
@@ -522,8 +524,7 @@ fn one_user(
         }
         claims.nats.set_scoped(true);
     } else {
-        claims.nats.limits = template(&wanted.as_role())?;
-        without_templates(&claims.nats.limits.permissions)?;
+        claims.nats.limits = own_limits(wanted)?;
     }
     claims.nats.tags = sorted_tags(&wanted.tags);
     claims.expires = absolute(
@@ -563,6 +564,13 @@ fn one_user(
     let verb = if is_there { Verb::Change } else { Verb::Add };
     record(changes, verb, format!("user {account_name}/{name}"), fields);
     Ok(())
+}
+
+/// What a user without a role may do.
+fn own_limits(wanted: &document::User) -> Result<UserPermissionLimits> {
+    let limits = template(&wanted.as_role())?;
+    without_templates(&limits.permissions)?;
+    Ok(limits)
 }
 
 /// The keys that may sign a user as it is wanted.
