@@ -617,7 +617,7 @@ async fn apply(w: &mut Workspace, request: &desired::Request, json: bool) -> Res
     }
     let mut report = Report::list();
     hand_over(w, &mut report).await?;
-    if request.push && !(pending.names.is_empty() && !pending.prunes) {
+    if request.push && (pending.prunes || !pending.names.is_empty()) {
         match hand_out(w, request, &pending).await {
             Ok(pushed) => report.extend(pushed),
             // The store is changed already, which the document says.
