@@ -226,7 +226,7 @@ fn only_who_subscribes_to_the_deliver_subject_itself_is_a_push_consumers_client(
     client.subscribe(">", "all").expect("a connection");
     client.subscribe("to.*", "some").expect("a connection");
     client
-        .send(b"SUB to.plain q in_group\r\nSUB to.* g any_group\r\n")
+        .send(b"SUB to.plain q in_group\r\nSUB to.* g any_group\r\nSUB control control\r\n")
         .expect("a connection");
     client.settle().expect("a connection");
     let consumers = [("plain", ""), ("group", "g")];
@@ -239,10 +239,15 @@ fn only_who_subscribes_to_the_deliver_subject_itself_is_a_push_consumers_client(
         let made = a.done(&format!("CONSUMER.CREATE.S.{name}"), &body);
         assert_eq!(made["push_bound"], Value::Null, "{made}");
     }
+    // One more that has a client: when it has delivered, the others would have.
+    let control = json!({"name": "control", "durable_name": "control", "ack_policy": "none", "deliver_subject": "control"});
+    let body = json!({"stream_name": "S", "config": control});
+    a.done("CONSUMER.CREATE.S.control", &body);
     a.store("s.2", b"y");
-    // Nothing is to happen, and nothing says that it did not.
-    std::thread::sleep(SILENCE);
     let mut info = |name: &str| a.done(&format!("CONSUMER.INFO.S.{name}"), &Value::Null);
+    wait_until("the control has delivered", || {
+        info("control")["num_pending"] == 0
+    });
     for (name, _) in consumers {
         let info = info(name);
         assert_eq!(

@@ -57,7 +57,7 @@ pub async fn run(url: &str, out: &mut dyn Write) -> Outcome {
         ),
         (
             "until it is silent",
-            RequestManyOptions::within(patience).stall(Duration::from_millis(300)),
+            RequestManyOptions::within(patience).stall(Duration::from_secs(2)),
         ),
     ];
     for (end, options) in ends {
