@@ -11,16 +11,26 @@ mod streams;
 mod traffic;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwap;
 use nats_proto::transform::{Mappings, Selection};
 
 use crate::interest::Interest;
+use crate::limits::IMPORT_HOPS_MAX;
 use crate::options;
 pub use streams::StreamImport;
 pub use traffic::{Traffic, TrafficSnapshot};
+
+/// First tokens of the reply subjects under which an exporter of a service sees requests of other accounts.
+pub const RESPONSE_PREFIX: &str = "_R_.";
+
+/// The open requests of other accounts to the services of one.
+pub trait WaysBack: Send + Sync {
+    /// The account that asked with this reply subject of ours, and the reply subject there.
+    fn requestor(&self, reply: &[u8]) -> Option<(Arc<Account>, Box<[u8]>)>;
+}
 
 /// One account. Lives as long as a connection or a reload refers to it.
 pub struct Account {
@@ -37,6 +47,7 @@ pub struct Account {
     /// The system account may do what others may not.
     is_system: AtomicBool,
     settings: ArcSwap<Settings>,
+    ways_back: OnceLock<Weak<dyn WaysBack>>,
 }
 
 /// What the configuration says about an account.
@@ -65,6 +76,7 @@ impl Account {
             slow_consumers: AtomicU64::new(0),
             is_system: AtomicBool::new(false),
             settings: ArcSwap::from_pointee(settings),
+            ways_back: OnceLock::new(),
         }
     }
 
@@ -114,6 +126,32 @@ impl Account {
 }
 
 impl Account {
+    /// Where answers to requests of other accounts go from now on. Said once in the life of an account.
+    pub fn lead_back(&self, ways: Weak<dyn WaysBack>) {
+        let _is_first = self.ways_back.set(ways);
+    }
+
+    /// Whether somebody would get a message on this literal subject, be it an answer to a request of another account.
+    pub fn listens(&self, subject: &[u8]) -> bool {
+        if !subject.starts_with(RESPONSE_PREFIX.as_bytes()) {
+            return self.interest.has_interest(subject);
+        }
+        let Some((mut account, mut reply)) = self.requestor(subject) else {
+            return self.interest.has_subscription(subject, None);
+        };
+        for _ in 0..IMPORT_HOPS_MAX {
+            let Some((next, there)) = account.requestor(&reply) else {
+                break;
+            };
+            (account, reply) = (next, there);
+        }
+        account.interest.has_interest(&reply)
+    }
+
+    fn requestor(&self, reply: &[u8]) -> Option<(Arc<Self>, Box<[u8]>)> {
+        self.ways_back.get()?.upgrade()?.requestor(reply)
+    }
+
     /// What the mappings make of a message for `subject`.
     pub fn mapped(&self, subject: &[u8], cluster: &str, random: u32) -> Mapped {
         let settings = self.settings.load();

@@ -8,7 +8,7 @@ use nats_jetstream::{Effect, Effects, Interest, Kind};
 use nats_store::StoreError;
 
 use super::engine::Outlet;
-use crate::account::Account;
+use crate::account::{Account, RESPONSE_PREFIX};
 use crate::router::{Cycle, Message, publish_from_inside};
 
 const NO_RESPONDERS: &[u8] = b"NATS/1.0 503\r\n\r\n";
@@ -57,7 +57,11 @@ impl AccountOutlet {
 
 impl Interest for AccountOutlet {
     fn listens(&self, subject: &[u8]) -> bool {
-        self.account.interest.has_interest(subject)
+        self.account.listens(subject)
+    }
+
+    fn is_foreign(&self, subject: &[u8]) -> bool {
+        subject.starts_with(RESPONSE_PREFIX.as_bytes())
     }
 
     fn subscribed(&self, subject: &[u8], group: Option<&[u8]>) -> bool {

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use nats_api::jetstream::subjects::ACK_PREFIX;
 use nats_proto::client_op::Publish;
 
 /// One published message, with the bytes that every delivery repeats.
@@ -18,6 +19,12 @@ pub struct Message<'a> {
     tail: Tail<'a>,
     /// The same without headers, for receivers that cannot read them. Made when the first such receiver is met.
     bare_tail: OnceCell<Vec<u8>>,
+}
+
+/// The reply subject acknowledges a message of a stream. It means the same in every account that may use it.
+fn is_acknowledgement(reply: &[u8]) -> bool {
+    let rest = reply.strip_prefix(ACK_PREFIX.as_bytes());
+    rest.is_some_and(|rest| rest.starts_with(b"."))
 }
 
 enum Tail<'a> {
@@ -77,12 +84,17 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The same message under another subject, and with no reply.
+    /// The same message as an answer on another subject. It has no reply, unless that acknowledges a message of a stream; and it is shown as
+    /// that message was stored, if it is one.
     pub fn answer_on<'b>(&'b self, subject: &'b [u8]) -> Message<'b>
     where
         'a: 'b,
     {
-        Message::new(subject, None, self.header_len, self.payload)
+        let reply = self.reply.filter(|reply| is_acknowledgement(reply));
+        Message {
+            shown: self.shown.filter(|shown| *shown != self.subject),
+            ..Message::new(subject, reply, self.header_len, self.payload)
+        }
     }
 
     /// The same message, routed by its subject and shown under another one.
@@ -94,6 +106,11 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn shown(&self) -> &[u8] {
         self.shown.unwrap_or(self.subject)
+    }
+
+    /// Nothing in it, not even a header.
+    pub fn is_empty(&self) -> bool {
+        self.payload.is_empty()
     }
 
     pub fn header(&self) -> &'a [u8] {

@@ -1,7 +1,8 @@
 //! Answers to requests that crossed into this account, on their way back.
 //!
 //! The exporter sees a reply subject of ours, `_R_.<random>`; whoever publishes there reaches the requestor's own reply subject in
-//! its account. States of a request: asked -> answered (once, or until an empty answer) -> gone; or too late -> gone.
+//! its account. States of a request: asked -> answered (once, or until an empty answer) -> gone; or too late -> gone. Who answers much later,
+//! as a stream does, asks [`WaysBack`] first whether the requestor still listens.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,13 +14,11 @@ use parking_lot::Mutex;
 use super::deliver::into_account;
 use super::latency::{Measured, Sample};
 use super::{Alarm, Cycle, Handler, Message, Origin, Service};
-use crate::account::Account;
+use crate::account::{Account, RESPONSE_PREFIX as PREFIX, WaysBack};
 use crate::interest::Sub;
 use crate::limits::{IMPORT_HOPS_MAX, PENDING_RESPONSES_MAX};
 use crate::options::ResponseType;
 
-/// First token of the reply subjects that exporters see.
-const PREFIX: &str = "_R_.";
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// Random characters of a reply subject: nobody guesses another's within its life.
 const RANDOM_CHARS: usize = 14;
@@ -65,6 +64,11 @@ impl Responses {
             pending: Mutex::default(),
             alarm,
         })
+    }
+
+    /// They lead out of this very account, not out of one that had its name.
+    pub fn lead_out_of(&self, exporter: &Arc<Account>) -> bool {
+        std::ptr::eq(self.exporter.as_ptr(), Arc::as_ptr(exporter))
     }
 
     /// The subscription that catches the answers.
@@ -140,6 +144,14 @@ impl Responses {
     }
 }
 
+impl WaysBack for Responses {
+    fn requestor(&self, reply: &[u8]) -> Option<(Arc<Account>, Box<[u8]>)> {
+        let pending = self.pending.lock();
+        let asked = &pending.get(reply)?.asked;
+        Some((asked.importer.upgrade()?, asked.reply.clone()))
+    }
+}
+
 impl Service for Responses {
     fn receive(
         &self,
@@ -157,7 +169,8 @@ impl Service for Responses {
             return false;
         };
         let reply = p.asked.reply.clone();
-        let last = p.asked.response == ResponseType::Single || msg.body().is_empty();
+        // What has a header says something: the status of a pull request, say.
+        let last = p.asked.response == ResponseType::Single || msg.is_empty();
         // Every answer of many begins the wait for the next.
         let at = Instant::now();
         let waited = at.saturating_duration_since(p.since);

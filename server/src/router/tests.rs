@@ -341,6 +341,28 @@ fn many_answers_come_back_until_an_empty_one() {
 }
 
 #[test]
+fn an_answer_of_headers_only_is_not_the_end_and_one_that_can_be_acknowledged_keeps_its_reply() {
+    let between = between(ResponseType::Stream, Duration::from_secs(60));
+    let reply = between.ask();
+    let mut from = publisher(&between.responder, &between.a);
+    for (answer, heard) in [
+        (" 12 12\r\nNATS/1.0\r\n\r\n\r\n", "HMSG inbox.1 9 12 12"),
+        (
+            " $JS.ACK.S.c.1 12 13\r\nNATS/1.0\r\n\r\n!\r\n",
+            "HMSG inbox.1 9 $JS.ACK.S.c.1 12 13",
+        ),
+        (
+            " elsewhere 12 13\r\nNATS/1.0\r\n\r\n!\r\n",
+            "HMSG inbox.1 9 12 13",
+        ),
+    ] {
+        let outcome = publish(&mut from, &format!("HPUB {reply}{answer}"));
+        assert_eq!(outcome, [Outcome::Delivered], "{answer}");
+        assert_eq!(taken(&between.asker).lines().next(), Some(heard));
+    }
+}
+
+#[test]
 fn an_answer_that_comes_too_late_finds_nobody() {
     let between = between(ResponseType::Single, Duration::from_secs(60));
     let reply = between.ask();

@@ -1,7 +1,7 @@
 //! Services between accounts: the subscriptions that make them reachable, built from the options.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::accounts::Table;
@@ -113,11 +113,14 @@ impl Services {
 
     /// The way back out of an exporting account; made when it is first needed.
     fn responses_of(&mut self, exporter: &Arc<Account>) -> Arc<Responses> {
-        if let Some(responses) = self.responses.get(&exporter.name) {
+        let known = self.responses.get(&exporter.name);
+        if let Some(responses) = known.filter(|known| known.lead_out_of(exporter)) {
             return responses.clone();
         }
         let responses = Responses::new(exporter, self.alarm.clone());
         exporter.interest.insert(responses.subscription());
+        let ways: Weak<Responses> = Arc::downgrade(&responses);
+        exporter.lead_back(ways);
         self.responses
             .insert(exporter.name.clone(), responses.clone());
         responses
