@@ -344,20 +344,24 @@ fn many_answers_come_back_until_an_empty_one() {
 fn an_answer_of_headers_only_is_not_the_end_and_one_that_can_be_acknowledged_keeps_its_reply() {
     let between = between(ResponseType::Stream, Duration::from_secs(60));
     let reply = between.ask();
-    let mut from = publisher(&between.responder, &between.a);
-    for (answer, heard) in [
-        (" 12 12\r\nNATS/1.0\r\n\r\n\r\n", "HMSG inbox.1 9 12 12"),
+    let headers = b"NATS/1.0\r\n\r\n";
+    let stored = b"NATS/1.0\r\n\r\n!";
+    for (to, payload, shown, heard) in [
+        (None, &headers[..], reply.as_str(), "HMSG inbox.1 9 12 12"),
         (
-            " $JS.ACK.S.c.1 12 13\r\nNATS/1.0\r\n\r\n!\r\n",
-            "HMSG inbox.1 9 $JS.ACK.S.c.1 12 13",
+            Some("$JS.ACK.S.c.1"),
+            stored,
+            "orders",
+            "HMSG orders 9 $JS.ACK.S.c.1 12 13",
         ),
-        (
-            " elsewhere 12 13\r\nNATS/1.0\r\n\r\n!\r\n",
-            "HMSG inbox.1 9 12 13",
-        ),
+        (Some("elsewhere"), stored, "orders", "HMSG orders 9 12 13"),
     ] {
-        let outcome = publish(&mut from, &format!("HPUB {reply}{answer}"));
-        assert_eq!(outcome, [Outcome::Delivered], "{answer}");
+        let mut cx = Cycle::take(false);
+        let to = to.map(str::as_bytes);
+        let answer = Message::new(reply.as_bytes(), to, headers.len(), payload);
+        let answer = answer.shown_as(shown.as_bytes());
+        assert!(publish_from_inside(&mut cx, &between.a, &answer), "{heard}");
+        end(cx);
         assert_eq!(taken(&between.asker).lines().next(), Some(heard));
     }
 }
