@@ -546,6 +546,19 @@ fn a_damaged_file_of_the_store_is_named_with_what_to_do_about_it() {
     );
     home.ok(&["add", "account", "B"]);
     home.ok(&["add", "user", "v", "-a", "B"]);
+    let report = home.ok(&["expirations", "--skip"]);
+    assert!(report.contains("A.jwt holds no token"), "{report}");
+    let report = home.json(&["expirations"]);
+    let rows = report["report"].as_array().expect("rows");
+    let named = |name: &str| rows.iter().find(|row| row["resource"] == name);
+    assert!(
+        named("O/B/v").is_some_and(|row| row["error"].is_null()),
+        "{report}"
+    );
+    assert!(
+        named("O/A").is_some_and(|row| row["error"].is_string()),
+        "{report}"
+    );
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct Operator {
     pub key: KeyPair,
     pub claims: OperatorClaims,
     pub system: Account,
+    /// When its token was made: another second is another token, with which no server reloads.
+    issued: i64,
 }
 
 /// An account and its key. `claims` may be changed before a token is made.
@@ -55,13 +57,14 @@ impl Operator {
             key,
             claims,
             system,
+            issued: now(),
         }
     }
 
-    /// The operator's own token.
+    /// The operator's own token. The same at all times, as long as nobody changes the claims.
     pub fn token(&self) -> String {
         self.claims
-            .encode(&self.key, now())
+            .encode(&self.key, self.issued)
             .expect("a sound operator")
     }
 

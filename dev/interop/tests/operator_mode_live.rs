@@ -231,6 +231,9 @@ fn accounts_are_pushed_looked_up_listed_and_deleted() {
     assert_eq!(ask_text(&mut system, &lookup, ""), token);
     let unknown = format!("$SYS.REQ.ACCOUNT.{}.CLAIMS.LOOKUP", Account::new("x").id());
     assert_eq!(ask_text(&mut system, &unknown, ""), "");
+    let user = public(&key(Kind::User));
+    let no_account = format!("$SYS.REQ.ACCOUNT.{user}.CLAIMS.LOOKUP");
+    assert_eq!(ask_text(&mut system, &no_account, ""), "");
     let list = ask(&mut system, "$SYS.REQ.CLAIMS.LIST", "");
     let listed: Vec<_> = list["data"].as_array().expect("a list").iter().collect();
     assert_eq!(listed.len(), 2, "{list}");

@@ -4,7 +4,7 @@ use nats_jwt::claims::{Claims, Payload, UserClaims};
 use serde::Serialize;
 
 use super::Outcome;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::text;
 use crate::workspace::Workspace;
 use nats_term::Table;
@@ -32,6 +32,9 @@ pub struct Expiry {
     pub expiration_date: String,
     pub expires_soon: bool,
     pub expired: bool,
+    /// Why nothing is known of its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -52,16 +55,17 @@ pub fn expirations(workspace: &mut Workspace, request: &Expirations) -> Result<O
     let top = workspace.config.operator.clone();
     all.push(expiry(top.clone(), &operator, now, threshold));
     for name in workspace.accounts()? {
-        let account = workspace.account(&name)?;
-        all.push(expiry(format!("{top}/{name}"), &account, now, threshold));
+        let resource = format!("{top}/{name}");
+        all.push(match workspace.account(&name) {
+            Ok(account) => expiry(resource, &account, now, threshold),
+            Err(error) => unknown(resource, &error),
+        });
         for user in workspace.users(&name)? {
-            let claims = workspace.user(&name, &user)?;
-            all.push(expiry(
-                format!("{top}/{name}/{user}"),
-                &claims,
-                now,
-                threshold,
-            ));
+            let resource = format!("{top}/{name}/{user}");
+            all.push(match workspace.user(&name, &user) {
+                Ok(claims) => expiry(resource, &claims, now, threshold),
+                Err(error) => unknown(resource, &error),
+            });
             let path = workspace.keystore.creds_path(&top, &name, &user)?;
             if let Some(content) = workspace.files.read(&path)?
                 && let Ok(token) = nats_jwt::creds::parse_jwt(&content)
@@ -72,7 +76,7 @@ pub fn expirations(workspace: &mut Workspace, request: &Expirations) -> Result<O
         }
     }
     if request.skip {
-        all.retain(|one| one.expired || one.expires_soon);
+        all.retain(|one| one.expired || one.expires_soon || one.error.is_some());
     }
     Ok(shown(&all, threshold, now))
 }
@@ -102,6 +106,21 @@ fn expiry<N: Payload>(resource: String, claims: &Claims<N>, now: i64, threshold:
         },
         expired: !never && expires <= now,
         expires_soon: !never && expires > now && expires <= threshold,
+        error: None,
+    }
+}
+
+/// A token that cannot be read: the others are told all the same.
+fn unknown(resource: String, error: &Error) -> Expiry {
+    Expiry {
+        resource,
+        id: String::new(),
+        when: error.to_string(),
+        expiry: 0,
+        expiration_date: String::new(),
+        expires_soon: false,
+        expired: false,
+        error: Some(error.to_string()),
     }
 }
 
@@ -109,9 +128,10 @@ fn shown(all: &[Expiry], threshold: i64, now: i64) -> Outcome {
     let title = format!("Expiration Report ({})", text::distance(threshold, now));
     let mut table = Table::ascii(title).header(["Expired", "Resource", "Expiration"]);
     for one in all {
-        let expired = match (one.expired, one.expires_soon) {
-            (true, _) => "Yes",
-            (_, true) => "Soon",
+        let expired = match (one.expired, one.expires_soon, &one.error) {
+            (_, _, Some(_)) => "?",
+            (true, ..) => "Yes",
+            (_, true, _) => "Soon",
             _ => "No",
         };
         let date = if one.expiration_date.is_empty() {

@@ -7,7 +7,7 @@ use nats_api::system::{
     ClaimList, ClaimUpdateError, ClaimUpdateReply, ClaimUpdateStatus, ServerInfo,
 };
 use nats_jwt::claims::{AccountClaims, GenericClaims, decode_generic};
-use nats_jwt::nkey::{Kind, is_public_key};
+use nats_jwt::nkey::{Kind, PublicKey, is_public_key};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -136,8 +136,11 @@ impl Core {
                 let account = about(&request.subject).unwrap_or_default();
                 match rules.resolver.fetch(account) {
                     Ok(token) => vec![token.into_bytes()],
-                    // An empty answer says that it is not here.
+                    // An empty answer says that it is not here; keys of another kind never are.
                     Err(FetchError::NotFound) => vec![Vec::new()],
+                    Err(FetchError::BadKey) if PublicKey::parse(account).is_ok() => {
+                        vec![Vec::new()]
+                    }
                     Err(error) => {
                         tracing::error!("Error looking up account {account:?}: {error}");
                         Vec::new()
