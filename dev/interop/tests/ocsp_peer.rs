@@ -229,7 +229,8 @@ fn whoever_was_revoked_stays_out_when_nobody_can_be_asked_any_more() {
     setting.responder.say(
         &client,
         Says {
-            next_update: Some(1),
+            // Whole seconds: with one it may be over when it arrives.
+            next_update: Some(2),
             ..Says::word(Word::Revoked)
         },
     );
