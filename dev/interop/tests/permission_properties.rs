@@ -146,11 +146,13 @@ fn s10_no_delivery_that_the_permissions_deny() {
             open(&server, "admin"),
             open(&server, &format!("u{n}")),
         );
-        fallback.subscribe_queue(">", "q", "f");
+        // A group for each case: members of the one before may still be about to leave, and would take messages along.
+        let group_name = format!("q{n}");
+        fallback.subscribe_queue(">", &group_name, "f");
         let mut accepted = Vec::new();
         for (sid, (subject, queue)) in case.subscriptions.iter().enumerate() {
-            let group = if *queue { " q" } else { "" };
-            wire.send(format!("SUB {subject}{group} {sid}\r\nPING\r\n"));
+            let group = if *queue { &*group_name } else { "" };
+            wire.send(format!("SUB {subject} {group} {sid}\r\nPING\r\n"));
             let line = wire.read_line();
             if line == "PONG" {
                 accepted.push((sid.to_string(), subject, *queue));

@@ -133,9 +133,12 @@ fn imports_follow_the_configuration() {
     a.flush();
     b.expect_nothing();
     server.reload(&accounts(r#"{ stream: { account: A, subject: "s.>" } }"#));
+    // Each connection takes the news before it reads on.
+    b.flush();
     a.publish("s.x", "during");
     b.expect_msg("s.x", "1", "during");
     server.reload(&accounts(""));
+    b.flush();
     a.publish("s.x", "after");
     a.flush();
     b.expect_nothing();
