@@ -1,9 +1,9 @@
 //! Accounts: isolated spaces of subjects.
 //!
 //! Lives here: an account's interest, its settings (limits, mappings, exports, imports) and its figures; [`claims`], which turns an
-//! account's token into settings; [`resolver`], where tokens come from. May call: `router`,
-//! `conn`, `system`, `monitor`, `server`. Never happens here: delivery, I/O. Locks: the interest's own; settings are immutable
-//! snapshots that a reload swaps. Start reading at [`Account`].
+//! account's token into settings; [`resolver`], where tokens come from; [`WaysBack`], by which an account knows whether those who asked it from
+//! elsewhere still listen (`router` fills it in). May call: `router`, `conn`, `system`, `monitor`, `jetstream`, `server`. Never happens here:
+//! delivery, I/O. Locks: the interest's own; settings are immutable snapshots that a reload swaps. Start reading at [`Account`].
 
 pub mod claims;
 pub mod resolver;
