@@ -52,6 +52,8 @@ pub const WELCOME_READ_BYTES: usize = 512;
 pub const WELCOME_WRITE_MAX: Duration = Duration::from_secs(5);
 /// How long a closing connection may take to hand over its last bytes.
 pub const CLOSE_FLUSH_MAX: Duration = Duration::from_secs(1);
+/// How long a reload, or the answer to a push of claims, waits for connections to live by what is new.
+pub const REVALIDATION_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Connections that may wait to be accepted; the system lowers it to its own limit (`net.core.somaxconn`, 4,096 on Linux).
 pub const LISTEN_BACKLOG: u32 = 4096;
 /// Longest wait before accepting again after a failure.

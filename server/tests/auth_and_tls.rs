@@ -142,7 +142,9 @@ async fn apply(server: &Server, options: Options) {
         ..options
     };
     let applied = tokio::task::spawn_blocking(move || core.apply(options)).await;
-    applied.expect("no panic").expect("sound options");
+    let round = applied.expect("no panic").expect("sound options");
+    let waited = tokio::task::spawn_blocking(move || round.wait(Duration::from_secs(60))).await;
+    assert!(waited.expect("no panic"), "connections took them on");
 }
 
 fn user(name: &str, password: &str) -> User {
@@ -477,6 +479,43 @@ async fn a_reload_takes_from_live_connections_what_they_may_no_longer() {
     let both = ["MSG a 1 1", "x", "MSG b 2 1", "y"];
     assert_eq!(stays.until_pong().await, both);
     assert_eq!(narrowed.until_pong().await, ["MSG b 2 1", "y"]);
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn when_a_reload_is_over_no_connection_lives_by_the_old_rules() {
+    const CLIENTS: usize = 100;
+    let users = |subjects: &[&str]| {
+        let narrowed = limited("narrowed", subscribe(Some(subjects), &[]));
+        with_users(vec![narrowed, user("gone", "pw")])
+    };
+    let server = start(users(&["a", "b"])).await;
+    let mut clients = Vec::new();
+    for at in 0..CLIENTS {
+        let mut client = Wire::open(&server).await;
+        client.connect(login(["narrowed", "gone"][at % 2])).await;
+        client.send("SUB a 1\r\nSUB b 2\r\n").await;
+        assert_eq!(client.until_pong().await, [""; 0]);
+        clients.push(client);
+    }
+    // It has not said who it is and holds up nobody.
+    let _silent = Wire::open(&server).await;
+    let mut options = users(&["b"]);
+    options.authorization.users.pop();
+    options.listen = server.core.options().listen.clone();
+    let core = server.core.clone();
+    let reloaded = tokio::task::spawn_blocking(move || {
+        let account = core.accounts.find("$G").expect("the global account");
+        let hold = |subject: &[u8]| account.interest.matches(subject).plain().len();
+        let before = (hold(b"a"), hold(b"b"));
+        let round = core.apply(options).expect("sound options");
+        let is_over = round.wait(Duration::from_secs(60));
+        (before, is_over, (hold(b"a"), hold(b"b")))
+    });
+    let (before, is_over, after) = reloaded.await.expect("no panic");
+    assert_eq!(before, (CLIENTS, CLIENTS));
+    assert!(is_over, "nobody is stuck");
+    assert_eq!(after, (0, CLIENTS / 2));
     server.shutdown().await;
 }
 

@@ -12,6 +12,7 @@ use super::host::{Host, Settings};
 use super::input::{Input, Turn};
 use super::pause::Pause;
 use super::rights::ClientRights;
+use super::round::Mark;
 use super::shared::{Command, Shared};
 use super::timers::{Due, Timers};
 use super::{ClosedReason, wire};
@@ -52,6 +53,8 @@ pub struct Session {
     first_pong_sent: bool,
     /// Messages since the last ping tick; a quiet connection gives its cache back.
     published: bool,
+    /// Of what it is closed by: as long as it has subscriptions, that is not done.
+    last_mark: Option<Mark>,
 }
 
 /// What the client asked for in CONNECT.
@@ -105,6 +108,7 @@ impl Session {
             pause: Pause::default(),
             first_pong_sent: false,
             published: false,
+            last_mark: None,
             host,
             shared,
             settings,
@@ -218,7 +222,12 @@ impl Session {
                     None => self.close(reason),
                 },
                 Command::SendInfo => self.send_info(false),
-                Command::Revalidate(verdict) => self.revalidate(verdict, now),
+                Command::Revalidate { verdict, mark } => {
+                    self.revalidate(verdict, now);
+                    if self.closing().is_some() {
+                        self.last_mark = mark;
+                    }
+                }
             }
         }
     }
@@ -244,6 +253,7 @@ impl Session {
             return;
         }
         let subs = self.drop_subscriptions();
+        self.last_mark = None;
         self.shared.keep_last_subs(&subs);
         if std::mem::take(&mut self.admitted) {
             self.publisher.account().release();

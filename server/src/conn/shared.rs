@@ -11,6 +11,7 @@ use nats_proto::info::ConnectOptions;
 use parking_lot::Mutex;
 
 use super::ClosedReason;
+use super::round::{Mark, Round};
 use crate::account::Account;
 use crate::auth::{Identity, Revalidated, Who};
 use crate::interest::{Describe, Receiver, Sub};
@@ -126,8 +127,13 @@ pub enum Command {
     },
     /// Send a fresh INFO to clients that understand it.
     SendInfo,
-    /// Settings or credentials changed: this is what the new ones make of this connection; `None` when it had shown none.
-    Revalidate(Option<Box<Revalidated>>),
+    /// Settings or credentials changed.
+    Revalidate {
+        /// What the new ones make of this connection; `None` when it had shown none.
+        verdict: Option<Box<Revalidated>>,
+        /// Dropped when the verdict holds.
+        mark: Option<Mark>,
+    },
 }
 
 impl Describe for Shared {
@@ -232,11 +238,26 @@ impl Shared {
         self.receiver.id
     }
 
-    /// Leaves a command and wakes the connection's task.
+    /// Leaves a command and wakes the connection's task. One that has ended does nothing any more.
     pub fn command(&self, command: Command) {
-        self.commands.lock().push(command);
+        let mut commands = self.commands.lock();
+        if self.closed.get().is_some() {
+            return;
+        }
+        commands.push(command);
+        drop(commands);
         self.has_commands.store(true, Ordering::Release);
         self.receiver.outbox.wake();
+    }
+
+    /// Tells what new settings or credentials make of it. Who has not said CONNECT yet is judged by what is known then: the round
+    /// does not wait for it.
+    pub fn revalidate(&self, verdict: Option<Revalidated>, round: &Round) {
+        let connected = self.state.lock().client.connected;
+        self.command(Command::Revalidate {
+            verdict: verdict.map(Box::new),
+            mark: connected.then(|| round.mark()),
+        });
     }
 
     pub fn close(&self, reason: ClosedReason, error: Option<&'static str>) {
@@ -256,7 +277,9 @@ impl Shared {
     }
 
     pub fn set_closed(&self, reason: ClosedReason, at: SystemTime) -> bool {
-        self.closed.set((reason, at)).is_ok()
+        let is_first = self.closed.set((reason, at)).is_ok();
+        self.commands.lock().clear();
+        is_first
     }
 
     /// Remembers what the connection listened to, for those who look at closed connections.

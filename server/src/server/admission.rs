@@ -12,7 +12,7 @@ use crate::auth::{
     AuthError, Credentials, Identity, Permissions, Proof, Revalidated, SlowCheck, Verdict, Who,
     unix_seconds,
 };
-use crate::conn::{ClosedReason, Command, Host as _, Shared, wire};
+use crate::conn::{ClosedReason, Host as _, Round, Shared, wire};
 use crate::options::{ConnectionType, GLOBAL_ACCOUNT};
 use nats_api::system::subjects;
 
@@ -101,7 +101,7 @@ impl Core {
         let operators = self.operators.as_ref().ok_or(LookupError::NotTrusted)?;
         let now = unix_seconds(SystemTime::now());
         let (live, changed) = operators.account(&self.accounts, account, now)?;
-        self.claims_changed(&changed);
+        self.claims_changed(&changed, &Round::default());
         Ok(live)
     }
 
@@ -171,7 +171,7 @@ impl Core {
     }
 
     /// Tells the connections of these accounts what their new claims mean, and closes those that are too many.
-    pub(super) fn claims_changed(&self, changed: &[Arc<str>]) {
+    pub(super) fn claims_changed(&self, changed: &[Arc<str>], round: &Round) {
         let Some(operators) = self.operators.as_ref().filter(|_| !changed.is_empty()) else {
             return;
         };
@@ -200,7 +200,7 @@ impl Core {
                     );
                 } else if let Some(identity) = client.identity() {
                     let verdict = identity.under(&live.claims, strict, now);
-                    client.command(Command::Revalidate(Some(Box::new(verdict))));
+                    client.revalidate(Some(verdict), round);
                 }
             }
         }
@@ -222,7 +222,7 @@ impl Core {
         }
         match identity.under(&live.claims, strict, now) {
             Revalidated::Same => {}
-            verdict => client.command(Command::Revalidate(Some(Box::new(verdict)))),
+            verdict => client.revalidate(Some(verdict), &Round::default()),
         }
     }
 

@@ -15,6 +15,8 @@ use super::Core;
 use super::operators::Operators;
 use crate::account::resolver::{Directory, FetchError};
 use crate::auth::unix_seconds;
+use crate::conn::Round;
+use crate::limits;
 use crate::options::ResolverKind;
 use crate::system::{ClaimsAsk, ClaimsScope, Outlet as _, Request};
 
@@ -203,7 +205,9 @@ impl Core {
         operators.lookups().pushed(account);
         if operators.known(account).is_some() {
             let changed = operators.update_to(&self.accounts, token, &claims, now);
-            self.claims_changed(&changed);
+            let round = Round::default();
+            self.claims_changed(&changed, &round);
+            round.wait(limits::REVALIDATION_WAIT_MAX);
         } else if !keeps {
             return Outcome::done(account, words.skipped);
         } else if operators.is_imported(account)
@@ -235,6 +239,7 @@ impl Core {
             (Ok(list), Some(directory)) => (list, directory),
         };
         let (mut deleted, mut errors) = (0usize, Vec::new());
+        let round = Round::default();
         for account in &list {
             match directory.delete(account) {
                 Err(error) => errors.push(error.to_string()),
@@ -242,10 +247,11 @@ impl Core {
                     deleted = deleted.saturating_add(1);
                     operators.lookups().pushed(account);
                     let changed = operators.remove(account);
-                    self.claims_changed(&changed);
+                    self.claims_changed(&changed, &round);
                 }
             }
         }
+        round.wait(limits::REVALIDATION_WAIT_MAX);
         if errors.is_empty() {
             return Outcome::done("", &format!("deleted {deleted} accounts"));
         }
@@ -333,7 +339,7 @@ impl Core {
                 updated.map_err(|e| e.to_string())
             });
             match updated {
-                Ok(changed) => self.claims_changed(&changed),
+                Ok(changed) => self.claims_changed(&changed, &Round::default()),
                 Err(error) => tracing::error!("Update of account {account}: {error}"),
             }
         }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::front::{Bound, ListenError};
 use crate::jetstream::JetStreamError;
+use crate::limits;
 use crate::log::{Log, LogError};
 use crate::options::{self, Change, Effect, Options};
 
@@ -59,8 +60,13 @@ impl Reload {
             return Err(ReloadError::NotSupported(refused.join("; ")));
         }
         self.log.apply(&new.logging)?;
-        core.apply(new)?;
+        let round = core.apply(new)?;
         jetstream::follow(core)?;
+        if !round.wait(limits::REVALIDATION_WAIT_MAX) {
+            tracing::warn!(
+                "Connections are busy: some of them take on the new configuration later"
+            );
+        }
         Ok(changes)
     }
 }

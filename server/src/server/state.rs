@@ -24,7 +24,7 @@ use crate::auth::{
     AuthError, AuthSetupError, Authenticator, Credentials, Identity, Revalidated, Verdict,
     unix_seconds,
 };
-use crate::conn::{AuthFailure, ClosedReason, Command, Host, Settings, Shared, wire};
+use crate::conn::{AuthFailure, ClosedReason, Host, Round, Settings, Shared, wire};
 use crate::front::tls::{Revocation, TlsPolicy, TlsSetupError};
 use crate::front::{Admit, Admitted, Door, Hello, NotWelcome};
 use crate::interest::{Receiver, ReceiverKind};
@@ -170,11 +170,12 @@ impl Core {
 
     /// Takes on new options as a whole: builds everything first, then swaps, then tells the connections what becomes of them.
     ///
-    /// Blocks while passwords are compared with hashes that changed: call it where that is allowed.
+    /// Blocks while passwords are compared with hashes that changed: call it where that is allowed. The round is over when the
+    /// connections live by the new options, too.
     ///
     /// # Errors
     /// Nothing is changed when the new options cannot work.
-    pub fn apply(&self, options: Options) -> Result<(), SetupError> {
+    pub fn apply(&self, options: Options) -> Result<Round, SetupError> {
         let options = options.with_operators(VERSION)?;
         check_system_account(&options)?;
         let authenticator = Authenticator::new(&options)?;
@@ -203,19 +204,20 @@ impl Core {
         self.options.store(Arc::new(options));
         *self.config_loaded.lock() = SystemTime::now();
         let authenticator = self.authenticator.load_full();
+        let round = Round::default();
         if let (Some(operators), Some(rules)) = (&self.operators, rules) {
             let now = unix_seconds(SystemTime::now());
             let changed = operators.reload(&self.accounts, rules, now);
-            self.claims_changed(&changed);
+            self.claims_changed(&changed, &round);
         }
         for client in self.registry.open() {
             let verdict = client
                 .identity()
                 .map(|identity| self.still_valid(&authenticator, &identity));
-            client.command(Command::Revalidate(verdict.map(Box::new)));
+            client.revalidate(verdict, &round);
         }
         self.close_surplus();
-        Ok(())
+        Ok(round)
     }
 
     fn still_valid(&self, authenticator: &Authenticator, identity: &Identity) -> Revalidated {
@@ -286,7 +288,7 @@ impl Core {
         if let Some(operators) = &self.operators {
             let now = unix_seconds(SystemTime::now());
             let changed = operators.tick(&self.accounts, now);
-            self.claims_changed(&changed);
+            self.claims_changed(&changed, &Round::default());
         }
     }
 
