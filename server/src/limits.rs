@@ -80,6 +80,8 @@ pub const SYSTEM_JOBS_MAX: usize = 8 * 1024;
 pub const FOLDER_WAITING_BYTES_MAX: usize = 256 << 20;
 /// Requests and events that are done before the next of them, when there is no end of requests.
 pub const SYSTEM_JOBS_BEFORE_A_TOKEN: usize = 16;
+/// Tokens out of another server's folder that are kept together, and files of a folder that share a sync.
+pub const TOKENS_TOGETHER_MAX: usize = 64;
 /// Bytes of a request to the system account; a longer one is dropped.
 pub const SYSTEM_REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Largest request about an account's token: the largest token.

@@ -151,10 +151,7 @@ impl Core {
             }
             ClaimsAsk::Pack => self.pack(operators, &request.body, now),
             ClaimsAsk::Merge => {
-                // An empty message ends the answers.
-                if !request.body.is_empty() {
-                    self.merge(operators, &request.body, now);
-                }
+                self.merge(operators, &request.body, now);
                 Vec::new()
             }
         }
@@ -313,10 +310,11 @@ impl Core {
 
     fn merge(&self, operators: &Operators, pack: &[u8], now: i64) {
         let rules = operators.rules();
-        let (Some(directory), Ok(pack)) = (rules.resolver.directory(), std::str::from_utf8(pack))
-        else {
+        let Some(directory) = rules.resolver.directory() else {
             return;
         };
+        let lines = pack.split(|byte| *byte == b'\n');
+        let lines = lines.filter_map(|line| std::str::from_utf8(line).ok());
         // Whoever sent it is in the system account, and still not the operator.
         let trusted = |claims: &AccountClaims| match operators.check(&claims.subject, claims, now) {
             Ok(()) => true,
@@ -325,10 +323,11 @@ impl Core {
                 false
             }
         };
-        let changed = match directory.merge(pack, &trusted) {
-            Ok(changed) => changed,
-            Err(error) => return tracing::error!("Merging resulted in error: {error}"),
-        };
+        let merged = directory.merge(lines, &trusted);
+        for (account, error) in &merged.refused {
+            tracing::error!("Merging resulted in error: {error} ({account:?})");
+        }
+        let changed = merged.changed;
         for account in &changed {
             operators.lookups().pushed(account);
         }

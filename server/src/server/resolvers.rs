@@ -124,12 +124,15 @@ fn check_preload(trust: &Trust) -> Result<(), SetupError> {
 
 /// Tokens of the configuration that are newer than those in the folder.
 fn preload(directory: &Directory, trust: &Trust) -> Result<(), SetupError> {
-    for (account, token) in &trust.resolver_preload {
-        directory
-            .merge(&format!("{account}|{token}"), &|_| true)
-            .map_err(|e| {
-                SetupError::Resolver(format!("preload account error for {account:?}: {e}"))
-            })?;
+    let lines: Vec<String> = trust
+        .resolver_preload
+        .iter()
+        .map(|(account, token)| format!("{account}|{token}"))
+        .collect();
+    let merged = directory.merge(lines.iter().map(String::as_str), &|_| true);
+    if let Some((account, error)) = merged.refused.first() {
+        let text = format!("preload account error for {account:?}: {error}");
+        return Err(SetupError::Resolver(text));
     }
     Ok(())
 }

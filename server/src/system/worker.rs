@@ -28,6 +28,9 @@ enum Job {
         request: Request,
         reply: Option<String>,
     },
+    /// Lines out of another server's folder of tokens, each with its end. They come by the thousand at once, and none may be lost: nobody asks
+    /// again.
+    Tokens(Request),
     Connected(Arc<dyn ClientView>),
     Disconnected(Arc<dyn ClientView>, Gone),
     Refused(Arc<dyn ClientView>, Gone),
@@ -38,14 +41,9 @@ enum Job {
 }
 
 impl Job {
-    /// Size of a token out of another server's folder. They come by the thousand at once, and none may be lost: nobody asks again.
     fn folder_bytes(&self) -> Option<usize> {
         match self {
-            Self::Answer {
-                ask: Ask::Claims(ClaimsAsk::Merge),
-                request,
-                ..
-            } => Some(request.body.len()),
+            Self::Tokens(lines) => Some(lines.body.len()),
             _ => None,
         }
     }
@@ -119,7 +117,7 @@ impl SystemAccount {
     }
 
     /// A request came in. It is dropped when too many wait or when it is too long: the asker times out, as with a lost one.
-    pub fn ask(&self, ask: Ask, request: Request, reply: Option<String>) {
+    pub fn ask(&self, ask: Ask, mut request: Request, reply: Option<String>) {
         let max = match ask {
             Ask::Claims(_) => limits::CLAIMS_REQUEST_BYTES_MAX,
             _ => limits::SYSTEM_REQUEST_BYTES_MAX,
@@ -128,10 +126,18 @@ impl SystemAccount {
             tracing::debug!("request on {:?} is too long", request.subject);
             return;
         }
-        self.push(Job::Answer {
-            ask,
-            request,
-            reply,
+        self.push(match ask {
+            // An empty message ends the answers.
+            Ask::Claims(ClaimsAsk::Merge) if request.body.is_empty() => return,
+            Ask::Claims(ClaimsAsk::Merge) => {
+                request.body.push(b'\n');
+                Job::Tokens(request)
+            }
+            ask => Job::Answer {
+                ask,
+                request,
+                reply,
+            },
         });
     }
 
@@ -193,11 +199,12 @@ impl SystemAccount {
 }
 
 /// What is done next. A token out of another server's folder has to be read, verified and made durable: it waits until nothing else does,
-/// so that thousands of them keep nobody waiting, and comes after some others when there is no end of those.
+/// so that thousands of them keep nobody waiting, and comes after some others when there is no end of those. Then it takes along those behind
+/// it: together they cost hardly more syncs than one.
 #[derive(Default)]
 struct Backlog {
-    tokens: VecDeque<Job>,
-    /// Jobs since the last token.
+    tokens: VecDeque<Request>,
+    /// Jobs since the last tokens.
     others: usize,
 }
 
@@ -206,29 +213,45 @@ impl Backlog {
     fn next(&mut self, queue: &Receiver<Job>, idle: Duration) -> Result<Job, RecvTimeoutError> {
         loop {
             if self.others >= limits::SYSTEM_JOBS_BEFORE_A_TOKEN
-                && let Some(token) = self.token()
+                && let Some(tokens) = self.tokens()
             {
-                return Ok(token);
+                return Ok(tokens);
             }
             let job = match queue.try_recv() {
                 Ok(job) => job,
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-                Err(TryRecvError::Empty) => match self.token() {
-                    Some(token) => return Ok(token),
+                Err(TryRecvError::Empty) => match self.tokens() {
+                    Some(tokens) => return Ok(tokens),
                     None => queue.recv_timeout(idle)?,
                 },
             };
-            if job.folder_bytes().is_none() {
-                self.others = self.others.saturating_add(1);
-                return Ok(job);
+            match job {
+                Job::Tokens(lines) => self.tokens.push_back(lines),
+                job => {
+                    self.others = self.others.saturating_add(1);
+                    return Ok(job);
+                }
             }
-            self.tokens.push_back(job);
         }
     }
 
-    fn token(&mut self) -> Option<Job> {
+    fn tokens(&mut self) -> Option<Job> {
         self.others = 0;
-        self.tokens.pop_front()
+        let mut together = self.tokens.pop_front()?;
+        for _ in 1..limits::TOKENS_TOGETHER_MAX {
+            let room = limits::CLAIMS_REQUEST_BYTES_MAX.saturating_sub(together.body.len());
+            match self.tokens.pop_front() {
+                Some(next) if next.body.len() <= room => {
+                    together.body.extend_from_slice(&next.body);
+                }
+                Some(next) => {
+                    self.tokens.push_front(next);
+                    break;
+                }
+                None => break,
+            }
+        }
+        Some(Job::Tokens(together))
     }
 }
 
@@ -272,6 +295,9 @@ impl Worker {
                 request,
                 reply,
             } => self.reply(ask, &request, reply),
+            Job::Tokens(lines) => {
+                drop(self.desk.answer(Ask::Claims(ClaimsAsk::Merge), &lines));
+            }
             Job::Connected(client) => {
                 let account = account_of(client.as_ref());
                 self.tell_connections(&account);
@@ -391,23 +417,27 @@ fn account_of(client: &dyn ClientView) -> String {
 mod tests {
     use super::*;
 
-    fn asked(ask: ClaimsAsk, bytes: usize) -> Job {
+    fn listed() -> Job {
         Job::Answer {
-            ask: Ask::Claims(ask),
-            request: Request {
-                body: vec![0; bytes],
-                ..Request::default()
-            },
+            ask: Ask::Claims(ClaimsAsk::List),
+            request: Request::default(),
             reply: None,
         }
+    }
+
+    fn token(bytes: usize) -> Job {
+        Job::Tokens(Request {
+            body: vec![0; bytes],
+            ..Request::default()
+        })
     }
 
     #[test]
     fn a_whole_folder_of_accounts_waits_and_requests_do_not_pile_up() {
         let waiting = Waiting::default();
-        let token = asked(ClaimsAsk::Merge, 1_000);
+        let token = token(1_000);
         assert!((0..100_000).all(|_| waiting.enter(&token)));
-        let request = asked(ClaimsAsk::List, 1_000);
+        let request = listed();
         let most = limits::SYSTEM_JOBS_MAX;
         assert_eq!(
             (0..most + 5).filter(|_| waiting.enter(&request)).count(),
@@ -422,11 +452,12 @@ mod tests {
     fn a_folder_of_accounts_keeps_no_request_waiting_and_is_not_forgotten() {
         let (jobs, queue) = channel();
         let is_token = |job: Job| job.folder_bytes().is_some();
-        for _ in 0..1_000 {
-            jobs.send(asked(ClaimsAsk::Merge, 10)).expect("open");
+        let together = limits::TOKENS_TOGETHER_MAX;
+        for _ in 0..10 * together {
+            jobs.send(token(10)).expect("open");
         }
         for _ in 0..3 {
-            jobs.send(asked(ClaimsAsk::List, 0)).expect("open");
+            jobs.send(listed()).expect("open");
         }
         let mut backlog = Backlog::default();
         let mut next = || backlog.next(&queue, Duration::ZERO).map(is_token);
@@ -434,24 +465,43 @@ mod tests {
             [(); 4].map(|()| next()),
             [false, false, false, true].map(Ok)
         );
-        // Requests without end: a token comes after so many of them.
+        // Requests without end: tokens come after so many of them.
         let most = limits::SYSTEM_JOBS_BEFORE_A_TOKEN;
         for _ in 0..2 * most {
-            jobs.send(asked(ClaimsAsk::List, 0)).expect("open");
+            jobs.send(listed()).expect("open");
         }
         let tokens = (0..2 * most + 2).filter(|_| next() == Ok(true)).count();
         assert_eq!(tokens, 2);
         let rest = std::iter::from_fn(|| next().ok()).count();
-        assert_eq!(rest, 1_000 - 1 - 2);
+        assert_eq!(rest, 10 - 1 - 2, "the others in as many parts");
         assert_eq!(next(), Err(RecvTimeoutError::Timeout));
         drop(jobs);
         assert_eq!(next(), Err(RecvTimeoutError::Disconnected));
     }
 
     #[test]
+    fn tokens_that_are_taken_together_are_no_more_than_one_request_may_be() {
+        let waiting = Waiting::default();
+        let (jobs, queue) = channel();
+        for size in [1_000, 2_000, limits::CLAIMS_REQUEST_BYTES_MAX - 3_000, 1, 5] {
+            assert!(waiting.enter(&token(size)));
+            jobs.send(token(size)).expect("open");
+        }
+        let mut backlog = Backlog::default();
+        let mut next = || {
+            let job = backlog.next(&queue, Duration::ZERO).expect("a job");
+            waiting.leave(&job);
+            job.folder_bytes()
+        };
+        assert_eq!(next(), Some(limits::CLAIMS_REQUEST_BYTES_MAX));
+        assert_eq!(next(), Some(6));
+        assert_eq!(waiting.folder_bytes.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
     fn folders_without_end_are_not_kept() {
         let waiting = Waiting::default();
-        let token = asked(ClaimsAsk::Merge, 1 << 20);
+        let token = token(1 << 20);
         let most = limits::FOLDER_WAITING_BYTES_MAX >> 20;
         assert_eq!(
             (0..most + 5).filter(|_| waiting.enter(&token)).count(),

@@ -4,9 +4,13 @@
 //! crash leaves the old token or the new one. The hash over the folder is the XOR of the SHA-256 of every token, so two folders are
 //! equal when their hashes are; a pack is `<account>|<token>` lines.
 
+mod files;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,7 +21,11 @@ use nats_jwt::nkey::{Kind, is_public_key};
 use parking_lot::Mutex;
 
 use super::{FetchError, Resolver, StoreError};
+use crate::limits;
+use files::Beside;
 
+/// Length of a public key.
+const NAMED_MAX: usize = 56;
 const EXTENSION: &str = ".jwt";
 /// What a deleted token's file ends with.
 const DELETED: &str = ".jwt.deleted";
@@ -56,6 +64,27 @@ pub enum PackError {
     Token(#[from] nats_jwt::claims::DecodeError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What became of a pack.
+#[derive(Debug, Default)]
+pub struct Merged {
+    /// The accounts whose tokens changed.
+    pub changed: Vec<String>,
+    /// Lines that could not be taken over, by what they name as the account. The others were.
+    pub refused: Vec<(String, PackError)>,
+}
+
+/// A token that another folder has.
+struct Offer<'a> {
+    claims: AccountClaims,
+    token: &'a str,
+}
+
+/// Names a line by its account, or by its beginning when that is none.
+fn refusal(line: &str, error: PackError) -> (String, PackError) {
+    let named = line.split('|').next().unwrap_or_default();
+    (named.chars().take(NAMED_MAX).collect(), error)
 }
 
 /// A folder of tokens.
@@ -209,43 +238,115 @@ impl Directory {
         Ok(lines)
     }
 
-    /// Takes over the tokens of a pack that are newer than those here and that `trusted` accepts. Yields the accounts whose tokens
-    /// changed.
-    ///
-    /// # Errors
-    /// At the first line that cannot be taken over; those before it were.
-    pub fn merge(
+    /// Takes over the tokens of a pack that are newer than those here and that `trusted` accepts.
+    pub fn merge<'a>(
         &self,
-        pack: &str,
+        lines: impl Iterator<Item = &'a str>,
         trusted: &dyn Fn(&AccountClaims) -> bool,
-    ) -> Result<Vec<String>, PackError> {
-        let mut changed = Vec::new();
-        for line in pack.lines().filter(|line| !line.is_empty()) {
-            let mut parts = line.split('|');
-            let (Some(account), Some(token), None) = (parts.next(), parts.next(), parts.next())
-            else {
-                return Err(PackError::Malformed);
-            };
-            if !is_public_key(account, Kind::Account) {
-                return Err(PackError::BadKey);
-            }
-            // Nearly all of a pack is what is here already.
-            if self.hash_of(account) == Some(hash(token)) {
-                continue;
-            }
-            let claims = AccountClaims::decode(token)?;
-            if claims.subject != account {
-                return Err(PackError::OtherSubject);
-            }
-            let here = self.read(account).ok();
-            let here = here.and_then(|token| AccountClaims::decode(&token).ok());
-            let is_newer =
-                here.is_none_or(|here| here.id != claims.id && here.issued_at <= claims.issued_at);
-            if is_newer && trusted(&claims) && self.store(account, token)? {
-                changed.push(account.to_owned());
+    ) -> Merged {
+        let mut merged = Merged::default();
+        let mut newer = HashMap::new();
+        for line in lines.filter(|line| !line.is_empty()) {
+            match self.newer(line, &newer, trusted) {
+                Ok(None) => {}
+                Ok(Some(offer)) => {
+                    newer.insert(offer.claims.subject.clone(), offer);
+                }
+                Err(error) => merged.refused.push(refusal(line, error)),
             }
         }
-        Ok(changed)
+        self.store_all(&newer, &mut merged);
+        merged
+    }
+
+    /// What a line of a pack offers, if it is newer than what is here and what came before in the same pack.
+    fn newer<'a>(
+        &self,
+        line: &'a str,
+        before: &HashMap<String, Offer<'a>>,
+        trusted: &dyn Fn(&AccountClaims) -> bool,
+    ) -> Result<Option<Offer<'a>>, PackError> {
+        let mut parts = line.split('|');
+        let (Some(account), Some(token), None) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(PackError::Malformed);
+        };
+        if !is_public_key(account, Kind::Account) {
+            return Err(PackError::BadKey);
+        }
+        // Nearly all of a pack is what is here already.
+        if self.hash_of(account) == Some(hash(token)) {
+            return Ok(None);
+        }
+        let claims = AccountClaims::decode(token)?;
+        if claims.subject != account {
+            return Err(PackError::OtherSubject);
+        }
+        let is_newer =
+            |than: &AccountClaims| than.id != claims.id && than.issued_at <= claims.issued_at;
+        let is_newer = match before.get(account) {
+            Some(offer) => is_newer(&offer.claims),
+            None => {
+                let here = self.read(account).ok();
+                let here = here.and_then(|token| AccountClaims::decode(&token).ok());
+                here.is_none_or(|here| is_newer(&here))
+            }
+        };
+        Ok((is_newer && trusted(&claims)).then_some(Offer { claims, token }))
+    }
+
+    fn store_all(&self, offers: &HashMap<String, Offer<'_>>, merged: &mut Merged) {
+        let offers: Vec<_> = offers.iter().collect();
+        for together in offers.chunks(limits::TOKENS_TOGETHER_MAX) {
+            self.store_together(together, merged);
+        }
+    }
+
+    fn store_together(&self, offers: &[(&String, &Offer<'_>)], merged: &mut Merged) {
+        let mut known = self.known.lock();
+        let mut files = Beside::new(&self.path);
+        let mut changed = Vec::new();
+        for (account, offer) in offers {
+            match self.write_beside(&mut known, &mut files, account, offer.token) {
+                Ok(()) => changed.push(account.to_string()),
+                Err(error) => merged.refused.push((account.to_string(), error.into())),
+            }
+        }
+        // A cache may have made room by what came just before.
+        match files.put_in_place(|account| known.tokens.contains_key(account)) {
+            Ok(()) => merged.changed.append(&mut changed),
+            Err(error) => {
+                for account in changed {
+                    self.look_again(&mut known, &account);
+                    let error = io::Error::new(error.kind(), error.to_string());
+                    let error = StoreError::from(error).into();
+                    merged.refused.push((account, error));
+                }
+            }
+        }
+    }
+
+    fn write_beside(
+        &self,
+        known: &mut Known,
+        files: &mut Beside<'_>,
+        account: &str,
+        token: &str,
+    ) -> Result<(), StoreError> {
+        let path = self.path_of(account).ok_or(StoreError::BadKey)?;
+        if !known.tokens.contains_key(account) {
+            self.make_room(known)?;
+        }
+        files.write(account, path, token)?;
+        known.track(account, hash(token));
+        Ok(())
+    }
+
+    /// What stands in the file of this account now, whatever was meant to.
+    fn look_again(&self, known: &mut Known, account: &str) {
+        match self.read(account) {
+            Ok(token) => known.track(account, hash(&token)),
+            Err(_) => drop(known.forget(account)),
+        }
     }
 
     /// Whether a token of `account` is here.
@@ -366,32 +467,15 @@ impl Resolver for Directory {
             Some(_) => {}
             None => self.make_room(&mut known)?,
         }
-        write(&path, token)?;
+        let mut files = Beside::new(&self.path);
+        files.write(account, path, token)?;
+        files.put_in_place(|_| true)?;
         known.track(account, new);
         Ok(true)
     }
 
     fn directory(&self) -> Option<&Directory> {
         Some(self)
-    }
-}
-
-/// Beside, then renamed, then the folder made durable.
-fn write(path: &Path, token: &str) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    file.write_all(token.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    match path.parent() {
-        Some(parent) => fs::File::open(parent)?.sync_all(),
-        None => Ok(()),
     }
 }
 
@@ -409,6 +493,3 @@ fn xor(into: &mut [u8; 32], other: &[u8; 32]) {
         *to ^= from;
     }
 }
-
-#[cfg(test)]
-mod tests;

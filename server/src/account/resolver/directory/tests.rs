@@ -23,6 +23,10 @@ fn account() -> (String, String) {
     (key.public_key().to_string(), token_at(&key, 100))
 }
 
+fn merged(directory: &Directory, pack: &str) -> Merged {
+    directory.merge(pack.lines(), &|_| true)
+}
+
 fn opened(path: &Path, settings: DirectorySettings) -> Directory {
     Directory::open(path, settings).expect("a folder")
 }
@@ -95,11 +99,8 @@ fn names_that_are_no_account_keys_reach_no_file() {
         ));
         assert!(matches!(directory.fetch(name), Err(FetchError::BadKey)));
         assert!(matches!(directory.delete(name), Err(StoreError::BadKey)));
-        assert!(
-            directory
-                .merge(&format!("{name}|{token}"), &|_| true)
-                .is_err()
-        );
+        let merged = merged(&directory, &format!("{name}|{token}"));
+        assert_eq!((merged.changed.len(), merged.refused.len()), (0, 1));
     }
     assert!(fs::read_dir(dir.path()).expect("a folder").next().is_none());
 }
@@ -122,17 +123,14 @@ fn a_pack_makes_two_folders_equal_and_older_tokens_do_not_win() {
     there.store(&id, &old).expect("stored");
     here.store(&other.0, &other.1).expect("stored");
     let pack = here.pack(150).expect("readable").join("\n");
-    let mut changed = there.merge(&pack, &|_| true).expect("merged");
+    let mut changed = merged(&there, &pack).changed;
     changed.sort();
     let mut expected = vec![id.clone(), other.0];
     expected.sort();
     assert_eq!(changed, expected);
     assert_eq!(there.hash(), here.hash());
-    assert_eq!(
-        here.merge(&format!("{id}|{old}"), &|_| true)
-            .expect("merged"),
-        [""; 0]
-    );
+    let older = merged(&here, &format!("{id}|{old}"));
+    assert_eq!((older.changed, older.refused.len()), (Vec::new(), 0));
     assert_eq!(here.fetch(&id).expect("there"), new);
     for bad in [
         "x",
@@ -140,8 +138,55 @@ fn a_pack_makes_two_folders_equal_and_older_tokens_do_not_win() {
         &format!("{id}|nonsense"),
         &format!("{}|{new}", account().0),
     ] {
-        assert!(here.merge(bad, &|_| true).is_err(), "{bad}");
+        assert_eq!(merged(&here, bad).refused.len(), 1, "{bad}");
     }
+}
+
+/// The last of several for one account that is newer counts; lines that are no good keep nobody else's out; more than are written together.
+#[test]
+fn of_a_large_pack_everything_good_is_taken() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let directory = opened(dir.path(), keep_all());
+    let key = KeyPair::generate(Kind::Account).expect("randomness");
+    let id = key.public_key().to_string();
+    let times = [100, 300, 200].map(|at| format!("{id}|{}", token_at(&key, at)));
+    let others = (0..2 * limits::TOKENS_TOGETHER_MAX + 1).map(|_| account());
+    let others: Vec<String> = others.map(|(id, token)| format!("{id}|{token}")).collect();
+    let mut pack = vec!["nonsense".to_owned()];
+    pack.extend(times.clone());
+    pack.push(format!("{}|x.y.z", account().0));
+    pack.extend(others.clone());
+    let merged = merged(&directory, &pack.join("\n"));
+    assert_eq!(merged.refused.len(), 2, "{:?}", merged.refused);
+    assert_eq!(merged.changed.len(), others.len() + 1);
+    let lines = |directory: &Directory| directory.pack(150).expect("readable");
+    let mut expected = others;
+    expected.push(times[1].clone());
+    expected.sort();
+    assert_eq!(lines(&directory), expected);
+    let again = opened(dir.path(), keep_all());
+    assert_eq!((lines(&again), again.hash()), (expected, directory.hash()));
+    let names = fs::read_dir(dir.path()).expect("a folder");
+    let is_left = |name: &fs::DirEntry| !name.file_name().to_string_lossy().ends_with(".jwt");
+    assert_eq!(names.flatten().filter(is_left).count(), 0);
+}
+
+#[test]
+fn a_cache_that_is_too_small_for_a_pack_keeps_as_many_as_it_may() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let small = DirectorySettings {
+        limit: Some(3),
+        evict: true,
+        ..keep_all()
+    };
+    let directory = opened(dir.path(), small.clone());
+    let lines = [(); 10]
+        .map(|()| account())
+        .map(|(id, token)| format!("{id}|{token}"));
+    merged(&directory, &lines.join("\n"));
+    assert_eq!(directory.accounts().len(), 3);
+    assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 3);
+    assert_eq!(opened(dir.path(), small).hash(), directory.hash());
 }
 
 #[test]
