@@ -1,115 +1,13 @@
 //! Authorization services: asked about newcomers, in a configured account and in one of an operator.
 
-use std::net::{Shutdown, TcpStream};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
-
 use nats_interop::binary::is_reference;
+use nats_interop::callout::{SERVICE, Service, next_request, yes};
 use nats_interop::trust::{Account, Operator, key, now, public};
 use nats_interop::{Launch, Server, Wire};
 use nats_jwt::claims::{
     AuthorizationRequestClaims, AuthorizationResponseClaims, ExternalAuthorization, UserClaims,
 };
-use nats_jwt::nkey::{CurveKey, KeyPair, Kind, PublicKey};
-
-/// What a service makes of a request: the body of the answer, or none.
-type Decide = Box<dyn Fn(&AuthorizationRequestClaims) -> Option<Vec<u8>> + Send>;
-
-/// Answers requests until the connection ends.
-struct Service {
-    socket: TcpStream,
-    thread: Option<JoinHandle<()>>,
-    seen: mpsc::Receiver<AuthorizationRequestClaims>,
-}
-
-/// It is gone, and answers nobody any more.
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.socket.shutdown(Shutdown::Both);
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
-}
-
-impl Service {
-    fn start(mut wire: Wire, curve: Option<CurveKey>, decide: Decide) -> Self {
-        wire.subscribe("$SYS.REQ.USER.AUTH", "1");
-        wire.flush();
-        let socket = wire.socket().try_clone().expect("a socket");
-        let (sender, seen) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            wire.set_patience(std::time::Duration::from_secs(20));
-            while let Some((reply, header, body)) = next_request(&mut wire) {
-                let server = header
-                    .lines()
-                    .find_map(|line| line.strip_prefix("Nats-Server-Xkey: "))
-                    .map(|key| PublicKey::parse(key.trim()).expect("a curve key"));
-                let token = match (&curve, server) {
-                    (Some(curve), Some(server)) => {
-                        curve.open(&body, &server).expect("sealed for us")
-                    }
-                    _ => body,
-                };
-                let token = String::from_utf8(token).expect("a token");
-                let request = AuthorizationRequestClaims::decode(&token).expect("genuine");
-                let answer = decide(&request);
-                let _ = sender.send(request);
-                let Some(answer) = answer else { continue };
-                let answer = match (&curve, server) {
-                    (Some(curve), Some(server)) => curve.seal(&answer, &server).expect("sealed"),
-                    _ => answer,
-                };
-                let head = format!("PUB {reply} {}\r\n", answer.len());
-                wire.send([head.as_bytes(), &answer, b"\r\n"].concat());
-            }
-        });
-        Self {
-            socket,
-            thread: Some(thread),
-            seen,
-        }
-    }
-
-    fn last(&self) -> AuthorizationRequestClaims {
-        let patience = std::time::Duration::from_secs(10);
-        self.seen.recv_timeout(patience).expect("a request")
-    }
-}
-
-/// Reply subject, headers and body of the next message; none when the connection ends.
-fn next_request(wire: &mut Wire) -> Option<(String, String, Vec<u8>)> {
-    loop {
-        let line = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wire.read_line()));
-        let line = line.ok().filter(|line| !line.is_empty())?;
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let (header, total) = match words.as_slice() {
-            ["HMSG", _, _, _, header, total] => (header.parse().ok()?, total.parse().ok()?),
-            ["MSG", _, _, _, total] => (0, total.parse().ok()?),
-            ["PING"] => {
-                wire.send("PONG\r\n");
-                continue;
-            }
-            _ => continue,
-        };
-        let mut bytes = wire.read_exact(total + 2);
-        bytes.truncate(total);
-        let body = bytes.split_off(header);
-        return Some((words[3].to_owned(), String::from_utf8(bytes).ok()?, body));
-    }
-}
-
-/// The answer in which `issuer` lets the user in.
-fn yes(
-    request: &AuthorizationRequestClaims,
-    issuer: &KeyPair,
-    change: impl FnOnce(&mut UserClaims),
-) -> Vec<u8> {
-    let mut user = UserClaims::new(request.nats.user_nkey.clone());
-    change(&mut user);
-    let mut answer = AuthorizationResponseClaims::new(request.nats.user_nkey.clone());
-    answer.audience = request.nats.server.id.clone();
-    answer.nats.jwt = user.encode(issuer, now()).expect("signed");
-    answer.encode(issuer, now()).expect("signed").into_bytes()
-}
+use nats_jwt::nkey::{CurveKey, KeyPair, Kind};
 
 fn configured(issuer: &KeyPair, more: &str) -> String {
     format!(
@@ -120,7 +18,6 @@ fn configured(issuer: &KeyPair, more: &str) -> String {
     )
 }
 
-const SERVICE: &str = r#""user":"auth","pass":"auth","headers":true,"no_responders":true"#;
 const ALICE: &str = r#""user":"alice","pass":"secret","name":"tool","lang":"rust","version":"1.0""#;
 
 #[track_caller]

@@ -1,6 +1,7 @@
 //! What a client presents, and the three answers to it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use nats_proto::info::ConnectOptions;
 use rustls_pki_types::CertificateDer;
@@ -99,14 +100,52 @@ pub enum AuthError {
     /// An authorization service said no, or nothing that counts.
     #[error("{0}")]
     Callout(String),
+    /// Refused where an authorization service has its account, which hears why.
+    #[error("{error}")]
+    OfService {
+        account: Arc<str>,
+        /// What that account is told.
+        reason: String,
+        error: Box<Self>,
+    },
     #[error("several users are the distinguished name of the certificate in another order: {0:?}")]
     CertificateAmbiguous(String),
 }
 
 impl AuthError {
-    /// The closed reason that `/connz` and the disconnect event show.
-    pub const fn closed_reason(&self) -> &'static str {
+    /// The refusal itself, whoever hears of it.
+    pub fn cause(&self) -> &Self {
         match self {
+            Self::OfService { error, .. } => error.cause(),
+            error => error,
+        }
+    }
+
+    /// What the service's account hears: the text of this refusal.
+    pub fn told_by_service(self, account: &Arc<str>) -> Self {
+        let text = self.to_string();
+        let mut letters = text.chars();
+        let first = letters.next().map(|first| first.to_uppercase().to_string());
+        self.told(account, first.unwrap_or_default() + letters.as_str())
+    }
+
+    /// What the service's account hears of somebody about whom it was not asked: the closed reason.
+    pub fn told_to_service(self, account: &Arc<str>) -> Self {
+        let reason = self.closed_reason().to_owned();
+        self.told(account, reason)
+    }
+
+    fn told(self, account: &Arc<str>, reason: String) -> Self {
+        Self::OfService {
+            account: account.clone(),
+            reason,
+            error: Box::new(self),
+        }
+    }
+
+    /// The closed reason that `/connz` and the disconnect event show.
+    pub fn closed_reason(&self) -> &'static str {
+        match self.cause() {
             Self::ProxyNotTrusted => "Proxy Not Trusted",
             Self::ProxyRequired => "Proxy Required",
             _ => "Authentication Failure",

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use nats_api::system::subjects;
 use nats_proto::info::ConnectOptions;
 
 use super::claim::Claim;
@@ -56,6 +57,15 @@ impl Identity {
             Who::Nkey(key) => Some(key),
             _ => None,
         }
+    }
+
+    /// The same without the subject of authorization requests: nobody in a service's own account may forge requests to it.
+    #[must_use]
+    pub fn without_service_subject(mut self) -> Self {
+        let old = self.permissions.take();
+        let new = Permissions::denying_publish(old.as_deref(), subjects::USER_AUTH);
+        self.permissions = Some(Arc::new(new));
+        self
     }
 
     /// Whether a publish or subscribe can be refused at all.

@@ -107,6 +107,8 @@ pub struct Comparison {
     stored: Arc<StoredPassword>,
     offered: Secret,
     outcome: Result<Identity, AuthError>,
+    /// The account that hears of a refusal, because its authorization service has this user.
+    service: Option<Arc<str>>,
 }
 
 impl SlowCheck {
@@ -119,6 +121,7 @@ impl SlowCheck {
             stored,
             offered,
             outcome,
+            service: None,
         }))
     }
 
@@ -144,6 +147,25 @@ impl SlowCheck {
         }
     }
 
+    /// The refusal that is certain already and only takes its time.
+    pub fn refusal(&self) -> Option<&AuthError> {
+        match &self.0 {
+            Work::Compare(comparison) => comparison.outcome.as_ref().err(),
+            Work::Wait(_) => None,
+        }
+    }
+
+    /// The same check of a user of this account's authorization service.
+    pub fn of_service(self, account: Arc<str>) -> Self {
+        Self(match self.0 {
+            Work::Compare(comparison) => Work::Compare(Comparison {
+                service: Some(account),
+                ..comparison
+            }),
+            wait @ Work::Wait(_) => wait,
+        })
+    }
+
     /// The same check with a change to who the client is if it says yes.
     pub fn map(self, change: impl FnOnce(Identity) -> Identity + Send + 'static) -> Self {
         Self(match self.0 {
@@ -163,11 +185,15 @@ impl Comparison {
     /// The password is wrong, or the refusal was certain before and only took its time.
     pub fn run(self) -> Result<Identity, AuthError> {
         let matches = self.stored.matches(&self.offered);
-        match self.outcome {
-            Ok(identity) if matches => Ok(identity),
-            Ok(_) => Err(AuthError::WrongPassword),
-            Err(refusal) => Err(refusal),
-        }
+        let refusal = match self.outcome {
+            Ok(identity) if matches => return Ok(identity),
+            Ok(_) => AuthError::WrongPassword,
+            Err(refusal) => refusal,
+        };
+        Err(match &self.service {
+            Some(account) => refusal.told_to_service(account),
+            None => refusal,
+        })
     }
 }
 

@@ -168,14 +168,18 @@ impl Proof {
             scope,
             proof: Origin::Shown(self.clone()),
         };
-        Ok(identity(
+        let identity = identity(
             account,
             &limits,
             Who::Nkey(subject),
             user,
             self.proxy.clone(),
             self.connection_type,
-        ))
+        );
+        Ok(match account.nats.authorization.is_enabled() {
+            true => identity.without_service_subject(),
+            false => identity,
+        })
     }
 }
 

@@ -30,8 +30,11 @@ impl Session {
         }
         if self.host.authenticator().admits_before_connect() {
             // The same pipeline as for a CONNECT that shows nothing.
+            self.timers.auth_by = None;
+            self.timers.first_ping(now, self.jitter());
             self.authenticate(&ConnectOptions::default(), now);
-            return !matches!(self.phase, Phase::AwaitingConnect | Phase::Closing(_));
+            // While somebody else has to be asked the bytes wait.
+            return matches!(self.phase, Phase::Open);
         }
         self.auth_violation(AuthError::NoCredentials);
         false
@@ -168,7 +171,10 @@ impl Session {
             Err(e) => self.auth_violation(e),
             Ok(identity) => {
                 self.bind(identity, now);
-                if self.modes.verbose && matches!(self.phase, Phase::Open) {
+                // Who began without CONNECT is not told that it is fine.
+                let came_with_connect = self.shared.state.lock().client.connected;
+                let open = matches!(self.phase, Phase::Open);
+                if self.modes.verbose && open && came_with_connect {
                     self.say(wire::OK);
                 }
             }
@@ -177,7 +183,7 @@ impl Session {
     }
 
     fn auth_violation(&mut self, error: AuthError) {
-        let reason = match error {
+        let reason = match error.cause() {
             AuthError::ProxyNotTrusted => ClosedReason::ProxyNotTrusted,
             AuthError::ProxyRequired => ClosedReason::ProxyRequired,
             _ => ClosedReason::AuthenticationViolation,

@@ -155,7 +155,7 @@ fn issued(issuer: &CertificateDer<'_>, certificate: &CertificateDer<'_>) -> bool
 
 /// The chains from a client's certificate to an authority, each from the leaf to the authority. `presented` is what the client
 /// showed, leaf first; the TLS library has found one of these chains before.
-pub(super) fn chains(
+pub fn chains(
     presented: &[CertificateDer<'static>],
     authorities: &[CertificateDer<'static>],
 ) -> Vec<Vec<CertificateDer<'static>>> {

@@ -28,7 +28,7 @@ mod signature;
 mod staple;
 
 pub use cache::{Cache, CacheFigures};
-pub use certificate::{CertificateError, Described, Link, must_staple};
+pub use certificate::{CertificateError, Described, Link, chains, must_staple};
 pub use message::{Answer, AnswerError, Status, read, request};
 pub use peer::{InvalidLink, Outcome, PeerCheck};
 pub use staple::{Next, ObtainError, Staple, StapleError, Stapling};

@@ -9,12 +9,10 @@ use super::callout::{Caller, Ruling, Service};
 use super::operators::{Live, LookupError, Operators};
 use super::{Core, jetstream};
 use crate::auth::{
-    AuthError, Credentials, Identity, Permissions, Proof, Revalidated, SlowCheck, Verdict, Who,
-    unix_seconds,
+    AuthError, Credentials, Identity, Proof, Revalidated, SlowCheck, Verdict, Who, unix_seconds,
 };
 use crate::conn::{ClosedReason, Host as _, Round, Shared, wire};
 use crate::options::{ConnectionType, GLOBAL_ACCOUNT};
-use nats_api::system::subjects;
 
 impl Core {
     /// The answer to credentials, whatever this server decides by.
@@ -53,7 +51,6 @@ impl Core {
             let identity = proof.judge(&live.claims, strict, now)?;
             return Ok(match core.ruling(&live, &proof) {
                 Ruling::Final => Verdict::Accepted(identity),
-                Ruling::Own => Verdict::Accepted(without_service_subject(identity)),
                 Ruling::Ask(service) => Verdict::Slow(SlowCheck::wait(core.ask(service, caller()))),
             });
         }
@@ -91,7 +88,6 @@ impl Core {
         let identity = proof.judge(&live.claims, strict, SystemTime::now())?;
         match self.ruling(&live, &proof) {
             Ruling::Final => Ok(identity),
-            Ruling::Own => Ok(without_service_subject(identity)),
             Ruling::Ask(service) => self.ask(service, caller).await,
         }
     }
@@ -108,11 +104,9 @@ impl Core {
     /// Whether an authorization service of the account has the last word about this user.
     fn ruling(&self, live: &Live, proof: &Proof) -> Ruling {
         let authorization = &live.claims.nats.authorization;
-        if !authorization.is_enabled() {
+        let is_own = authorization.auth_users.contains(&proof.claims.subject);
+        if !authorization.is_enabled() || is_own {
             return Ruling::Final;
-        }
-        if authorization.auth_users.contains(&proof.claims.subject) {
-            return Ruling::Own;
         }
         Ruling::Ask(Service::of_account(
             live,
@@ -137,15 +131,16 @@ impl Core {
         };
         let user = accepted.unwrap_or_else(|| raw_user(request.connect).to_owned());
         if callout.auth_users.contains(&user) {
-            let service_account: Arc<str> = callout.account.as_str().into();
-            let mark = move |identity: Identity| match identity.account == service_account {
-                true => without_service_subject(identity),
+            let service: Arc<str> = callout.account.as_str().into();
+            let told = service.clone();
+            let mark = move |identity: Identity| match identity.account == service {
+                true => identity.without_service_subject(),
                 false => identity,
             };
             return match verdict {
                 Verdict::Accepted(identity) => Verdict::Accepted(mark(identity)),
-                Verdict::Slow(check) => Verdict::Slow(check.map(mark)),
-                refused @ Verdict::Refused(_) => refused,
+                Verdict::Slow(check) => Verdict::Slow(check.map(mark).of_service(told)),
+                Verdict::Refused(refusal) => Verdict::Refused(refusal.told_to_service(&told)),
             };
         }
         let account = match &verdict {
@@ -166,7 +161,13 @@ impl Core {
             Err(refusal) => return Verdict::Refused(refusal),
         };
         let caller = Caller::new(client, request, proxy, None);
-        let service = Service::of_configuration(callout);
+        let refusal = match &verdict {
+            Verdict::Accepted(_) => None,
+            Verdict::Refused(refusal) => Some(refusal),
+            Verdict::Slow(check) => check.refusal(),
+        };
+        let needs_proxy = refusal == Some(&AuthError::ProxyRequired);
+        let service = Service::of_configuration(callout, needs_proxy);
         Verdict::Slow(SlowCheck::wait(core.ask(service, caller)))
     }
 
@@ -236,14 +237,6 @@ impl Core {
         clients.retain(|client| client.account().is_some_and(|a| *a.name == *account));
         clients
     }
-}
-
-/// Nobody in a service's own account may answer or forge requests to it by publishing on its subject.
-pub(super) fn without_service_subject(mut identity: Identity) -> Identity {
-    let old = identity.permissions.take();
-    let new = Permissions::denying_publish(old.as_deref(), subjects::USER_AUTH);
-    identity.permissions = Some(Arc::new(new));
-    identity
 }
 
 /// The user that a client names, as a list of users would.

@@ -17,14 +17,17 @@ use nats_jwt::claims::{
 use nats_jwt::nkey::{KeyPair, Kind, PublicKey};
 use nats_proto::info::ConnectOptions;
 use parking_lot::Mutex;
+use rustls_pki_types::CertificateDer;
 use tokio::sync::oneshot;
 
-use super::admission::{client_type, without_service_subject};
+use super::admission::client_type;
 use super::operators::Live;
 use super::{Core, VERSION};
 use crate::account::Account;
 use crate::auth::{Admitted, AuthError, Identity, Who, permissions_of_account, unix_seconds};
 use crate::conn::{Shared, TlsFacts};
+use crate::front::Admit as _;
+use crate::front::tls::TlsPolicy;
 use crate::interest::Sub;
 use crate::options::{AuthCallout, ConnectionType};
 use crate::router::{Cycle, Handler, Message, Origin, Service as Hook};
@@ -43,8 +46,6 @@ const TOKEN_START: &[u8] = b"eyJ";
 pub enum Ruling {
     /// Its token.
     Final,
-    /// Its token; it belongs to the service.
-    Own,
     Ask(Service),
 }
 
@@ -68,7 +69,8 @@ enum By {
 }
 
 impl Service {
-    pub fn of_configuration(callout: &AuthCallout) -> Self {
+    /// `proxy_required` of the user in the configuration, whom nobody but a trusted proxy may bring, whatever the service says.
+    pub fn of_configuration(callout: &AuthCallout, proxy_required: bool) -> Self {
         Self {
             account: callout.account.as_str().into(),
             subject: callout.issuer.clone(),
@@ -76,7 +78,7 @@ impl Service {
             by: By::Configuration {
                 issuer: callout.issuer.clone(),
             },
-            proxy_required: false,
+            proxy_required,
         }
     }
 
@@ -104,6 +106,16 @@ pub struct Caller {
 impl Core {
     /// Asks `service` about `caller`. Ends within the authentication timeout.
     pub async fn ask(
+        self: Arc<Self>,
+        service: Service,
+        caller: Caller,
+    ) -> Result<Identity, AuthError> {
+        let account = service.account.clone();
+        let answer = self.answer(service, caller).await;
+        answer.map_err(|refusal| refusal.told_by_service(&account))
+    }
+
+    async fn answer(
         self: Arc<Self>,
         service: Service,
         caller: Caller,
@@ -160,7 +172,7 @@ impl Core {
             // A token says nothing where nobody is trusted to make one.
             nats.connect.jwt.clear();
         }
-        nats.tls = caller.tls();
+        nats.tls = caller.tls(self.door().tls.as_deref());
         let token = claims.encode(&self.identity.keys, now);
         let token = token.map_err(|e| {
             refused(format!(
@@ -263,7 +275,7 @@ impl Core {
         }
         .identity(now)?;
         Ok(match identity.account == service.account {
-            true => without_service_subject(identity),
+            true => identity.without_service_subject(),
             false => identity,
         })
     }
@@ -431,7 +443,7 @@ impl Caller {
         }
     }
 
-    fn tls(&self) -> Option<CallerTls> {
+    fn tls(&self, policy: Option<&TlsPolicy>) -> Option<CallerTls> {
         let facts = self.client.state.lock().tls.clone()?;
         let TlsFacts {
             version,
@@ -439,16 +451,17 @@ impl Caller {
             certificates,
             ..
         } = &*facts;
-        let chain: Vec<String> = certificates.iter().map(|der| pem(der)).collect();
+        let pems = |chain: &[CertificateDer<'_>]| chain.iter().map(|der| pem(der)).collect();
+        let chains = policy.map(|policy| policy.verified_chains(certificates));
+        let verified_chains: Vec<Vec<String>> = chains.iter().flatten().map(|c| pems(c)).collect();
         Some(CallerTls {
             version: (*version).to_owned(),
             cipher: cipher.clone(),
-            certs: Vec::new(),
-            verified_chains: if chain.is_empty() {
-                Vec::new()
-            } else {
-                vec![chain]
+            certs: match verified_chains.is_empty() {
+                true => pems(certificates),
+                false => Vec::new(),
             },
+            verified_chains,
         })
     }
 }

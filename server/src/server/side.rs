@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::{Core, Observer, info};
 use crate::account::Account;
+use crate::auth::AuthError;
 use crate::conn::{AuthFailure, ClosedReason, Host as _, Shared};
 use crate::front::tls::{TlsPolicy, TlsSetupError};
 use crate::front::{Admit as _, ListenError, NOT_OCSP_VALID, listen};
@@ -25,7 +26,9 @@ use crate::ocsp::{Described, InvalidLink};
 use crate::options::GLOBAL_ACCOUNT;
 use crate::router::{Cycle, Handler, Message, Origin, Service, publish_from_inside};
 use crate::system::process::Process;
-use crate::system::{self, Ask, ClaimsAsk, Control, Desk, Gone, Outlet, Request, SystemAccount};
+use crate::system::{
+    self, Ask, ClaimsAsk, Control, Desk, Gone, Outlet, Request, SystemAccount, Told,
+};
 
 /// Reads the configuration again and applies it. The error is for the user who asked.
 pub type Reloader = Arc<dyn Fn(&Core) -> Result<(), String> + Send + Sync>;
@@ -318,7 +321,16 @@ impl Observer for Side {
 
     fn auth_failed(&self, client: &Arc<Shared>, failure: &AuthFailure) {
         if let Some(system) = &self.system {
-            system.refused(client.clone(), gone(client, failure.reason));
+            let told = match &failure.error {
+                AuthError::OfService {
+                    account, reason, ..
+                } => Some(Told {
+                    account: account.clone(),
+                    reason: reason.clone(),
+                }),
+                _ => None,
+            };
+            system.refused(client.clone(), gone(client, failure.reason), told);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The events: documents and subjects.
 
+use std::sync::Arc;
+
 use nats_api::monitor::accstatz::DataStats;
 use nats_api::monitor::jsz::JetStreamVarz;
 use nats_api::monitor::{AccountStat, PerKind};
@@ -21,6 +23,13 @@ use crate::ocsp::{Described, InvalidLink};
 pub struct Gone {
     pub at: Timestamp,
     pub reason: &'static str,
+}
+
+/// What the account of an authorization service hears of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub account: Arc<str>,
+    pub reason: String,
 }
 
 impl Desk {
@@ -56,6 +65,19 @@ impl Desk {
             received: traffic(figures.out_msgs, figures.out_bytes),
             reason: gone.reason.into(),
         }
+    }
+
+    /// A client was not let in, as the account of the authorization service hears it.
+    pub(super) fn refused_event(
+        &self,
+        client: &dyn ClientView,
+        gone: Gone,
+        told: &Told,
+    ) -> DisconnectEvent {
+        let mut event = self.disconnect_event(client, gone);
+        event.client.acc = told.account.to_string();
+        event.reason.clone_from(&told.reason);
+        event
     }
 
     /// A client with this certificate was sent away.

@@ -29,7 +29,7 @@ mod worker;
 pub use ask::{AccountVerb, Ask, ClaimsAsk, ClaimsScope, ServerVerb};
 pub(crate) use ask::{about_claims, in_every_account, in_system_account};
 pub use desk::{Answer, Control, Desk, Request};
-pub use events::Gone;
+pub use events::{Gone, Told};
 pub use outlet::Outlet;
 pub use worker::SystemAccount;
 

@@ -308,6 +308,7 @@ fn events_come_in_the_order_of_the_reference_and_requests_are_answered() {
             at: at(1),
             reason: "Authentication Failure",
         },
+        None,
     );
     system.disconnected(
         nobody,

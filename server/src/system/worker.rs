@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::ask::{Ask, ClaimsAsk, ServerVerb};
 use super::desk::{Answer, Desk, Request, document};
 use super::encoding::encoded;
-use super::events::Gone;
+use super::events::{Gone, Told};
 use super::heartbeat::Heartbeat;
 use super::outlet::Outlet;
 use crate::limits;
@@ -33,7 +33,7 @@ enum Job {
     Tokens(Request),
     Connected(Arc<dyn ClientView>),
     Disconnected(Arc<dyn ClientView>, Gone),
-    Refused(Arc<dyn ClientView>, Gone),
+    Refused(Arc<dyn ClientView>, Gone, Option<Told>),
     CertificateInvalid(InvalidLink),
     CertificateRejected(Described, &'static str),
     LameDuck,
@@ -149,8 +149,8 @@ impl SystemAccount {
         self.push(Job::Disconnected(client, gone));
     }
 
-    pub fn refused(&self, client: Arc<dyn ClientView>, gone: Gone) {
-        self.push(Job::Refused(client, gone));
+    pub fn refused(&self, client: Arc<dyn ClientView>, gone: Gone, told: Option<Told>) {
+        self.push(Job::Refused(client, gone, told));
     }
 
     /// A certificate that a client showed is not good in the eyes of its issuer.
@@ -312,11 +312,18 @@ impl Worker {
                     document(&desk.disconnect_event(client.as_ref(), gone))
                 });
             }
-            Job::Refused(client, gone) => {
+            Job::Refused(client, gone, told) => {
                 let event = |desk: &Desk| document(&desk.disconnect_event(client.as_ref(), gone));
-                // First to the account where the client stood when it was refused, then to the operator.
-                let account = account_of(client.as_ref());
-                self.tell(&account, subjects::ACCOUNT_AUTH_ERROR, event);
+                // First to the account of the service that has a say, or where the client stood when it was refused, then to the operator.
+                match told {
+                    Some(told) => self.tell(&told.account, subjects::ACCOUNT_AUTH_ERROR, |desk| {
+                        document(&desk.refused_event(client.as_ref(), gone, &told))
+                    }),
+                    None => {
+                        let account = account_of(client.as_ref());
+                        self.tell(&account, subjects::ACCOUNT_AUTH_ERROR, event);
+                    }
+                }
                 let subject = subjects::auth_error_event(&self.desk.view.facts().id);
                 self.tell_system(&subject, event);
             }

@@ -10,13 +10,14 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls_pki_types::CertificateDer;
 
 use super::certificates::Certificates;
 use super::facts::{TlsFacts, spki_sha256};
 use super::rate::RateLimit;
 use super::{CertificateError, clients, suites};
 use crate::http::Client;
-use crate::ocsp::{Cache, PeerCheck, Staple, Stapling};
+use crate::ocsp::{Cache, PeerCheck, Staple, Stapling, chains};
 use crate::options::{HandshakeFirst, Tls};
 
 /// How one listener does TLS. Immutable; a reload makes another. Handshakes under way finish with the one they began with.
@@ -34,6 +35,8 @@ pub struct TlsPolicy {
     certificates: Arc<Certificates>,
     /// Whether clients' certificates are still good.
     peers: Option<Arc<PeerCheck>>,
+    /// From whom clients' certificates have to be; empty when none are asked for.
+    authorities: Vec<CertificateDer<'static>>,
     dump: PolicyDump,
 }
 
@@ -130,6 +133,10 @@ impl TlsPolicy {
         }
         let verify = tls.verify || tls.verify_and_map || tls.check_known_urls;
         let peers = peer_check(tls, verify, revocation)?;
+        let authorities = match verify {
+            true => clients::authorities(ca_file)?,
+            false => Vec::new(),
+        };
         let verifier = match verify {
             true => Some(clients::verifier(ca_file, &provider)?),
             false => None,
@@ -164,6 +171,7 @@ impl TlsPolicy {
             versions: suites.versions,
             certificates,
             peers,
+            authorities,
             dump,
         })
     }
@@ -186,6 +194,14 @@ impl TlsPolicy {
     /// The check of clients' certificates that comes after the handshake, if there is one.
     pub fn peers(&self) -> Option<&Arc<PeerCheck>> {
         self.peers.as_ref()
+    }
+
+    /// The chains from a certificate that was accepted to the authorities, leaf first. `presented` is what the client showed.
+    pub fn verified_chains(
+        &self,
+        presented: &[CertificateDer<'static>],
+    ) -> Vec<Vec<CertificateDer<'static>>> {
+        chains(presented, &self.authorities)
     }
 
     /// The configuration for pages that browsers and scrapers read. They have no certificates, so none is asked for; unless clients
