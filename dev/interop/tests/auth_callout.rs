@@ -94,6 +94,11 @@ fn the_services_own_users_are_not_asked_about_and_may_not_ask() {
     wire.publish("$SYS.REQ.USER.AUTH", "");
     wire.expect_err("Permissions Violation for Publish to \"$SYS.REQ.USER.AUTH\"");
     is_refused(&server, r#""user":"auth","pass":"wrong""#);
+    // Nor after a reload.
+    let config = format!("{}\nmax_payload: 100000\n", configured(&issuer, ""));
+    server.reload(&config);
+    wire.publish("$SYS.REQ.USER.AUTH", "");
+    wire.expect_err("Permissions Violation for Publish to \"$SYS.REQ.USER.AUTH\"");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub struct Authenticator {
     /// Users come with tokens.
     by_token: bool,
     /// An authorization service decides about most.
-    by_callout: bool,
+    service: Option<ServiceUsers>,
     users: Users,
     /// The single user or the token.
     simple: Option<Simple>,
@@ -40,6 +40,13 @@ pub struct Authenticator {
     decoy: Option<Arc<StoredPassword>>,
     /// Outcomes of comparisons that a reload made necessary, by digest of hash and password.
     pub(super) compared_again: Mutex<HashMap<[u8; 32], bool>>,
+}
+
+/// The users of an authorization service.
+#[derive(Debug)]
+struct ServiceUsers {
+    account: Arc<str>,
+    users: Vec<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -105,7 +112,18 @@ impl Authenticator {
         let only_system_users = no_auth_user.is_none() && has_only_the_system_account(options);
         Ok(Self {
             by_token: options.is_operator_mode(),
-            by_callout: options.authorization.auth_callout.is_some(),
+            service: options
+                .authorization
+                .auth_callout
+                .as_ref()
+                .map(|callout| ServiceUsers {
+                    account: callout.account.as_str().into(),
+                    users: callout
+                        .auth_users
+                        .iter()
+                        .map(|user| user.as_str().into())
+                        .collect(),
+                }),
             required: options.is_operator_mode()
                 || users.has_names()
                 || users.has_keys()
@@ -220,7 +238,23 @@ impl Authenticator {
 
     /// Whether an authorization service stands behind this.
     pub(super) fn calls_out(&self) -> bool {
-        self.by_callout
+        self.service.is_some()
+    }
+
+    /// A user of the authorization service, about whom that is not asked.
+    pub fn is_of_service(&self, user: &str) -> bool {
+        let of = |service: &ServiceUsers| service.users.iter().any(|own| **own == *user);
+        self.service.as_ref().is_some_and(of)
+    }
+
+    /// What a user of the authorization service may do: not all of what anybody else in its place might.
+    pub fn as_user_of_service(&self, identity: Identity) -> Identity {
+        match &self.service {
+            Some(service) if service.account == identity.account => {
+                identity.without_service_subject()
+            }
+            _ => identity,
+        }
     }
 
     /// Whether this is a key of a trusted proxy.

@@ -101,7 +101,12 @@ impl Authenticator {
         {
             return Err(compare.what.refusal());
         }
-        Ok(judgement.into_identity(claim.clone(), identity.connection_type))
+        let new = judgement.into_identity(claim.clone(), identity.connection_type);
+        let is_of_service = new.user().is_some_and(|user| self.is_of_service(user));
+        Ok(match is_of_service {
+            true => self.as_user_of_service(new),
+            false => new,
+        })
     }
 
     fn matches_again(&self, compare: &Compare, claim: &Claim) -> bool {

@@ -130,13 +130,10 @@ impl Core {
             _ => None,
         };
         let user = accepted.unwrap_or_else(|| raw_user(request.connect).to_owned());
-        if callout.auth_users.contains(&user) {
-            let service: Arc<str> = callout.account.as_str().into();
-            let told = service.clone();
-            let mark = move |identity: Identity| match identity.account == service {
-                true => identity.without_service_subject(),
-                false => identity,
-            };
+        let authenticator = self.authenticator();
+        if authenticator.is_of_service(&user) {
+            let told: Arc<str> = callout.account.as_str().into();
+            let mark = move |identity| authenticator.as_user_of_service(identity);
             return match verdict {
                 Verdict::Accepted(identity) => Verdict::Accepted(mark(identity)),
                 Verdict::Slow(check) => Verdict::Slow(check.map(mark).of_service(told)),
