@@ -43,7 +43,8 @@ impl Peer {
             .allow_log("Stream restore failed")
             .allow_log("restore for stream")
             .allow_log("Snapshot for stream")
-            .allow_log("Filestore");
+            .allow_log("Filestore")
+            .allow_log("resource limits exceeded");
         if let Some(binary) = binary {
             launch = launch.binary(&binary);
         }
@@ -661,4 +662,31 @@ async fn a_restore_that_nobody_goes_on_with_is_given_up() {
     assert_eq!(folders(&peer, "restoring"), 0);
     peer.fine("STREAM.CREATE.T", &json!({"name": "T", "subjects": ["t"]}))
         .await;
+}
+
+/// What does not fit is refused by the name of the storage that is full, whether account or server has no room.
+#[tokio::test]
+async fn a_restore_above_a_limit_names_the_storage() {
+    let from = Peer::start(None, "").await;
+    let on_server =
+        "jetstream { store_dir: '$DIR/data', max_memory_store: 64KB, max_file_store: 64KB }";
+    let of_account = "jetstream { store_dir: '$DIR/data', max_memory_store: 1GB, max_file_store: 1GB }
+        accounts { A { jetstream { max_memory: 64KB, max_store: 64KB }, users [ { user: a, password: a } ] } }
+        no_auth_user: a";
+    for (storage, wanted) in [("file", 10047), ("memory", 10028)] {
+        let config = json!({"name": "S", "subjects": ["s"], "storage": storage});
+        from.fine("STREAM.CREATE.S", &config).await;
+        for _ in 0..40 {
+            from.publish("s", &[], vec![b'x'; 4096]).await;
+        }
+        let backup = from.backup("S", json!({})).await;
+        from.fine("STREAM.DELETE.S", &json!({})).await;
+        for config in [on_server, of_account] {
+            let to = Peer::launch(None, config).await;
+            let answer = to.restore(&backup.about, &backup.archive).await;
+            assert_eq!(code(&answer), wanted, "{storage} {config}: {answer}");
+            let gone = to.ask("STREAM.INFO.S", &json!({})).await;
+            assert_eq!(code(&gone), 10059, "{gone}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use nats_interop::server::wait_until;
 use nats_interop::trust::{Account, Operator, User, ask, key, now, public, push_token};
 use nats_interop::{Launch, Server, Wire};
 use nats_jwt::claims::{
-    ActivationClaims, Export, ExportType, Import, ResponsePermission, UserScope,
+    ActivationClaims, Export, ExportType, Import, ResponsePermission, TimeRange, UserScope,
 };
 use nats_jwt::nkey::Kind;
 
@@ -602,4 +602,57 @@ fn accounts_of_another_operator_are_strangers() {
     }
     let stranger: User = account.user("u");
     stranger.is_refused(&server);
+}
+
+/// The time of the day ends a connection like the end of its token does.
+#[test]
+fn the_end_of_the_permitted_hours_ends_a_connection() {
+    let operator = Operator::new();
+    let account = Account::new("A");
+    let server = in_memory(&operator, &[&account], "");
+    let clock = |at: i64| {
+        let second = at.rem_euclid(86_400);
+        format!(
+            "{:02}:{:02}:{:02}",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        )
+    };
+    let user = account.user_with("u", |claims| {
+        claims.nats.limits.times_location = "UTC".into();
+        claims.nats.limits.times = vec![TimeRange {
+            start: clock(now() - 3600),
+            end: clock(now() + 3),
+        }];
+    });
+    let mut wire = user.open(&server);
+    wire.flush();
+    let said = wire.read_to_close();
+    assert!(
+        said.ends_with("-ERR 'User Authentication Expired'\r\n"),
+        "{said}"
+    );
+    user.is_refused(&server);
+}
+
+/// Signed by the account whose name the request has, and about another one, or the other way around: nothing of it is taken.
+#[test]
+fn a_pushed_token_is_about_the_account_of_the_request() {
+    let operator = Operator::new();
+    let (mut a, mut b) = (Account::new("A"), Account::new("B"));
+    let server = full(&operator, &[&a, &b]);
+    let mut system = operator.system_wire(&server);
+    let (mut in_a, mut in_b) = (a.user("u").open(&server), b.user("u").open(&server));
+    for account in [&mut a, &mut b] {
+        account.claims.nats.limits.subs = 0;
+    }
+    for (subject, account) in [(b.id(), &a), (a.id(), &b)] {
+        let answer = push_token(&mut system, &subject, &operator.sign(account));
+        assert_eq!(answer["error"]["code"], 500, "{answer}");
+    }
+    for wire in [&mut in_a, &mut in_b] {
+        wire.subscribe("still", "1");
+        wire.flush();
+    }
 }

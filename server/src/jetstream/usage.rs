@@ -180,11 +180,7 @@ impl AccountUsage {
     /// # Errors
     /// 10028 or 10047: it has none.
     pub fn can_promise(&self, tiers: &Tiers, others: &[Arc<Self>]) -> Result<(), ApiError> {
-        let errors = [
-            (Storage::Memory, ApiError::MEMORY_RESOURCES_EXCEEDED),
-            (Storage::File, ApiError::STORAGE_RESOURCES_EXCEEDED),
-        ];
-        for (storage, error) in errors {
+        for storage in [Storage::Memory, Storage::File] {
             let promised = tiers.promised(storage);
             if promised == 0 || promised <= self.tiers().promised(storage) {
                 continue;
@@ -196,7 +192,7 @@ impl AccountUsage {
             let to_accounts = sum(|other, storage| other.tiers().promised(storage));
             let to_streams = sum(|other, storage| other.reserved.get(storage));
             if to_accounts.max(to_streams) > self.server.max(storage) {
-                return Err(error.error());
+                return Err(exceeded(storage));
             }
         }
         Ok(())
@@ -230,11 +226,18 @@ impl AccountUsage {
         let on_server = self.server.reserved.get(storage).saturating_sub(given);
         let is_too_much = max.is_some_and(|max| account > max)
             || on_server.saturating_add(bytes) > self.server.max(storage);
-        match (is_too_much, storage) {
-            (false, _) => Ok(()),
-            (true, Storage::Memory) => Err(ApiError::MEMORY_RESOURCES_EXCEEDED.error()),
-            (true, Storage::File) => Err(ApiError::STORAGE_RESOURCES_EXCEEDED.error()),
+        match is_too_much {
+            false => Ok(()),
+            true => Err(exceeded(storage)),
         }
+    }
+}
+
+/// There is no room in this storage: 10028 or 10047.
+fn exceeded(storage: Storage) -> ApiError {
+    match storage {
+        Storage::Memory => ApiError::MEMORY_RESOURCES_EXCEEDED.error(),
+        Storage::File => ApiError::STORAGE_RESOURCES_EXCEEDED.error(),
     }
 }
 
@@ -303,6 +306,16 @@ impl Quota for StreamQuota {
 }
 
 impl StreamQuota {
+    /// Whether a stream that is being restored may have `bytes` more.
+    ///
+    /// # Errors
+    /// 10028 or 10047 when account or server have no room, 10120 when the account may have no such stream.
+    pub fn admit_restored(&self, bytes: u64) -> Result<(), ApiError> {
+        self.usage.limits(self.replicas)?;
+        let admitted = self.admit_any().and_then(|()| self.admit(bytes));
+        admitted.map_err(|_| exceeded(self.storage))
+    }
+
     fn batches(&self, kind: BatchKind) -> (&AtomicUsize, usize) {
         let server = &self.usage.server;
         match kind {

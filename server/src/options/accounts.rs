@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use nats_conf::{Map, Node, Value};
+use nats_conf::{Node, Value};
 use nats_jwt::nkey::{Kind, is_public_key};
 use nats_proto::subject;
 
+use super::account_jetstream::{self, AccountJetStream, jetstream};
 use super::authorization::{apply_default, users};
+use super::mappings::{DESTINATION_KEYS, Mapping, mappings, percent};
 use super::permissions::permissions;
 use super::setting::{self, Reading, Setting};
 use super::sharing::{exports, imports, manual as sharing_manual};
@@ -54,39 +56,6 @@ pub struct AccountLimits {
     pub max_payload: Option<u32>,
     /// Leaf node connections.
     pub max_leafnodes: Option<u32>,
-}
-
-/// JetStream limits of an account; `None` is unlimited.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AccountJetStream {
-    /// Bytes in memory.
-    pub max_memory: Option<u64>,
-    /// Bytes on disk.
-    pub max_store: Option<u64>,
-    /// Streams.
-    pub max_streams: Option<u64>,
-    /// Consumers.
-    pub max_consumers: Option<u64>,
-    /// Bytes of one memory stream.
-    pub memory_max_stream_bytes: Option<u64>,
-    /// Bytes of one file stream.
-    pub disk_max_stream_bytes: Option<u64>,
-    /// Unacknowledged messages of a consumer.
-    pub max_ack_pending: Option<u64>,
-    /// Every stream must say how big it may become.
-    pub max_bytes_required: bool,
-    /// Whose account carries the replication traffic.
-    pub cluster_traffic: ClusterTraffic,
-}
-
-/// Whose account carries replication traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClusterTraffic {
-    /// The system account.
-    #[default]
-    System,
-    /// The account that owns the stream.
-    Owner,
 }
 
 /// Where traces of an account's messages go.
@@ -189,26 +158,6 @@ pub enum ImportKind {
         /// Tell the exporter who asks.
         share: bool,
     },
-}
-
-/// Messages published to `subject` are delivered on other subjects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mapping {
-    /// Subject, wildcards allowed.
-    pub subject: String,
-    /// Where to, with weights that sum to at most 100 per cluster; the rest stays on `subject`.
-    pub destinations: Vec<MappingDestination>,
-}
-
-/// One way of a mapping.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MappingDestination {
-    /// Subject, with transforms.
-    pub subject: String,
-    /// Percentage of the messages, 0 to 100.
-    pub weight: u8,
-    /// Only in this cluster.
-    pub cluster: Option<String>,
 }
 
 /// Top-level keys about accounts.
@@ -368,92 +317,6 @@ static LIMIT_KEYS: &[Key<AccountLimits>] = &[
     ),
 ];
 
-static JETSTREAM_KEYS: &[Key<AccountJetStream>] = &[
-    key!(
-        "max_memory" | "max_mem" | "mem" | "memory",
-        "size",
-        "unlimited",
-        Reload::Inside,
-        "Bytes in memory.",
-        max_memory = setting::bound_or_zero
-    ),
-    key!(
-        "max_store" | "max_file" | "max_disk" | "store" | "disk",
-        "size",
-        "unlimited",
-        Reload::Inside,
-        "Bytes on disk.",
-        max_store = setting::bound_or_zero
-    ),
-    key!(
-        "max_streams" | "streams",
-        "number",
-        "unlimited",
-        Reload::Inside,
-        "Streams.",
-        max_streams = setting::bound_or_zero
-    ),
-    key!(
-        "max_consumers" | "consumers",
-        "number",
-        "unlimited",
-        Reload::Inside,
-        "Consumers.",
-        max_consumers = setting::bound_or_zero
-    ),
-    key!(
-        "max_bytes_required" | "max_stream_bytes" | "max_bytes",
-        "boolean",
-        "false",
-        Reload::Inside,
-        "Every stream must say how big it may become.",
-        max_bytes_required = setting::truth
-    ),
-    key!(
-        "mem_max_stream_bytes" | "memory_max_stream_bytes",
-        "size",
-        "unlimited",
-        Reload::Inside,
-        "Bytes of one stream in memory.",
-        memory_max_stream_bytes = setting::bound_or_zero
-    ),
-    key!(
-        "disk_max_stream_bytes" | "store_max_stream_bytes",
-        "size",
-        "unlimited",
-        Reload::Inside,
-        "Bytes of one stream on disk.",
-        disk_max_stream_bytes = setting::bound_or_zero
-    ),
-    key!(
-        "max_ack_pending",
-        "number",
-        "unlimited",
-        Reload::Inside,
-        "Unacknowledged messages of a consumer.",
-        max_ack_pending = setting::bound_or_zero
-    ),
-    key!(
-        "cluster_traffic",
-        "system or owner",
-        "system",
-        Reload::Inside,
-        "Whose account carries the replication traffic.",
-        cluster_traffic = |setting: &Setting<'_>, reading: &mut Reading| match setting::text(
-            setting, reading
-        )?
-        .as_str()
-        {
-            "system" | "" => Some(ClusterTraffic::System),
-            "owner" => Some(ClusterTraffic::Owner),
-            other => {
-                reading.bad(setting, format!("Expected 'system' or 'owner' string value for \"cluster_traffic\", got {other}"));
-                None
-            }
-        }
-    ),
-];
-
 /// A trace destination while it is read.
 #[derive(Default)]
 struct TraceDraft {
@@ -490,48 +353,13 @@ static TRACE_KEYS: &[Key<TraceDraft>] = &[
     ),
 ];
 
-/// One destination of a mapping while it is read.
-#[derive(Default)]
-struct DestinationDraft {
-    subject: String,
-    weight: Option<u8>,
-    cluster: Option<String>,
-}
-
-static DESTINATION_KEYS: &[Key<DestinationDraft>] = &[
-    key!(
-        "destination" | "dest",
-        "subject",
-        "required",
-        Reload::Inside,
-        "Subject that messages are delivered on; may hold transforms like `{{wildcard(1)}}`.",
-        subject = setting::text
-    ),
-    key!(
-        "weight",
-        "0 to 100",
-        "required",
-        Reload::Inside,
-        "Percentage of the messages; `\"20%\"` or 20.",
-        weight = |setting: &Setting<'_>, reading: &mut Reading| percent(setting, reading).map(Some)
-    ),
-    key!(
-        "cluster",
-        "name",
-        "all",
-        Reload::Inside,
-        "Only in this cluster.",
-        cluster = setting::optional_text
-    ),
-];
-
 /// The rows of an account for the manual.
 fn manual() -> Vec<Row> {
     let mut all = rows(ACCOUNT_KEYS);
     all.extend(sharing_manual());
     for (parent, inner) in [
         ("mappings", rows(DESTINATION_KEYS)),
-        ("jetstream", rows(JETSTREAM_KEYS)),
+        ("jetstream", rows(account_jetstream::KEYS)),
         ("msg_trace", rows(TRACE_KEYS)),
     ] {
         all.extend(inner.into_iter().map(|row| Row {
@@ -614,39 +442,6 @@ fn account(name: &str, setting: &Setting<'_>, reading: &mut Reading) -> Account 
     account
 }
 
-fn jetstream(setting: &Setting<'_>, reading: &mut Reading) -> Option<Option<AccountJetStream>> {
-    let on = || Some(AccountJetStream::default());
-    match &setting.node.value {
-        Value::Bool(enabled) => Some(enabled.then(AccountJetStream::default)),
-        Value::String(word) => match word.to_lowercase().as_str() {
-            "enabled" | "enable" => Some(on()),
-            "disabled" | "disable" => Some(None),
-            _ => {
-                reading.bad(
-                    setting,
-                    format!("Expected 'enabled' or 'disabled' for string value, got '{word}'"),
-                );
-                None
-            }
-        },
-        Value::Map(_) => {
-            let mut limits = AccountJetStream::default();
-            read_map(&mut limits, JETSTREAM_KEYS, setting, reading);
-            Some(Some(limits))
-        }
-        _ => {
-            reading.bad(
-                setting,
-                format!(
-                    "Expected map, bool or string to define JetStream, got {}",
-                    setting.node.value.kind()
-                ),
-            );
-            None
-        }
-    }
-}
-
 fn msg_trace(setting: &Setting<'_>, reading: &mut Reading) -> Option<Option<MessageTrace>> {
     let mut draft = TraceDraft::default();
     match &setting.node.value {
@@ -677,115 +472,4 @@ fn trace_destination(setting: &Setting<'_>, reading: &mut Reading) -> Option<Str
         return None;
     }
     Some(destination)
-}
-
-/// A percentage as a number or as text with or without the sign, 0 to 100.
-pub(super) fn percent(setting: &Setting<'_>, reading: &mut Reading) -> Option<u8> {
-    let number = match &setting.node.value {
-        Value::Integer(number) => Some(*number),
-        Value::String(text) => text.strip_suffix('%').unwrap_or(text).parse().ok(),
-        _ => None,
-    };
-    let percent = number
-        .and_then(|number| u8::try_from(number).ok())
-        .filter(|percent| *percent <= 100);
-    if percent.is_none() {
-        reading.bad(
-            setting,
-            format!("{} must be a percentage from 0 to 100", setting.name),
-        );
-    }
-    percent
-}
-
-fn mappings(setting: &Setting<'_>, reading: &mut Reading) -> Option<Vec<Mapping>> {
-    let map = setting::map(setting, reading)?;
-    Some(
-        map.iter()
-            .filter_map(|(source, node)| mapping(source, node, reading))
-            .collect(),
-    )
-}
-
-fn mapping(source: &str, node: &Node, reading: &mut Reading) -> Option<Mapping> {
-    if !subject::is_valid(source.as_bytes()) {
-        reading.error(
-            &node.at,
-            format!("Subject {source:?} is not a valid subject"),
-        );
-        return None;
-    }
-    let destinations = match &node.value {
-        Value::String(subject) => vec![MappingDestination {
-            subject: subject.clone(),
-            weight: 100,
-            cluster: None,
-        }],
-        Value::Map(map) => destination(map, node, reading).into_iter().collect(),
-        Value::Array(items) => {
-            let one = |item: &Node, reading: &mut Reading| match &item.value {
-                Value::Map(map) => destination(map, item, reading),
-                _ => {
-                    reading.error(&item.at, "Expected an entry for the mapping destination");
-                    None
-                }
-            };
-            items.iter().filter_map(|item| one(item, reading)).collect()
-        }
-        other => {
-            reading.error(
-                &node.at,
-                format!(
-                    "Expected a subject, a map or a list for the mapping destination, got {}",
-                    other.kind()
-                ),
-            );
-            return None;
-        }
-    };
-    let checked: Vec<_> = destinations
-        .iter()
-        .map(|one| nats_proto::transform::Destination {
-            cluster: one.cluster.clone().unwrap_or_default(),
-            ..nats_proto::transform::Destination::new(one.subject.clone(), one.weight)
-        })
-        .collect();
-    if let Err(error) = nats_proto::transform::Mappings::new().add(source, &checked) {
-        let is_cut =
-            |to: &MappingDestination| to.subject.contains("{{") && !to.subject.contains("}}");
-        let hint = match destinations.iter().any(is_cut) {
-            true => "; a '}' ends a value without quotes: put the destination in quotes",
-            false => "",
-        };
-        reading.error(
-            &node.at,
-            format!("Error adding mapping for {source:?} : {error}{hint}"),
-        );
-        return None;
-    }
-    Some(Mapping {
-        subject: source.to_owned(),
-        destinations,
-    })
-}
-
-fn destination(map: &Map, node: &Node, reading: &mut Reading) -> Option<MappingDestination> {
-    let mut draft = DestinationDraft::default();
-    let known_errors = reading.errors.len();
-    super::table::read_block(&mut draft, &[DESTINATION_KEYS], map, reading);
-    if reading.errors.len() > known_errors {
-        return None;
-    }
-    let Some(weight) = draft.weight else {
-        reading.error(
-            &node.at,
-            format!("Missing weight for mapping destination {:?}", draft.subject),
-        );
-        return None;
-    };
-    Some(MappingDestination {
-        subject: draft.subject,
-        weight,
-        cluster: draft.cluster,
-    })
 }

@@ -10,6 +10,7 @@
 //!
 //! Where to start reading: [`Options`] below, then `table.rs` (what a row says) and any block, for instance `limits.rs`.
 
+mod account_jetstream;
 mod accounts;
 mod authorization;
 mod check;
@@ -26,6 +27,7 @@ mod limits;
 mod listener_keys;
 mod logging;
 mod manual;
+mod mappings;
 mod monitoring;
 mod mqtt;
 mod operators;
@@ -49,10 +51,10 @@ use std::time::Duration;
 
 use nats_conf::Position;
 
+pub use account_jetstream::{AccountJetStream, ClusterTraffic};
 pub use accounts::{
-    Account, AccountJetStream, AccountLimits, ClusterTraffic, Export, ExportKind, Import,
-    ImportKind, LatencySampling, Mapping, MappingDestination, MessageTrace, ResponseType,
-    ServiceLatency,
+    Account, AccountLimits, Export, ExportKind, Import, ImportKind, LatencySampling, MessageTrace,
+    ResponseType, ServiceLatency,
 };
 pub use authorization::{
     AuthCallout, Authorization, ConnectionType, ConnectionTypes, NkeyUser, User,
@@ -72,6 +74,7 @@ pub use leafnodes::{
 pub use limits::{LameDuck, Limits, WriteTimeout};
 pub use logging::Logging;
 pub use manual::reference_markdown;
+pub use mappings::{Mapping, MappingDestination};
 pub use monitoring::{Monitoring, Profiling};
 pub use mqtt::Mqtt;
 pub use nats_jwt::secret::Secret;

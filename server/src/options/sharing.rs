@@ -494,7 +494,7 @@ fn sampling(setting: &Setting<'_>, reading: &mut Reading) -> Option<Option<Laten
     {
         return Some(Some(LatencySampling::Headers));
     }
-    let percent = super::accounts::percent(setting, reading)?;
+    let percent = super::mappings::percent(setting, reading)?;
     if percent == 0 {
         reading.bad(setting, "bad sampling percentage, should be 1-100");
         return None;

@@ -26,7 +26,7 @@ pub trait Shelf {
     /// There is room for so many bytes more, as the store counts.
     ///
     /// # Errors
-    /// The account or the server has no room (10002, 10047).
+    /// The account or the server has no room (10028, 10047).
     fn admit(&mut self, bytes: u64) -> Result<(), ApiError>;
 
     /// So many bytes have gone into the store: the time to make them durable when they are many.

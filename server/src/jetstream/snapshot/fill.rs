@@ -68,8 +68,7 @@ impl Shelf for Filling {
     }
 
     fn admit(&mut self, bytes: u64) -> Result<(), ApiError> {
-        self.quota.admit_any()?;
-        self.quota.admit(bytes)?;
+        self.quota.admit_restored(bytes)?;
         let charged = self.charged.saturating_add(bytes);
         self.quota.resized(self.charged, charged);
         self.charged = charged;
