@@ -26,10 +26,17 @@ pub struct Files {
     /// What was on disk when it was first looked at.
     seen: BTreeMap<PathBuf, Option<Content>>,
     pending: Vec<Change>,
+    /// Where the last change of each file stands in `pending`.
+    latest: BTreeMap<PathBuf, usize>,
+    /// Directories that shall be there, with or without files.
+    folders: Vec<PathBuf>,
     made: Vec<PathBuf>,
     /// How many changes a test lets through before the disk fails.
     #[cfg(test)]
     fails_after: Option<usize>,
+    /// How many changes a test lets through before the process is gone: nothing is undone.
+    #[cfg(test)]
+    pub(crate) dies_after: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -59,12 +66,7 @@ impl Files {
     /// # Errors
     /// When it cannot be read, or is larger than [`FILE_BYTES_MAX`].
     pub fn read(&mut self, path: &Path) -> Result<Option<Content>> {
-        if let Some(change) = self
-            .pending
-            .iter()
-            .rev()
-            .find(|change| change.path() == path)
-        {
+        if let Some(change) = self.last(path) {
             return Ok(match change {
                 Change::Write(_, content) => Some(content.clone()),
                 Change::Remove(_) => None,
@@ -78,14 +80,20 @@ impl Files {
         Ok(content)
     }
 
+    /// The last change of a file that is pending.
+    fn last(&self, path: &Path) -> Option<&Change> {
+        self.pending.get(*self.latest.get(path)?)
+    }
+
+    fn push(&mut self, change: Change) {
+        self.latest
+            .insert(change.path().to_owned(), self.pending.len());
+        self.pending.push(change);
+    }
+
     /// Whether there is a file.
     pub fn exists(&self, path: &Path) -> bool {
-        match self
-            .pending
-            .iter()
-            .rev()
-            .find(|change| change.path() == path)
-        {
+        match self.last(path) {
             Some(Change::Write(..)) => true,
             Some(Change::Remove(_)) => false,
             None => path.is_file(),
@@ -95,12 +103,17 @@ impl Files {
     /// Writes a file when committed.
     pub fn write(&mut self, path: &Path, content: &[u8]) {
         let content = Zeroizing::new(content.to_vec());
-        self.pending.push(Change::Write(path.to_owned(), content));
+        self.push(Change::Write(path.to_owned(), content));
+    }
+
+    /// Makes a directory when committed, though there may be nothing in it.
+    pub fn make_folder(&mut self, path: &Path) {
+        self.folders.push(path.to_owned());
     }
 
     /// Removes a file when committed; no matter whether it is there. Directories that become empty go as well.
     pub fn remove(&mut self, path: &Path) {
-        self.pending.push(Change::Remove(path.to_owned()));
+        self.push(Change::Remove(path.to_owned()));
     }
 
     /// Names in a directory, sorted; none when it does not exist. Of what is pending, files directly in it and directories on
@@ -123,8 +136,14 @@ impl Files {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::file("reading", directory, error)),
         }
-        for change in &self.pending {
-            let Ok(rest) = change.path().strip_prefix(directory) else {
+        // Paths below a directory follow it.
+        let below = self
+            .latest
+            .range(directory.to_owned()..)
+            .take_while(|(path, _)| path.starts_with(directory));
+        for (path, at) in below {
+            let (Ok(rest), Some(change)) = (path.strip_prefix(directory), self.pending.get(*at))
+            else {
                 continue;
             };
             let mut parts = rest.components();
@@ -147,13 +166,7 @@ impl Files {
 
     /// What a commit would do.
     pub fn planned(&self) -> Vec<Planned> {
-        let last = |at: usize, path: &Path| {
-            !self
-                .pending
-                .iter()
-                .skip(at.saturating_add(1))
-                .any(|later| later.path() == path)
-        };
+        let last = |at: usize, path: &Path| self.latest.get(path) == Some(&at);
         self.pending
             .iter()
             .enumerate()
@@ -168,6 +181,8 @@ impl Files {
     /// Forgets what was not committed.
     pub fn discard(&mut self) {
         self.pending.clear();
+        self.latest.clear();
+        self.folders.clear();
     }
 
     /// Makes the pending changes true.
@@ -176,6 +191,12 @@ impl Files {
     /// When something cannot be written, or was changed by others since it was read here. Then everything is as it was before.
     pub fn commit(&mut self) -> Result {
         let changes = self.last_words()?;
+        for folder in std::mem::take(&mut self.folders) {
+            if let Err(error) = self.make_directory(&folder) {
+                self.drop_made();
+                return Err(error);
+            }
+        }
         let mut staged = Vec::new();
         for change in &changes {
             if let Change::Write(path, content) = change {
@@ -192,6 +213,10 @@ impl Files {
         let mut done: Vec<(PathBuf, Option<PathBuf>)> = Vec::new();
         let mut beside = staged.iter();
         for change in &changes {
+            #[cfg(test)]
+            if self.dies_after == Some(done.len()) {
+                return Err(Error::refused("the process is gone"));
+            }
             let kept = keep(change.path());
             let result = match change {
                 _ if self.fails(done.len()) => Err(io::ErrorKind::StorageFull.into()),
@@ -212,7 +237,7 @@ impl Files {
         }
         drop_kept(&done);
         self.made.clear();
-        self.pending.clear();
+        self.discard();
         for change in changes {
             match change {
                 Change::Write(path, content) => self.seen.insert(path, Some(content)),
@@ -226,16 +251,16 @@ impl Files {
     /// are as they were seen.
     fn last_words(&mut self) -> Result<Vec<Change>> {
         let mut changes: Vec<Change> = Vec::new();
-        for change in std::mem::take(&mut self.pending) {
-            match changes
-                .iter_mut()
-                .find(|other| other.path() == change.path())
-            {
-                Some(other) => *other = change,
-                None => changes.push(change),
+        let mut first: BTreeMap<PathBuf, usize> = BTreeMap::new();
+        for change in &self.pending {
+            match first.get(change.path()).and_then(|at| changes.get_mut(*at)) {
+                Some(other) => other.clone_from(change),
+                None => {
+                    first.insert(change.path().to_owned(), changes.len());
+                    changes.push(change.clone());
+                }
             }
         }
-        self.pending.clone_from(&changes);
         let mut needed = Vec::new();
         for change in changes {
             let path = change.path();

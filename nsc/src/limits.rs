@@ -30,6 +30,8 @@ pub const SIGNER_BYTES_MAX: usize = 64 << 10;
 pub const SIGNER_SECONDS: u64 = 60;
 /// How long the end of what a signer says on standard error is awaited after it has ended.
 pub const SIGNER_LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(200);
+/// How long a signal that ends nsc may wait while a signer works.
+pub const SIGNER_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 /// The longest that `NSC_SIGNER_TIMEOUT` may give it.
 pub const SIGNER_SECONDS_MAX: u64 = 3600;
 /// How long the temporary user of `push` and `pull` is good, in seconds.

@@ -6,7 +6,9 @@
 //! [`SIGNER_SECONDS`](crate::limits::SIGNER_SECONDS) for an answer (`NSC_SIGNER_TIMEOUT` says otherwise) and is ended when it takes longer:
 //! whoever waits for a finger on a token gets a minute, and a script never hangs.
 
-use std::io::{ErrorKind, IsTerminal, Read, Write};
+mod end;
+
+use std::io::{ErrorKind, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
@@ -16,7 +18,11 @@ use nats_jwt::claims::{SignError, Signer};
 use nats_jwt::nkey::{KeyPair, PublicKey};
 
 use crate::error::{Error, Result};
-use crate::limits::{SIGNER_BYTES_MAX, SIGNER_LAST_WORDS, SIGNER_SECONDS, SIGNER_SECONDS_MAX};
+use crate::limits::{
+    SIGNER_BYTES_MAX, SIGNER_LAST_WORDS, SIGNER_LOOK, SIGNER_SECONDS, SIGNER_SECONDS_MAX,
+};
+pub use end::interrupts_are_handled;
+use end::{Work, end, on_terminal};
 
 /// A key that signs, wherever it is.
 #[derive(Debug)]
@@ -133,6 +139,7 @@ impl Program {
 
     fn run(&self, arguments: &[&str], input: &[u8]) -> std::result::Result<String, String> {
         let failed = |error: std::io::Error| format!("signer {:?}: {error}", self.command);
+        let work = Work::begin();
         let mut child = self.command(arguments).spawn().map_err(failed)?;
         let until = Instant::now()
             .checked_add(self.patience)
@@ -140,9 +147,10 @@ impl Program {
         feed(&mut child, input);
         let read = collect(&mut child);
         let told = tell(&mut child);
-        let result = self.awaited(&mut child, &read, until);
+        let result = self.awaited(&mut child, &read, until, &work);
         if result.is_err() {
             end(&mut child);
+            work.obey();
         }
         // What it said comes before what we say about it; who inherited its standard error may keep that open for ever.
         let _ = told.recv_timeout(SIGNER_LAST_WORDS);
@@ -191,6 +199,7 @@ impl Program {
         child: &mut Child,
         read: &Receiver<std::io::Result<Vec<u8>>>,
         until: Instant,
+        work: &Work,
     ) -> std::result::Result<(ExitStatus, std::io::Result<Vec<u8>>), String> {
         let late = || {
             format!(
@@ -199,11 +208,16 @@ impl Program {
                 self.patience.as_secs()
             )
         };
-        let left = until.saturating_duration_since(Instant::now());
-        let output = match read.recv_timeout(left) {
-            Ok(output) => output,
-            Err(RecvTimeoutError::Timeout) => return Err(late()),
-            Err(RecvTimeoutError::Disconnected) => Ok(Vec::new()),
+        let ended = || Err(format!("signer {:?} was interrupted", self.command));
+        let output = loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match read.recv_timeout(left.min(SIGNER_LOOK)) {
+                Ok(output) => break output,
+                Err(RecvTimeoutError::Disconnected) => break Ok(Vec::new()),
+                Err(RecvTimeoutError::Timeout) if work.is_interrupted() => return ended(),
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(late()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
         };
         if output.as_ref().is_ok_and(|o| o.len() > SIGNER_BYTES_MAX) {
             return Err(format!(
@@ -215,6 +229,7 @@ impl Program {
         loop {
             match child.try_wait() {
                 Ok(Some(status)) => return Ok((status, output)),
+                Ok(None) if work.is_interrupted() => return ended(),
                 Ok(None) if Instant::now() >= until => return Err(late()),
                 Ok(None) => std::thread::sleep(pause),
                 Err(error) => return Err(format!("signer {:?}: {error}", self.command)),
@@ -222,24 +237,6 @@ impl Program {
             pause = pause.saturating_mul(2).min(Duration::from_millis(50));
         }
     }
-}
-
-/// Whether somebody may be asked for a PIN: a program in a group of its own could not read from the terminal.
-fn on_terminal() -> bool {
-    std::io::stdin().is_terminal()
-}
-
-/// Ends the program and, where it has a group of its own, what it began. One that has ended already cannot be ended.
-fn end(child: &mut Child) {
-    if cfg!(unix) && !on_terminal() {
-        let group = format!("-{}", child.id());
-        let _ = Command::new("kill")
-            .args(["-KILL", "--", &group])
-            .stderr(Stdio::null())
-            .status();
-    }
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 /// Writes the input in a thread of its own: a program may print before it has read everything. One that needs no input need not read it,

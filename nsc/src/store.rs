@@ -117,6 +117,8 @@ impl Store {
         let info = Info::new(name, managed);
         let text = serde_json::to_string(&info).unwrap_or_default();
         files.write(&directory.join(".nsc"), text.as_bytes());
+        // As in the reference: its lists want the folder.
+        files.make_folder(&directory.join("accounts"));
         Ok(Self { directory, info })
     }
 
@@ -237,7 +239,7 @@ impl Store {
 }
 
 /// What can be done about a file that is no token.
-const DAMAGED: &str = "restore the file from a backup, fetch accounts that servers have with 'nsc pull', or remove the file";
+pub const DAMAGED: &str = "restore the file from a backup, fetch accounts that servers have with 'nsc pull', or remove the file";
 
 fn token(files: &mut Files, path: &Path) -> Result<Option<String>> {
     let Some(content) = files.read(path)? else {

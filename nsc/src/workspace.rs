@@ -426,8 +426,29 @@ impl Workspace {
         Ok(key)
     }
 
+    /// Whether [`given_key`](Self::given_key) would take a text; nothing is made or stored.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_given_key(&self, text: &str, kind: Kind) -> Result {
+        if text.eq_ignore_ascii_case("generate") {
+            return Ok(());
+        }
+        let Some(text) = self.text_or_file(text) else {
+            return Err(Error::refused(format!(
+                "it is no {kind} key, and no file with one"
+            )));
+        };
+        let text = text.reveal().trim();
+        let key = match PublicKey::parse(text) {
+            Ok(key) => key,
+            Err(_) => seed(text)?.0,
+        };
+        of_kind(key, kind).map(drop)
+    }
+
     /// The text itself when it is a key, else what the file holds that it names.
-    pub(crate) fn text_or_file(&mut self, text: &str) -> Option<Secret> {
+    pub(crate) fn text_or_file(&self, text: &str) -> Option<Secret> {
         let is_key =
             |text: &str| PublicKey::parse(text).is_ok() || nats_jwt::nkey::seed_kind(text).is_ok();
         if is_key(text.trim()) {

@@ -204,9 +204,9 @@ fn mistakes_in_flags_are_a_document_too() {
     ] {
         let output = home.run(arguments);
         assert_eq!(output.status.code(), Some(1));
-        assert!(output.stdout.is_empty());
+        assert!(support::text(&output.stderr).starts_with("Error: "));
         let said: serde_json::Value =
-            serde_json::from_slice(&output.stderr).expect("a document on standard error");
+            serde_json::from_slice(&output.stdout).expect("a document on standard output");
         assert!(
             said["error"].as_str().is_some_and(|e| !e.is_empty()),
             "{said}"

@@ -168,11 +168,14 @@ fn steps(home: &Home, more: &[&str]) {
     }
 }
 
-/// Runs an example; what went wrong, if anything.
-fn run(bases: &Bases, example: &Example) -> Option<String> {
+/// Runs an example; what went wrong, if anything. With `json`, standard output has to be one document as well.
+fn run(bases: &Bases, example: &Example, json: bool) -> Option<String> {
     let before = before(&example.line);
     let home = bases.home(&before);
     let mut words = examples::words(&example.line);
+    if json {
+        words.push("--json".to_owned());
+    }
     let mut server = None;
     if let Before::Serving(more) = &before {
         let started = Server::start(&home)?;
@@ -193,8 +196,11 @@ fn run(bases: &Bases, example: &Example) -> Option<String> {
         ["tool", "req", ..] => answered(&home, &arguments),
         _ => {
             let output = home.run(&arguments);
-            let said = support::text(&output.stdout) + &support::text(&output.stderr);
-            (output.status.code(), said)
+            let said = support::text(&output.stdout);
+            if json && let Some(wrong) = no_document(&said) {
+                return Some(format!("{}: {wrong}: {said}", example.line));
+            }
+            (output.status.code(), said + &support::text(&output.stderr))
         }
     };
     drop(server);
@@ -237,16 +243,86 @@ fn answered(home: &Home, arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), said)
 }
 
+fn all_examples() -> Vec<Example> {
+    let mut all = examples::of(&nats_nsc::commands::command());
+    assert!(all.len() > 70, "only {} examples", all.len());
+    if support::server_binary().is_none() {
+        all.retain(|example| !matches!(before(&example.line), Before::Serving(_)));
+    }
+    all
+}
+
 #[test]
 fn every_example_does_what_it_says() {
-    let all = examples::of(&nats_nsc::commands::command());
-    assert!(all.len() > 70, "only {} examples", all.len());
-    let skipped = support::server_binary().is_none();
     let bases = Bases::new();
-    let wrong: Vec<String> = all
-        .iter()
-        .filter(|example| !(skipped && matches!(before(&example.line), Before::Serving(_))))
-        .filter_map(|example| run(&bases, example))
-        .collect();
+    let all = all_examples();
+    let wrong = all.iter().filter_map(|it| run(&bases, it, false));
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Why a text is not one JSON document, if it is not.
+fn no_document(text: &str) -> Option<String> {
+    serde_json::from_str::<serde_json::Value>(text)
+        .err()
+        .map(|error| format!("no JSON document ({error})"))
+}
+
+/// The reference's `--raw` prints the token whatever else is said. Those who listen print a document for each message.
+fn has_its_own_form(line: &str) -> bool {
+    line.contains("--raw") || line.starts_with("nsc tool sub") || line.starts_with("nsc tool reply")
+}
+
+#[test]
+fn every_command_prints_one_document_with_json() {
+    let bases = Bases::new();
+    let mut all = all_examples();
+    all.retain(|example| !has_its_own_form(&example.line));
+    let wrong = all.iter().filter_map(|it| run(&bases, it, true));
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Runs `nsc` where it has to fail, with `--json`; what is wrong with how it tells that.
+fn told(home: &Home, arguments: &[&str]) -> Option<String> {
+    let output = home.run(arguments);
+    let said = support::text(&output.stdout);
+    let document: serde_json::Value = match serde_json::from_str(&said) {
+        Ok(document) => document,
+        Err(error) => return Some(format!("{arguments:?}: no document ({error}): {said}")),
+    };
+    let code = output.status.code();
+    let error = document["error"].as_str().unwrap_or_default();
+    if code == Some(0) && document.get("error").is_none() {
+        return None;
+    }
+    (code != Some(1) || error.is_empty()).then(|| format!("{arguments:?}: {code:?}: {said}"))
+}
+
+#[test]
+fn every_command_that_fails_prints_one_document_with_json() {
+    let mut wrong = Vec::new();
+    // Mistakes in the command line, of every command of the tree.
+    let empty = Home::new();
+    let mut commands = 0;
+    examples::each(&nats_nsc::commands::command(), &mut |path, command| {
+        if command.has_subcommands() || matches!(command.get_name(), "load" | "update") {
+            return;
+        }
+        commands += 1;
+        let mut arguments: Vec<&str> = path.split(' ').skip(1).collect();
+        arguments.extend(["--no-such-flag", "--json"]);
+        wrong.extend(told(&empty, &arguments));
+    });
+    assert!(commands > 70, "only {commands} commands");
+    // There is no operator; a few commands need none.
+    for example in examples::of(&nats_nsc::commands::command()) {
+        let mut words = examples::words(&example.line);
+        words.push("--json".to_owned());
+        let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        if !has_its_own_form(&example.line) {
+            wrong.extend(told(&Home::new(), &arguments));
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }

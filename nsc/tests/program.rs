@@ -335,7 +335,7 @@ fn every_listing_is_a_document_with_json() {
         serde_json::json!([])
     );
     let output = home.run(&["describe", "account", "nope", "--json"]);
-    let said: Value = serde_json::from_slice(&output.stderr).expect("a document");
+    let said: Value = serde_json::from_slice(&output.stdout).expect("a document");
     assert!(
         said["hint"]
             .as_str()

@@ -43,6 +43,7 @@ fn a_store_of_the_reference_is_read_whole() {
     // Every key that is referenced is found where the reference put it.
     let all = keys::referenced(&mut w).expect("keys");
     let missing: Vec<_> = all
+        .0
         .iter()
         .filter(|key| key.key_path.is_none() || key.invalid)
         .collect();

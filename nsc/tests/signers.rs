@@ -210,3 +210,84 @@ fn a_signer_is_asked_once_for_what_it_has() {
     let asked = std::fs::read_to_string(home.path().join("asked")).expect("asked");
     assert_eq!(asked.matches("list").count(), 1, "{asked}");
 }
+
+/// A signer that hears no Ctrl-C and hangs, as do those whom it began; `left` names them.
+const DEAF: &str = "trap '' INT; sh -c 'echo $$ >> left; sleep 600; true' & \
+    echo $$ >> left; echo at work >&2; sleep 600; true";
+
+#[test]
+fn at_a_terminal_nothing_is_left_of_a_signer_that_hangs() {
+    // It is late; Ctrl-C comes from the terminal.
+    let cases: [(&str, &[&str], &str); 2] = [
+        ("1", &[], "did not answer within 1 s"),
+        ("60", &["at work=>\\c"], ""),
+    ];
+    for (seconds, answers, words) in cases {
+        let home = home_with(GOOD_LIST, DEAF);
+        let before = all_files(&home.path().join(".local"));
+        let arguments = [
+            "--signer",
+            "exec:sh signer.sh",
+            "edit",
+            "account",
+            "A",
+            "--conns",
+            "7",
+        ];
+        let variables = [("NSC_SIGNER_TIMEOUT", seconds)];
+        let Some((code, said)) =
+            support::terminal::typed_with(&home, &arguments, answers, &variables)
+        else {
+            return;
+        };
+        assert!(
+            code.is_some_and(|code| !matches!(code, 0 | 98 | 99)),
+            "{code:?} {said}"
+        );
+        assert!(said.contains(words), "{said}");
+        let left = std::fs::read_to_string(home.path().join("left")).expect("it was begun");
+        assert!(left.split_whitespace().count() > 1, "{left}");
+        for process in left.split_whitespace() {
+            assert!(
+                !lives(process),
+                "{seconds}: {process} is still there: {said}"
+            );
+        }
+        assert!(all_files(&home.path().join(".local")) == before);
+    }
+}
+
+#[test]
+fn a_signer_ends_with_the_nsc_that_is_told_to_end() {
+    let home = home_with(GOOD_LIST, DEAF);
+    let before = all_files(&home.path().join(".local"));
+    let mut command = home.command(&[
+        "--signer",
+        "exec:sh signer.sh",
+        "edit",
+        "account",
+        "A",
+        "--conns",
+        "7",
+    ]);
+    let mut nsc = command
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("nsc runs");
+    let mut said = std::io::BufReader::new(nsc.stderr.take().expect("piped"));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).expect("readable");
+    assert!(line.contains("at work"), "{line}");
+    let id = nsc.id().to_string();
+    let told = std::process::Command::new("kill")
+        .args(["-TERM", &id])
+        .status();
+    assert!(told.expect("kill runs").success());
+    let status = nsc.wait().expect("it ends");
+    assert!(!status.success());
+    let left = std::fs::read_to_string(home.path().join("left")).expect("it was begun");
+    for process in left.split_whitespace() {
+        assert!(!lives(process), "{process} is still there");
+    }
+    assert!(all_files(&home.path().join(".local")) == before);
+}

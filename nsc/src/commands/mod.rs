@@ -2,7 +2,8 @@
 //!
 //! Who may call: the `nsc` binary, and generators of references ([`command`]). Nothing here changes claims; that is [`crate::ops`].
 //!
-//! Results go to standard output, and what is said about them as well where there is no other result; errors go to standard error.
+//! Results go to standard output, and what is said about them as well where there is no other result; errors go to standard error. With
+//! `--json` there is one document on standard output whatever happens: the result, or the error (which standard error has in words).
 //! Exit codes: 0; 1 for every error; `plan` has 2 for "changes pending".
 
 pub mod complete;
@@ -117,15 +118,15 @@ fn failed(error: &Error, json: bool) -> ExitCode {
             "hint": error.next_step(),
             "report": error.report(),
         });
-        text = format!("{}\n", pretty(&document));
-    } else {
-        if let Some(report) = error.report().filter(|report| !report.is_empty()) {
-            text.push_str(&format!("{}\n", report.render()));
-        }
-        text.push_str(&format!("Error: {error}\n"));
-        if let Some(hint) = error.next_step() {
-            text.push_str(&format!("  hint: {hint}\n"));
-        }
+        // Nobody to tell when the stream is closed; standard error says it as well.
+        let document = format!("{}\n", pretty(&document));
+        let _ = io::stdout().lock().write_all(document.as_bytes());
+    } else if let Some(report) = error.report().filter(|report| !report.is_empty()) {
+        text.push_str(&format!("{}\n", report.render()));
+    }
+    text.push_str(&format!("Error: {error}\n"));
+    if let Some(hint) = error.next_step() {
+        text.push_str(&format!("  hint: {hint}\n"));
     }
     // Nobody to tell when standard error is closed.
     let _ = io::stderr().lock().write_all(text.as_bytes());

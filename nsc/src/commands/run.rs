@@ -80,17 +80,20 @@ pub async fn run(app: App) -> Result<u8> {
         Command::Rtt(what) => tool(w, &what.with(tool::Tool::Rtt), json).await,
         Command::Validate(request) => {
             let (outcome, blocking) = validate::validate(w, &request)?;
-            show(&outcome, json)?;
-            if blocking {
-                return Err(Error::refused("validation found errors"));
+            let code = show(&outcome, json)?;
+            if !blocking {
+                return Ok(code);
             }
-            Ok(0)
+            // The document says it all; for people there is a last line.
+            if json {
+                return Ok(1);
+            }
+            Err(Error::refused("validation found errors"))
         }
         Command::Completion(request) => {
             let script = nats_term::completion::script("nsc", complete::VARIABLE, &request.shell)
                 .map_err(|error| Error::refused(error.to_string()))?;
-            print(&script)?;
-            Ok(0)
+            show(&Outcome::text(script), json)
         }
         Command::Load(_) => Err(elsewhere(
             "load",

@@ -101,6 +101,15 @@ pub struct Receive {
 }
 
 impl Tool {
+    /// The same, for filling it in.
+    pub fn target_mut(&mut self) -> &mut Connect {
+        match self {
+            Self::Pub(send) | Self::Req(send) => &mut send.connect,
+            Self::Sub(receive) | Self::Reply(receive) => &mut receive.connect,
+            Self::Rtt(connect) => connect,
+        }
+    }
+
     /// Who connects.
     fn target(&self) -> &Connect {
         match self {
@@ -134,6 +143,7 @@ fn failed(error: impl std::fmt::Display) -> Error {
 pub async fn run(args: &Args, url: &str, user: &User, json: bool) -> Result {
     let client = nats::connect(url, "nsc_tool", user, &args.tls).await?;
     let mut events = client.events();
+    crate::signer::interrupts_are_handled();
     let work = async {
         match &args.tool {
             Tool::Pub(send) => publish(&client, send, json).await,

@@ -421,12 +421,12 @@ pub enum Generate {
 pub enum Diagram {
     /// Accounts, exports and imports
     #[command(after_help = "Example:\n  nsc generate diagram component > accounts.puml")]
-    Component(diagram::Diagram),
+    Component(diagram::Component),
     /// Operator, accounts, keys and users
     #[command(
         after_help = "Example:\n  nsc generate diagram object --users --show-keys > objects.puml"
     )]
-    Object(diagram::Diagram),
+    Object(diagram::Object),
 }
 
 #[derive(Debug, clap::Args)]

@@ -133,7 +133,11 @@ fn response_type(word: &str) -> Result<ResponseType> {
     }
 }
 
-fn sampling(text: &str) -> Result<Sampling> {
+/// Which requests are measured, in words: `header`, or a percentage.
+///
+/// # Errors
+/// Anything else.
+pub fn sampling(text: &str) -> Result<Sampling> {
     if text.eq_ignore_ascii_case("header") || text.eq_ignore_ascii_case("headers") {
         return Ok(Sampling::Headers);
     }
@@ -194,6 +198,12 @@ pub struct Edit {
     /// The export's subject, when there is more than one export
     #[arg(short, long)]
     pub subject: Option<String>,
+    /// Which of them, when a stream and a service have the same subject
+    #[arg(long = "type", value_name = "KIND", value_parser = KINDS)]
+    pub kind: Option<String>,
+    /// Another subject
+    #[arg(long, value_name = "SUBJECT")]
+    pub new_subject: Option<String>,
     /// Another name
     #[arg(short, long)]
     pub name: Option<String>,
@@ -245,8 +255,14 @@ pub struct Edit {
 pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Outcome> {
     let account_name = workspace.account_name(request.account.as_deref())?;
     let mut account = workspace.edit_account(&account_name)?;
-    let at = find(&account, &account_name, request.subject.as_deref())?;
+    let at = find(
+        &account,
+        &account_name,
+        request.subject.as_deref(),
+        request.kind.as_deref(),
+    )?;
     let mut report = Report::list();
+    check_free(&account, at, request)?;
     let export = &mut account.nats.exports[at];
     if let Some(name) = &request.name {
         export.name.clone_from(name);
@@ -288,8 +304,46 @@ pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Outcome> {
     Ok(report.into())
 }
 
-/// Public or private, stream or service.
+/// An export keeps its subject for itself, among those of its kind.
+fn check_free(account: &AccountClaims, at: usize, request: &Edit) -> Result {
+    let Some(subject) = &request.new_subject else {
+        return Ok(());
+    };
+    if subject.is_empty() {
+        refuse!("an export needs a subject");
+    }
+    let kind = account.nats.exports[at].kind;
+    let kind = match request.service {
+        Some(true) => ExportType::Service,
+        Some(false) => ExportType::Stream,
+        None => kind,
+    };
+    let taken = |(other, export): (usize, &Export)| {
+        other != at && export.kind == kind && export.subject == *subject
+    };
+    if account.nats.exports.iter().enumerate().any(taken) {
+        return Err(Error::exists(format!(
+            "account {:?} exports {subject:?} already",
+            account.name
+        )));
+    }
+    Ok(())
+}
+
+/// Subject, public or private, stream or service.
 fn nature(request: &Edit, export: &mut Export, report: &mut Report) {
+    if let Some(subject) = &request.new_subject
+        && *subject != export.subject
+    {
+        if export.name == export.subject && request.name.is_none() {
+            // It was named after its subject.
+            export.name.clone_from(subject);
+        }
+        export.subject.clone_from(subject);
+        report.warn(format!(
+            "changed subject to {subject:?} - this will break importers"
+        ));
+    }
     if let Some(private) = request.private
         && private != export.token_required
     {
@@ -376,8 +430,16 @@ fn attributes(request: &Edit, export: &mut Export, report: &mut Report) {
     }
 }
 
+/// The kinds of exports, in words.
+const KINDS: [&str; 2] = ["stream", "service"];
+
 /// The export with this subject, or the only one.
-fn find(account: &AccountClaims, name: &str, subject: Option<&str>) -> Result<usize> {
+fn find(
+    account: &AccountClaims,
+    name: &str,
+    subject: Option<&str>,
+    kind: Option<&str>,
+) -> Result<usize> {
     let exports = &account.nats.exports;
     if exports.is_empty() {
         refuse!("account {name:?} doesn't have exports");
@@ -386,17 +448,26 @@ fn find(account: &AccountClaims, name: &str, subject: Option<&str>) -> Result<us
         .iter()
         .map(|export| export.subject.as_str())
         .collect();
-    match subject {
-        None if exports.len() == 1 => Ok(0),
-        None => Err(Error::refused("a subject is required")
-            .hint(format!("exports are: {}", all.join(", ")))),
-        Some(subject) => exports
-            .iter()
-            .position(|export| export.subject == subject)
-            .ok_or_else(|| {
-                Error::missing(format!("no export with subject {subject:?} found"))
-                    .hint(format!("exports are: {}", all.join(", ")))
-            }),
+    let all = format!("exports are: {}", all.join(", "));
+    let fits = |export: &Export| {
+        subject.is_none_or(|subject| export.subject == subject)
+            && kind.is_none_or(|kind| export.kind.as_str() == kind)
+    };
+    let found: Vec<usize> = (0..exports.len())
+        .filter(|at| fits(&exports[*at]))
+        .collect();
+    match (found.as_slice(), subject) {
+        ([only], _) => Ok(*only),
+        ([], _) => Err(Error::missing(format!(
+            "no export with subject {:?} found",
+            subject.unwrap_or_default()
+        ))
+        .hint(all)),
+        (_, None) => Err(Error::refused("a subject is required").hint(all)),
+        (_, Some(subject)) => Err(Error::refused(format!(
+            "account {name:?} exports {subject:?} as a stream and as a service"
+        ))
+        .hint("say which: --type stream, or --type service")),
     }
 }
 
@@ -409,6 +480,9 @@ pub struct Delete {
     /// The export's subject, when there is more than one export
     #[arg(short, long, conflicts_with = "positional")]
     pub subject: Option<String>,
+    /// Which of them, when a stream and a service have the same subject
+    #[arg(long = "type", value_name = "KIND", value_parser = KINDS)]
+    pub kind: Option<String>,
     /// Name or public key of the account, when it is not the chosen one
     #[arg(short, long)]
     pub account: Option<String>,
@@ -422,10 +496,8 @@ pub fn delete(workspace: &mut Workspace, request: &Delete) -> Result<Outcome> {
     let account_name = workspace.account_name(request.account.as_deref())?;
     let mut account = workspace.edit_account(&account_name)?;
     let given = request.positional.as_deref().or(request.subject.as_deref());
-    let gone = account
-        .nats
-        .exports
-        .remove(find(&account, &account_name, given)?);
+    let at = find(&account, &account_name, given, request.kind.as_deref())?;
+    let gone = account.nats.exports.remove(at);
     store(workspace, &account)?;
     let mut report = Report::counted();
     report.ok(format!("deleted {} export {:?}", gone.kind, gone.subject));

@@ -8,6 +8,7 @@ use super::request::{Times, check_account};
 use crate::error::{Error, Result};
 use crate::refuse;
 use crate::report::Report;
+use crate::signer::Key;
 use crate::workspace::{self, Workspace};
 
 /// `add import`.
@@ -290,7 +291,7 @@ fn fit(
         import.subject = subject;
     }
     if export.token_required {
-        match workspace.signer_for_account(&source, None) {
+        match signer_of_activation(workspace, &source) {
             Ok(signer) => {
                 let mut claims = activation(&account.subject, &import.subject, export);
                 if signer.text() != source.subject {
@@ -312,6 +313,17 @@ fn fit(
         }
     }
     Ok(())
+}
+
+/// `-K` names who signs the importer, which is most often the operator; it may be a key or role of the exporter as well.
+fn signer_of_activation(workspace: &mut Workspace, source: &AccountClaims) -> Result<Key> {
+    if let Ok(signer) = workspace.signer_for_account(source, None) {
+        return Ok(signer);
+    }
+    let given = workspace.signing.key.take();
+    let signer = workspace.signer_for_account(source, None);
+    workspace.signing.key = given;
+    signer
 }
 
 pub fn is_within(subject: &str, other: &str) -> bool {

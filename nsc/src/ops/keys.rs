@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::BASE64;
 use nats_jwt::nkey::{Kind, PublicKey};
 use serde::Serialize;
+use serde_json::json;
 
 use super::Outcome;
 use crate::error::{Error, Result};
@@ -100,11 +101,26 @@ impl Listed {
     }
 }
 
-/// All keys of the operator in use.
+/// A token that says nothing of its keys: it cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damaged {
+    /// `account "A"`, or `user "u" of account "A"`.
+    pub what: String,
+    pub error: String,
+}
+
+impl Damaged {
+    fn line(&self) -> String {
+        format!("the keys of {} are not known: {}", self.what, self.error)
+    }
+}
+
+/// All keys of the operator in use, and the tokens that do not tell theirs.
 ///
 /// # Errors
-/// When the store cannot be read.
-pub fn referenced(workspace: &mut Workspace) -> Result<Vec<Listed>> {
+/// When the store cannot be read, or the operator's token is damaged.
+pub fn referenced(workspace: &mut Workspace) -> Result<(Vec<Listed>, Vec<Damaged>)> {
+    let mut damaged = Vec::new();
     let operator = workspace.operator()?;
     let name = workspace.config.operator.clone();
     let store = workspace.store()?;
@@ -117,7 +133,16 @@ pub fn referenced(workspace: &mut Workspace) -> Result<Vec<Listed>> {
         all.push(listed);
     }
     for account_name in workspace.accounts()? {
-        let account = workspace.account(&account_name)?;
+        let account = match workspace.account(&account_name) {
+            Ok(account) => account,
+            Err(error) => {
+                damaged.push(Damaged {
+                    what: format!("account {account_name:?} and its users"),
+                    error: error.to_string(),
+                });
+                continue;
+            }
+        };
         let mut listed = Listed::new(workspace, &account_name, &account.subject, Kind::Account, 1);
         listed.parent.clone_from(&operator.subject);
         let token = store.account_token(&mut workspace.files, &account_name)?;
@@ -138,26 +163,43 @@ pub fn referenced(workspace: &mut Workspace) -> Result<Vec<Listed>> {
             ));
         }
         for user_name in workspace.users(&account_name)? {
-            let user = workspace.user(&account_name, &user_name)?;
+            let user = match workspace.user(&account_name, &user_name) {
+                Ok(user) => user,
+                Err(error) => {
+                    damaged.push(Damaged {
+                        what: format!("user {user_name:?} of account {account_name:?}"),
+                        error: error.to_string(),
+                    });
+                    continue;
+                }
+            };
             let mut listed = Listed::new(workspace, &user_name, &user.subject, Kind::User, 2);
             listed.parent.clone_from(&account.subject);
             let token = store.user_token(&mut workspace.files, &account_name, &user_name)?;
             all.push(listed.of_token(&token));
         }
     }
-    Ok(all)
+    Ok((all, damaged))
 }
 
-/// The keys that are asked for.
+/// The keys that are asked for, and the tokens that do not tell theirs.
 ///
 /// # Errors
-/// When the store cannot be read.
-pub fn find(workspace: &mut Workspace, which: &Which) -> Result<Vec<Listed>> {
-    let known = if which.not_referenced && workspace.config.operator.is_empty() {
-        Vec::new()
+/// When the store cannot be read; when keys are to be found that belong to nothing, and a token does not tell its own.
+pub fn find(workspace: &mut Workspace, which: &Which) -> Result<(Vec<Listed>, Vec<Damaged>)> {
+    let (known, damaged) = if which.not_referenced && workspace.config.operator.is_empty() {
+        (Vec::new(), Vec::new())
     } else {
         referenced(workspace)?
     };
+    if which.not_referenced && !damaged.is_empty() {
+        let lines: Vec<String> = damaged.iter().map(Damaged::line).collect();
+        return Err(Error::refused(format!(
+            "which keys belong to nothing cannot be said: {}",
+            lines.join("; ")
+        ))
+        .hint(crate::store::DAMAGED));
+    }
     let any_kind = which.operator || which.accounts || which.users || which.curves;
     let kinds: Vec<Kind> = [
         (which.operator, Kind::Operator),
@@ -213,7 +255,7 @@ pub fn find(workspace: &mut Workspace, which: &Which) -> Result<Vec<Listed>> {
                 .as_ref()
                 .is_none_or(|user| one.depth == 2 && one.name == *user)
     });
-    Ok(found)
+    Ok((found, damaged))
 }
 
 /// `list keys`.
@@ -238,10 +280,22 @@ pub fn list(workspace: &mut Workspace, request: &List) -> Result<Outcome> {
         curves: request.curves,
         ..request.which.clone()
     };
-    let found = find(workspace, &which)?;
+    let (found, damaged) = find(workspace, &which)?;
+    let mut report = Report::list();
+    for one in &damaged {
+        report.warn(one.line());
+    }
     let mut json = serde_json::to_value(&found).unwrap_or_default();
+    if let Some(entries) = json.as_array_mut() {
+        entries.extend(
+            damaged
+                .iter()
+                .map(|one| json!({"name": one.what, "error": one.error})),
+        );
+    }
     if found.is_empty() {
-        return Ok(Outcome::text("no keys matched query\n").with_json(json));
+        let outcome = Outcome::text("no keys matched query\n").with_json(json);
+        return Ok(outcome.with_report(report));
     }
     let indented = |one: &Listed| format!("{}{}", " ".repeat(one.depth), one.name);
     let mark = |is: bool| if is { "*".to_owned() } else { String::new() };
@@ -286,7 +340,8 @@ pub fn list(workspace: &mut Workspace, request: &List) -> Result<Outcome> {
     if found.iter().any(|one| one.curve) {
         text.push_str("[ T ] auth callout encryption target\n");
     }
-    Ok(Outcome::text(format!("{text}\n")).with_json(json))
+    let outcome = Outcome::text(format!("{text}\n")).with_json(json);
+    Ok(outcome.with_report(report))
 }
 
 /// `export keys`.
@@ -324,9 +379,12 @@ pub fn export(workspace: &mut Workspace, request: &Export) -> Result<Outcome> {
         key: request.curve.clone(),
         ..request.which.clone()
     };
-    let found = find(workspace, &which)?;
+    let (found, damaged) = find(workspace, &which)?;
     let directory = workspace.places.expanded(&request.dir);
     let mut report = Report::counted();
+    for one in &damaged {
+        report.error(one.line());
+    }
     let write = |workspace: &mut Workspace, name: String, content: &[u8]| -> Result {
         let path = directory.join(&name);
         if workspace.files.exists(&path) && !request.force {

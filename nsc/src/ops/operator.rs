@@ -80,9 +80,6 @@ pub fn add(workspace: &mut Workspace, request: &Add, imported: Option<&[u8]>) ->
         );
     }
     let generated = workspace.signing.key.is_none();
-    if !generated && request.generate_signing_key {
-        refuse!("signing key can not be added when importing the operator");
-    }
     let signer = identity(workspace)?;
     let store = Store::create(&mut workspace.files, &root, &name, false)?;
     workspace.use_store(store);

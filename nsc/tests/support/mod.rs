@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod account_server;
+pub mod terminal;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};

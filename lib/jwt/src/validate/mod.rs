@@ -24,7 +24,7 @@ use std::fmt;
 
 use crate::claims::{AnyClaims, Claims, Payload, each};
 
-pub use url::{account_server_url, operator_service_url, parse_server_version};
+pub use url::{account_server_url, info_url, operator_service_url, parse_server_version};
 
 /// Longest description and information URL, in bytes.
 pub const INFO_LEN_MAX: usize = 8 * 1024;

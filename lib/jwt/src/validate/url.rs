@@ -150,16 +150,27 @@ pub(super) fn check_info(description: &str, info_url: &str, findings: &mut Findi
     if description.len() > INFO_LEN_MAX {
         findings.error("Description is too long");
     }
-    if info_url.is_empty() {
-        return;
-    }
     if info_url.len() > INFO_LEN_MAX {
         findings.error("Info URL is too long");
     }
-    let reason = match parse(info_url) {
-        Ok(url) if url.host.is_empty() || url.scheme.is_empty() => "no hostname or scheme".into(),
-        Ok(_) => return,
-        Err(reason) => reason,
-    };
-    findings.error(format!("error parsing info url: {reason}"));
+    if let Err(reason) = self::info_url(info_url) {
+        findings.error(reason);
+    }
+}
+
+/// Whether `url` says where to read more: it has a scheme and a host; an empty one is fit.
+///
+/// # Errors
+/// Why not.
+pub fn info_url(url: &str) -> Result<(), String> {
+    if url.is_empty() {
+        return Ok(());
+    }
+    match parse(url) {
+        Ok(url) if url.host.is_empty() || url.scheme.is_empty() => {
+            Err("error parsing info url: no hostname or scheme".to_owned())
+        }
+        Ok(_) => Ok(()),
+        Err(reason) => Err(format!("error parsing info url: {reason}")),
+    }
 }

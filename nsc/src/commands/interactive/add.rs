@@ -1,7 +1,12 @@
 //! Questions of `init`, `add` and `migrate`.
 
-use super::asker::{Asker, is_service, maybe_duration, maybe_subject, sampling, subject};
+use nats_jwt::claims::AnyClaims;
+use nats_jwt::nkey::Kind;
+
+use super::asker::{Asker, is_service, maybe_duration, maybe_subject, subject};
 use crate::error::Result;
+use crate::files;
+use crate::limits::FILE_BYTES_MAX;
 use crate::ops::{account, export, import, init, mapping, operator, repair, signing_key, user};
 
 /// Nothing stands yet.
@@ -40,20 +45,28 @@ pub fn migrate(request: &mut repair::Migrate, ask: &mut Asker<'_>) -> Result {
     let question = "migrate all accounts under a particular operator";
     if ask.confirm(question, true, "--operator-dir")? {
         let question = "specify the directory for the operator";
-        return ask.text(&mut request.operator_dir, question, "", "--operator-dir");
+        let places = &ask.workspace.places;
+        let check = |answer: &str| {
+            let directory = places.expanded(answer.trim());
+            match crate::store::Info::read(&directory) {
+                Ok(Some(_)) => Ok(()),
+                Ok(None) => Err(format!("{} holds no store", directory.display())),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        let answer = ask.prompt.checked(question, "", "--operator-dir", &check)?;
+        request.operator_dir = Some(answer.trim().to_owned());
+    } else {
+        ask.source(&mut request.url, "account jwt url/or path", "--url")?;
     }
-    ask.text(&mut request.url, "account jwt url/or path", "", "--url")
+    let question = "replace accounts that are here already";
+    ask.switch(&mut request.force, question, false, "--force")
 }
 
 pub fn operator(request: &mut operator::Add, ask: &mut Asker<'_>) -> Result {
     if request.url.is_none() && request.positional.is_none() && request.name.is_none() {
         if ask.confirm("import operator from a JWT", false, "--url")? {
-            return ask.text(
-                &mut request.url,
-                "path or url for operator jwt",
-                "",
-                "--url",
-            );
+            return ask.source(&mut request.url, "path or url for operator jwt", "--url");
         }
         let root = ask.workspace.config.store_root().to_owned();
         let there = crate::store::operators(&mut ask.workspace.files, &root)?;
@@ -63,14 +76,9 @@ pub fn operator(request: &mut operator::Add, ask: &mut Asker<'_>) -> Result {
             if request.force { &[] } else { &there },
         )?;
     }
-    if ask.workspace.signing.key.is_none()
-        && !ask.confirm("generate an operator nkey", true, "--private-key")?
-    {
-        let question = "path to an operator nkey or nkey";
-        let mut key = None;
-        ask.text(&mut key, question, "", "--private-key")?;
-        ask.workspace.signing.key = key;
-    }
+    let mut key = ask.workspace.signing.key.take();
+    ask.key(&mut key, Kind::Operator, "--private-key")?;
+    ask.workspace.signing.key = key;
     ask.times(&mut request.times, NEW)?;
     ask.switch(&mut request.sys, "Generate system account?", true, "--sys")?;
     let slot = &mut request.generate_signing_key;
@@ -87,7 +95,7 @@ pub fn account(request: &mut account::Add, ask: &mut Asker<'_>) -> Result {
         let there = ask.workspace.accounts()?;
         ask.new_name(&mut request.name, "account", &there)?;
     }
-    ask.key(&mut request.public_key, "account")?;
+    ask.key(&mut request.public_key, Kind::Account, "--public-key")?;
     ask.times(&mut request.times, NEW)?;
     ask.signer_for_operator()
 }
@@ -98,7 +106,7 @@ pub fn user(request: &mut user::Add, ask: &mut Asker<'_>) -> Result {
         let there = ask.workspace.users(&account)?;
         ask.new_name(&mut request.name, "user", &there)?;
     }
-    ask.key(&mut request.public_key, "user")?;
+    ask.key(&mut request.public_key, Kind::User, "--public-key")?;
     ask.signer_for_account(&account)?;
     let claims = ask.workspace.account(&account)?;
     let scoped = ask.workspace.signing.key.as_ref().is_some_and(|key| {
@@ -139,18 +147,15 @@ pub fn export(request: &mut export::Add, ask: &mut Asker<'_>) -> Result {
         "--private",
     )?;
     if request.service {
-        if request.latency.is_none() && ask.confirm("track service latency", false, "--latency")? {
-            let question = "sampling percentage [1-100] or header";
-            let slot = &mut request.sampling;
-            ask.valid(slot, question, "header", "--sampling", &sampling)?;
-            let question = "latency metrics subject";
-            ask.valid(&mut request.latency, question, "", "--latency", &subject)?;
-        }
+        ask.latency((&mut request.latency, &mut request.sampling), None)?;
         if request.response_type.is_none() {
             let kinds = ["Singleton", "Stream", "Chunked"];
             let kind = ask.one_of("service response type", &kinds, "--response-type")?;
             request.response_type = Some(kind);
         }
+        let question = "response threshold (0 disabled)";
+        let slot = &mut request.response_threshold;
+        ask.duration(slot, question, 0, "--response-threshold")?;
         ask.switch(
             &mut request.allow_trace,
             "allow tracing",
@@ -166,17 +171,20 @@ pub fn import(request: &mut import::Add, ask: &mut Asker<'_>) -> Result {
     if request.token.is_none() && request.src_account.is_none() {
         what_to_import(request, &account, ask)?;
     }
-    let remote = request.remote_subject.clone().unwrap_or_default();
-    if request.token.is_none() {
-        ask.text(&mut request.name, "name", &remote, "--name")?;
-    }
+    let (name, service) = match &request.token {
+        Some(source) => activation(source, ask),
+        None => (request.remote_subject.clone(), Some(request.service)),
+    };
+    let name = name.unwrap_or_default();
+    ask.text(&mut request.name, "name", &name, "--name")?;
     let question = "local subject (the remote one when empty)";
     let slot = &mut request.local_subject;
     ask.valid(slot, question, "", "--local-subject", &maybe_subject)?;
-    if request.service {
+    // What a token behind a URL is about is not known yet: then neither is asked.
+    if service == Some(true) {
         let question = "share information when tracking latency?";
         ask.switch(&mut request.share, question, false, "--share")?;
-    } else {
+    } else if service == Some(false) {
         ask.switch(
             &mut request.allow_trace,
             "allow tracing",
@@ -192,8 +200,11 @@ fn what_to_import(request: &mut import::Add, account: &str, ask: &mut Asker<'_>)
     let mut labels = Vec::new();
     let mut exports = Vec::new();
     for name in ask.workspace.accounts()? {
-        if name != account {
-            for export in ask.workspace.account(&name)?.nats.exports {
+        // A damaged account exports nothing.
+        if name != account
+            && let Ok(exporter) = ask.workspace.account(&name)
+        {
+            for export in exporter.nats.exports {
                 labels.push(format!("{name}: {} {}", export.kind, export.subject));
                 exports.push((name.clone(), export));
             }
@@ -218,10 +229,11 @@ fn what_to_import(request: &mut import::Add, account: &str, ask: &mut Asker<'_>)
         );
     }
     if at > exports.len() {
-        return ask.text(&mut request.token, "token path or url", "", "--token");
+        return ask.source(&mut request.token, "token path or url", "--token");
     }
     let question = "public key of the exporting account";
-    ask.text(&mut request.src_account, question, "", "--src-account")?;
+    let slot = &mut request.src_account;
+    ask.named_key(slot, question, Kind::Account, "--src-account")?;
     let slot = &mut request.remote_subject;
     ask.valid(slot, "remote subject", "", "--remote-subject", &subject)?;
     ask.switch(
@@ -232,18 +244,46 @@ fn what_to_import(request: &mut import::Add, account: &str, ask: &mut Asker<'_>)
     )
 }
 
+/// Name and kind of the export that an activation token is about, when it lies in a file.
+fn activation(source: &str, ask: &Asker<'_>) -> (Option<String>, Option<bool>) {
+    let path = ask.workspace.places.expanded(source);
+    let claims = files::read_named(&path, FILE_BYTES_MAX)
+        .ok()
+        .and_then(|content| nats_jwt::creds::parse_jwt(&content).ok())
+        .and_then(|token| nats_jwt::claims::decode(token.reveal()).ok());
+    match claims {
+        Some(AnyClaims::Activation(claims)) => {
+            let service = claims.nats.import_type == nats_jwt::claims::ExportType::Service;
+            (Some(claims.name), Some(service))
+        }
+        _ => (None, None),
+    }
+}
+
 pub fn mapping(request: &mut mapping::Add, ask: &mut Asker<'_>) -> Result {
     ask.account(&mut request.account)?;
-    ask.required(&mut request.from, "mapping from subject", "--from")?;
-    ask.required(&mut request.to, "to subject", "--to")?;
-    let mut weight = None;
+    let question = "mapping from subject";
+    ask.required_subject(&mut request.from, question, "--from")?;
+    let (from, weight) = (request.from.clone(), request.weight);
+    let check = |answer: &str| {
+        let to = answer.trim().to_owned();
+        let to = nats_jwt::claims::WeightedMapping {
+            subject: to,
+            weight,
+            cluster: String::new(),
+        };
+        mapping::check(&from, &[to]).map_err(|error| error.to_string())
+    };
+    if request.to.is_empty() {
+        let answer = ask.prompt.checked("to subject", "", "--to", &check)?;
+        answer.trim().clone_into(&mut request.to);
+    }
+    let mut given = None;
     let there = i64::from(request.weight);
-    ask.number(&mut weight, "weight, in percent", there, "--weight")?;
-    if let Some(weight) = weight {
-        request.weight = u8::try_from(weight)
-            .ok()
-            .filter(|weight| (1..=100).contains(weight))
-            .ok_or_else(|| crate::error::Error::refused("a weight is from 1 to 100"))?;
+    let question = "weight, in percent";
+    ask.number_of(&mut given, question, there, "--weight", 1..=100)?;
+    if let Some(weight) = given.and_then(|weight| u8::try_from(weight).ok()) {
+        request.weight = weight;
     }
     ask.signer_for_operator()
 }
@@ -251,8 +291,11 @@ pub fn mapping(request: &mut mapping::Add, ask: &mut Asker<'_>) -> Result {
 pub fn signing_key(request: &mut signing_key::Edit, ask: &mut Asker<'_>) -> Result {
     ask.account(&mut request.account)?;
     if request.positional.is_none() {
+        let account = ask.workspace.account_name(request.account.as_deref())?;
+        let there = ask.workspace.account(&account)?.nats.signing_keys;
         let check = |answer: &str| match answer.trim() {
             "" => Err("a role has a name".to_owned()),
+            role if there.role(role).is_some() => Err(format!("there is a role {role:?} already")),
             _ => Ok(()),
         };
         ask.valid(&mut request.role, "name of the role", "", "--role", &check)?;

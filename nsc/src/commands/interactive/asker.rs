@@ -1,11 +1,17 @@
 //! How each kind of thing is asked for. Every method leaves alone what was given.
 
-use nats_jwt::claims::{Export, ExportType};
+use std::ops::RangeInclusive;
+
+use nats_jwt::claims::{Export, ExportType, Import, Latency, Sampling};
+use nats_jwt::nkey::Kind;
+use nats_jwt::validate::{INFO_LEN_MAX, info_url};
 use nats_term::prompt::{Check, Prompt};
 
 use crate::error::{Error, Result};
 use crate::name;
+use crate::ops::export;
 use crate::ops::request::{TagChanges, Times};
+use crate::remote::is_http;
 use crate::workspace::Workspace;
 
 /// Who asks, and what he knows.
@@ -82,7 +88,7 @@ impl Asker<'_> {
             let answer = answer.trim();
             name::checked(kind, answer).map_err(|error| error.to_string())?;
             if there.iter().any(|name| name == answer) {
-                return Err(format!("there is a {kind} {answer:?} already"));
+                return Err(format!("{kind} {answer:?} exists already"));
             }
             Ok(())
         };
@@ -100,7 +106,8 @@ impl Asker<'_> {
         self.changed_to(slot, question, there, instead, &|_| Ok(()))
     }
 
-    fn changed_to(
+    /// The same, where not every text will do.
+    pub fn changed_to(
         &mut self,
         slot: &mut Option<String>,
         question: &str,
@@ -127,14 +134,84 @@ impl Asker<'_> {
         Ok(())
     }
 
-    /// Words with commas between them.
-    pub fn list(&mut self, slot: &mut Vec<String>, question: &str, instead: &str) -> Result {
-        self.list_of(slot, question, instead, &|_| Ok(()))
+    /// A subject that is needed.
+    pub fn required_subject(&mut self, slot: &mut String, question: &str, instead: &str) -> Result {
+        if slot.is_empty() {
+            let answer = self.prompt.checked(question, "", instead, &subject)?;
+            answer.trim().clone_into(slot);
+        }
+        Ok(())
+    }
+
+    /// The name of a file that is there, or a URL.
+    pub fn source(&mut self, slot: &mut Option<String>, question: &str, instead: &str) -> Result {
+        if slot.is_none() {
+            let places = &self.workspace.places;
+            let check = |answer: &str| match answer.trim() {
+                answer if is_http(answer) || places.expanded(answer).is_file() => Ok(()),
+                answer => Err(format!("there is no file {answer:?}, and it is no URL")),
+            };
+            let answer = self.prompt.checked(question, "", instead, &check)?;
+            *slot = Some(answer.trim().to_owned());
+        }
+        Ok(())
+    }
+
+    /// The name of a file that is there.
+    pub fn required_file(&mut self, slot: &mut String, question: &str, instead: &str) -> Result {
+        if slot.is_empty() {
+            let places = &self.workspace.places;
+            let check = |answer: &str| match places.expanded(answer.trim()).is_file() {
+                true => Ok(()),
+                false => Err(format!("there is no file {answer:?}")),
+            };
+            let answer = self.prompt.checked(question, "", instead, &check)?;
+            answer.trim().clone_into(slot);
+        }
+        Ok(())
+    }
+
+    /// What something is for, and where to read more about it.
+    pub fn about(
+        &mut self,
+        (description, url): (&mut Option<String>, &mut Option<String>),
+        what: &str,
+        there: (&str, &str),
+    ) -> Result {
+        let short = |answer: &str| match answer.len() {
+            0..=INFO_LEN_MAX => Ok(()),
+            _ => Err(format!("it is longer than {INFO_LEN_MAX} bytes")),
+        };
+        let question = format!("{what} Description");
+        self.changed_to(description, &question, there.0, "--description", &short)?;
+        let link = |answer: &str| short(answer).and_then(|()| info_url(answer));
+        self.changed_to(url, "Info url", there.1, "--info-url", &link)
+    }
+
+    /// Keys with commas between them.
+    pub fn keys(
+        &mut self,
+        slot: &mut Vec<String>,
+        question: &str,
+        kind: Kind,
+        instead: &str,
+    ) -> Result {
+        if slot.is_empty() {
+            let workspace = &*self.workspace;
+            let each = |answer: &str| {
+                let mut words = answer.split(',').map(str::trim);
+                words.try_for_each(|word| key_check(workspace, word, kind))
+            };
+            let answer = self.prompt.checked(question, "", instead, &each)?;
+            let words = answer.split(',').map(str::trim);
+            slot.extend(words.filter(|word| !word.is_empty()).map(str::to_owned));
+        }
+        Ok(())
     }
 
     /// Subjects of a permission, with commas between them.
     pub fn subjects(&mut self, slot: &mut Vec<String>, question: &str, instead: &str) -> Result {
-        self.list_of(slot, question, instead, &|word| {
+        self.list(slot, question, instead, &|word| {
             // Behind a blank is a queue; what a template is worth is decided with its role.
             match word.contains("{{") {
                 true => Ok(()),
@@ -143,7 +220,8 @@ impl Asker<'_> {
         })
     }
 
-    fn list_of(
+    /// Words with commas between them.
+    pub fn list(
         &mut self,
         slot: &mut Vec<String>,
         question: &str,
@@ -171,8 +249,24 @@ impl Asker<'_> {
         there: i64,
         instead: &str,
     ) -> Result {
+        self.number_of(slot, question, there, instead, -1..=i64::MAX)
+    }
+
+    /// The same, within bounds.
+    pub fn number_of(
+        &mut self,
+        slot: &mut Option<i64>,
+        question: &str,
+        there: i64,
+        instead: &str,
+        bounds: RangeInclusive<i64>,
+    ) -> Result {
         if slot.is_none() {
-            let check = |answer: &str| crate::text::number(answer).map(drop);
+            let check = |answer: &str| match crate::text::number(answer)? {
+                value if value == there || bounds.contains(&value) => Ok(()),
+                _ if *bounds.end() == i64::MAX => Err(format!("it is at least {}", bounds.start())),
+                _ => Err(format!("it is {} to {}", bounds.start(), bounds.end())),
+            };
             let there_text = there.to_string();
             let answer = self
                 .prompt
@@ -237,11 +331,16 @@ impl Asker<'_> {
     }
 
     /// A user of an account.
-    pub fn user(&mut self, account: &str, slot: &mut Option<String>) -> Result<String> {
+    pub fn user(
+        &mut self,
+        account: &str,
+        slot: &mut Option<String>,
+        instead: &str,
+    ) -> Result<String> {
         if slot.is_none() {
             let names = self.workspace.users(account)?;
             let none = format!("account {account:?} has no users; add one: nsc add user NAME");
-            *slot = Some(self.pick("select user", &names, &none, "--name")?);
+            *slot = Some(self.pick("select user", &names, &none, instead)?);
         }
         Ok(slot.clone().unwrap_or_default())
     }
@@ -288,7 +387,8 @@ impl Asker<'_> {
 
     /// Labels to add and to remove.
     pub fn tags(&mut self, request: &mut TagChanges, there: &[String]) -> Result {
-        self.list(&mut request.tag, "tags to add, with commas", "--tag")?;
+        let any = |_: &str| Ok(());
+        self.list(&mut request.tag, "tags to add, with commas", "--tag", &any)?;
         if request.rm_tag.is_empty()
             && !there.is_empty()
             && self.confirm("remove tags", false, "--rm-tag")?
@@ -299,18 +399,108 @@ impl Asker<'_> {
     }
 
     /// A key: a new one, or one that the user has.
-    pub fn key(&mut self, slot: &mut Option<String>, what: &str) -> Result {
-        if slot.is_none()
-            && !self.confirm(&format!("generate an {what} nkey"), true, "--public-key")?
-        {
-            self.text(
-                slot,
-                &format!("path to an {what} nkey or nkey"),
-                "",
-                "--public-key",
-            )?;
+    pub fn key(&mut self, slot: &mut Option<String>, kind: Kind, instead: &str) -> Result {
+        if slot.is_none() && !self.confirm(&format!("generate an {kind} nkey"), true, instead)? {
+            let question = format!("path to an {kind} nkey or nkey");
+            let workspace = &*self.workspace;
+            let check = |answer: &str| match answer.trim() {
+                "" => Err("an answer is needed".to_owned()),
+                answer => key_check(workspace, answer, kind),
+            };
+            let answer = self.prompt.checked(&question, "", instead, &check)?;
+            // Left out, it is generated.
+            *slot = Some(answer.trim().to_owned())
+                .filter(|answer| !answer.eq_ignore_ascii_case("generate"));
         }
         Ok(())
+    }
+
+    /// A key of a kind, by itself or by a name that [`given_key`](Workspace::given_key) need not know.
+    pub fn named_key(
+        &mut self,
+        slot: &mut Option<String>,
+        question: &str,
+        kind: Kind,
+        instead: &str,
+    ) -> Result {
+        if slot.is_none() {
+            let names = self.workspace.accounts()?;
+            let check = |answer: &str| match answer.trim() {
+                "*" => Ok(()),
+                answer if nats_jwt::nkey::is_public_key(answer, kind) => Ok(()),
+                answer if kind == Kind::Account && names.iter().any(|name| name == answer) => {
+                    Ok(())
+                }
+                answer => Err(format!(
+                    "{answer:?} is no public key of this kind, and not *"
+                )),
+            };
+            let answer = self.prompt.checked(question, "", instead, &check)?;
+            *slot = Some(answer.trim().to_owned());
+        }
+        Ok(())
+    }
+
+    /// How a service is measured: what stands is offered. Whoever does not want it measured has it stopped.
+    pub fn latency(
+        &mut self,
+        (subject, rate): (&mut Option<String>, &mut Option<String>),
+        there: Option<&Latency>,
+    ) -> Result<bool> {
+        if subject.is_some() {
+            return Ok(true);
+        }
+        if !self.confirm("track service latency", there.is_some(), "--latency")? {
+            return Ok(false);
+        }
+        let sampled = match there.map(|there| there.sampling) {
+            Some(Sampling::Percent(percent)) => percent.to_string(),
+            _ => "header".to_owned(),
+        };
+        let results = there
+            .map(|there| there.results.as_str())
+            .unwrap_or_default();
+        let question = "sampling percentage [1-100] or header";
+        let rate_check = |answer: &str| sampling(answer);
+        let subject_check = |answer: &str| self::subject(answer);
+        if there.is_some() {
+            self.changed_to(rate, question, &sampled, "--sampling", &rate_check)?;
+        } else {
+            self.valid(rate, question, &sampled, "--sampling", &rate_check)?;
+        }
+        let question = "latency metrics subject";
+        self.changed_to(subject, question, results, "--latency", &subject_check)?;
+        Ok(true)
+    }
+
+    /// How long something may take.
+    pub fn duration(
+        &mut self,
+        slot: &mut Option<String>,
+        question: &str,
+        there: i64,
+        instead: &str,
+    ) -> Result {
+        let check = |answer: &str| crate::text::duration_ns(answer).map(drop);
+        let there = crate::text::duration(there);
+        self.changed_to(slot, question, &there, instead, &check)
+    }
+
+    /// An import of an account.
+    pub fn import(&mut self, account: &str, question: &str) -> Result<Import> {
+        let imports = self.workspace.account(account)?.nats.imports;
+        let mut labels = Vec::new();
+        let store = self.workspace.store()?;
+        for import in &imports {
+            let from = store.account_of_key(&mut self.workspace.files, &import.account)?;
+            let from = from.unwrap_or_else(|| import.account.clone());
+            labels.push(format!("[{}] {} from {from}", import.kind, import.subject));
+        }
+        let none = format!("account {account:?} doesn't have imports");
+        let label = self.pick(question, &labels, &none, "--subject")?;
+        let at = labels.iter().position(|other| *other == label);
+        at.and_then(|at| imports.into_iter().nth(at))
+            .ok_or_else(|| Error::missing(none))
     }
 
     /// Who signs for an account, when several keys are at hand.
@@ -388,12 +578,20 @@ pub fn maybe_duration(text: &str) -> std::result::Result<(), String> {
 
 /// How many of the requests are measured.
 pub fn sampling(text: &str) -> std::result::Result<(), String> {
-    let text = text.trim();
-    let percent = text.trim_end_matches('%').parse();
-    if text.eq_ignore_ascii_case("header") || percent.is_ok_and(|n: u8| (1..=100).contains(&n)) {
-        return Ok(());
+    match export::sampling(text.trim()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err("it is 1 to 100, or header".to_owned()),
     }
-    Err("it is 1 to 100, or header".to_owned())
+}
+
+/// Whether a word is a key of a kind, or names a file with one; nothing is fit as well.
+fn key_check(workspace: &Workspace, word: &str, kind: Kind) -> std::result::Result<(), String> {
+    match word {
+        "" => Ok(()),
+        word => workspace
+            .check_given_key(word, kind)
+            .map_err(|error| error.to_string()),
+    }
 }
 
 /// The kind of an export, as a switch.

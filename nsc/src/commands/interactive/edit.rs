@@ -1,10 +1,12 @@
 //! Questions of `edit`. What stands is the default of every question, and left as it is.
 
 use nats_jwt::claims::{AccountClaims, AccountLimits, JetStreamLimits};
+use nats_jwt::nkey::Kind;
+use nats_jwt::validate::{account_server_url, operator_service_url};
 
 use super::add;
-use super::asker::{Asker, is_service, sampling, subject};
-use crate::error::{Error, Result};
+use super::asker::{Asker, is_service, subject};
+use crate::error::Result;
 use crate::ops::{account, authcallout, export, operator, signing_key, user};
 
 pub fn account(request: &mut account::Edit, ask: &mut Asker<'_>) -> Result {
@@ -14,7 +16,7 @@ pub fn account(request: &mut account::Edit, ask: &mut Asker<'_>) -> Result {
     let claims = ask.workspace.account(&account)?;
     if request.sk.is_empty() && ask.confirm("add a signing key", false, "--sk")? {
         let question = "path to a signing key nkey or nkey, or generate";
-        ask.list(&mut request.sk, question, "--sk")?;
+        ask.keys(&mut request.sk, question, Kind::Account, "--sk")?;
     }
     limits(&mut request.limits, &claims.nats.limits, ask)?;
     if request.jetstream == account::JetStream::default() {
@@ -23,15 +25,12 @@ pub fn account(request: &mut account::Edit, ask: &mut Asker<'_>) -> Result {
     ask.times(&mut request.times, (claims.not_before, claims.expires))?;
     let tags: Vec<String> = claims.nats.tags.iter().map(ToString::to_string).collect();
     ask.tags(&mut request.tags, &tags)?;
-    let slot = &mut request.description;
-    ask.changed(
-        slot,
-        "Account Description",
-        &claims.nats.description,
-        "--description",
-    )?;
-    let slot = &mut request.info_url;
-    ask.changed(slot, "Info url", &claims.nats.info_url, "--info-url")?;
+    let there = (
+        claims.nats.description.as_str(),
+        claims.nats.info_url.as_str(),
+    );
+    let slots = (&mut request.description, &mut request.info_url);
+    ask.about(slots, "Account", there)?;
     if request.trace_context_subject.is_none()
         && ask.confirm("Enable context tracing?", false, "--trace-context-subject")?
     {
@@ -40,7 +39,8 @@ pub fn account(request: &mut account::Edit, ask: &mut Asker<'_>) -> Result {
         ask.valid(slot, "Trace context subject?", default, flag, &subject)?;
         let question = "Trace context sampling rate [1-100]";
         let slot = &mut request.trace_context_sampling;
-        ask.number(slot, question, 100, "--trace-context-sampling")?;
+        let flag = "--trace-context-sampling";
+        ask.number_of(slot, question, 100, flag, 1..=100)?;
     }
     ask.signer_for_operator()
 }
@@ -79,13 +79,10 @@ fn jetstream(
     if !ask.confirm("set JetStream limits", false, "--js-disk-storage")? {
         return Ok(());
     }
-    let answer = ask
-        .prompt
-        .input("edit tier (0 matches all tiers)", "0", "--js-tier")?;
-    let tier: u32 = answer
-        .trim()
-        .parse()
-        .map_err(|_| Error::refused(format!("{answer:?} is no tier")))?;
+    let mut tier = None;
+    let question = "edit tier (0 matches all tiers)";
+    ask.number_of(&mut tier, question, 0, "--js-tier", 0..=i64::from(u32::MAX))?;
+    let tier = tier.and_then(|tier| u32::try_from(tier).ok()).unwrap_or(0);
     request.js_tier = Some(tier);
     let limits = &claims.nats.limits;
     let there = match tier {
@@ -162,7 +159,7 @@ fn storage(
 pub fn user(request: &mut user::Edit, ask: &mut Asker<'_>) -> Result {
     let account = ask.account(&mut request.account)?;
     let mut name = request.positional.take().or(request.name.take());
-    let user = ask.user(&account, &mut name)?;
+    let user = ask.user(&account, &mut name, "--name")?;
     request.name = name;
     let claims = ask.workspace.user(&account, &user)?;
     let there = &claims.nats.limits;
@@ -205,15 +202,12 @@ pub fn operator(request: &mut operator::Edit, ask: &mut Asker<'_>) -> Result {
     let claims = ask.workspace.operator()?;
     let there = &claims.nats;
     let slot = &mut request.account_jwt_server_url;
-    let flag = "--account-jwt-server-url";
-    ask.changed(
-        slot,
-        "account jwt server url",
-        &there.account_server_url,
-        flag,
-    )?;
+    let (question, flag) = ("account jwt server url", "--account-jwt-server-url");
+    let check = |answer: &str| account_server_url(answer.trim());
+    ask.changed_to(slot, question, &there.account_server_url, flag, &check)?;
     let question = "service urls to add, with commas";
-    ask.list(&mut request.service_url, question, "--service-url")?;
+    let slot = &mut request.service_url;
+    ask.list(slot, question, "--service-url", &operator_service_url)?;
     let urls = &there.operator_service_urls;
     if request.rm_service_url.is_empty()
         && !urls.is_empty()
@@ -229,7 +223,7 @@ pub fn operator(request: &mut operator::Edit, ask: &mut Asker<'_>) -> Result {
     }
     if request.sk.is_empty() && ask.confirm("add a signing key", false, "--sk")? {
         let question = "path to a signing key nkey or nkey, or generate";
-        ask.list(&mut request.sk, question, "--sk")?;
+        ask.keys(&mut request.sk, question, Kind::Operator, "--sk")?;
     }
     ask.times(&mut request.times, (claims.not_before, claims.expires))?;
     let tags: Vec<String> = there.tags.iter().map(ToString::to_string).collect();
@@ -243,19 +237,32 @@ pub fn export(request: &mut export::Edit, ask: &mut Asker<'_>) -> Result {
         given.as_ref().is_none_or(|given| export.subject == *given)
     })?;
     request.subject = Some(there.subject.clone());
-    ask.changed(&mut request.name, "name", &there.name, "--name")?;
+    request.kind = Some(there.kind.to_string());
+    if request.service.is_none() {
+        let mut kinds = ["stream", "service"];
+        kinds.sort_by_key(|kind| *kind != there.kind.as_str());
+        let kind = ask.one_of("export type", &kinds, "--service")?;
+        request.service = (kind != kinds[0]).then_some(kind == "service");
+    }
+    let service = request.service.unwrap_or_else(|| is_service(&there));
+    let slot = &mut request.new_subject;
+    ask.changed_to(slot, "subject", &there.subject, "--new-subject", &subject)?;
+    let name = match &request.new_subject {
+        // One that is named after its subject goes on with it.
+        Some(new) if there.name == there.subject => new.clone(),
+        _ => there.name.clone(),
+    };
+    ask.changed(&mut request.name, "name", &name, "--name")?;
     if request.private.is_none() {
-        let question = format!("private {}", there.kind);
+        let question = format!("private {}", if service { "service" } else { "stream" });
         let private = ask.confirm(&question, there.token_required, "--private")?;
         request.private = Some(private).filter(|private| *private != there.token_required);
     }
-    if is_service(&there) && request.latency.is_none() && !request.rm_latency_sampling {
-        if ask.confirm("track service latency", false, "--latency")? {
-            let question = "sampling percentage [1-100] or header";
-            let slot = &mut request.sampling;
-            ask.valid(slot, question, "header", "--sampling", &sampling)?;
-            let question = "latency metrics subject";
-            ask.valid(&mut request.latency, question, "", "--latency", &subject)?;
+    if service {
+        if !request.rm_latency_sampling {
+            let slots = (&mut request.latency, &mut request.sampling);
+            let measured = ask.latency(slots, there.latency.as_ref())?;
+            request.rm_latency_sampling = !measured && there.latency.is_some();
         }
         if request.response_type.is_none() {
             let now = there.response_type.as_str();
@@ -264,20 +271,13 @@ pub fn export(request: &mut export::Edit, ask: &mut Asker<'_>) -> Result {
             let kind = ask.one_of("service response type", &kinds, "--response-type")?;
             request.response_type = Some(kind).filter(|kind| kind != kinds[0]);
         }
+        let question = "response threshold (0 disabled)";
+        let slot = &mut request.response_threshold;
+        let (there, flag) = (there.response_threshold_ns, "--response-threshold");
+        ask.duration(slot, question, there, flag)?;
     }
-    let slot = &mut request.description;
-    ask.changed(
-        slot,
-        "Export Description",
-        &there.description,
-        "--description",
-    )?;
-    ask.changed(
-        &mut request.info_url,
-        "Info url",
-        &there.info_url,
-        "--info-url",
-    )?;
+    let slots = (&mut request.description, &mut request.info_url);
+    ask.about(slots, "Export", (&there.description, &there.info_url))?;
     ask.signer_for_operator()
 }
 
@@ -317,10 +317,20 @@ pub fn authcallout(request: &mut authcallout::Edit, ask: &mut Asker<'_>) -> Resu
         request.auth_user = ask.several(question, &users, "--auth-user")?;
     }
     let question = "accounts in which it may place users, with commas (* for all)";
-    ask.list(&mut request.allowed_account, question, "--allowed-account")?;
+    let names = ask.workspace.accounts()?;
+    let check = |answer: &str| match answer {
+        "*" => Ok(()),
+        name if names.iter().any(|there| there == name) => Ok(()),
+        key if nats_jwt::nkey::is_public_key(key, Kind::Account) => Ok(()),
+        other => Err(format!("{other:?} is no account, and no public key of one")),
+    };
+    let slot = &mut request.allowed_account;
+    ask.list(slot, question, "--allowed-account", &check)?;
     if request.curve.is_none() && ask.confirm("encrypt what it is asked", false, "--curve")? {
         let question = "curve key: public key, seed, file, or generate";
-        ask.text(&mut request.curve, question, "generate", "--curve")?;
+        let mut keys = Vec::new();
+        ask.keys(&mut keys, question, Kind::Curve, "--curve")?;
+        request.curve = Some(keys.pop().unwrap_or_else(|| "generate".to_owned()));
     }
     ask.signer_for_operator()
 }

@@ -9,8 +9,10 @@ mod edit;
 mod remove;
 mod revoke;
 
+use nats_jwt::validate::account_server_url;
 use nats_term::prompt::Prompt;
 
+use super::tool;
 use super::tree::{Add, Command, Delete, Describe, Edit, Generate, Import, Revocations};
 use crate::error::Result;
 use crate::workspace::Workspace;
@@ -51,8 +53,14 @@ pub fn ask(command: &mut Command, workspace: &mut Workspace, prompt: &mut dyn Pr
             let known = ask.workspace.operator()?.nats.account_server_url;
             let question = "Account Server URL or nats-resolver enabled nats-server URL";
             let slot = &mut request.account_jwt_server_url;
-            ask.text(slot, question, &known, "--account-jwt-server-url")
+            let flag = "--account-jwt-server-url";
+            let check = |answer: &str| account_server_url(answer.trim());
+            ask.valid(slot, question, &known, flag, &check)
         }
+        Command::Tool(args) => who_connects(args.tool.target_mut(), ask),
+        Command::Pub(alone) | Command::Req(alone) => who_connects(&mut alone.what.connect, ask),
+        Command::Sub(alone) | Command::Reply(alone) => who_connects(&mut alone.what.connect, ask),
+        Command::Rtt(alone) => who_connects(&mut alone.what, ask),
         Command::Validate(request) => {
             if request.account.is_none() && !request.all_accounts && request.file.is_none() {
                 ask.account(&mut request.account)?;
@@ -62,6 +70,12 @@ pub fn ask(command: &mut Command, workspace: &mut Workspace, prompt: &mut dyn Pr
         // What they need is required, or nothing is left to ask.
         _ => Ok(()),
     }
+}
+
+/// The user as whom a tool connects.
+fn who_connects(connect: &mut tool::Connect, ask: &mut Asker<'_>) -> Result {
+    let account = ask.account(&mut connect.account)?;
+    ask.user(&account, &mut connect.user, "--user").map(drop)
 }
 
 fn add(what: &mut Add, ask: &mut Asker<'_>) -> Result {
@@ -101,7 +115,7 @@ fn delete(what: &mut Delete, ask: &mut Asker<'_>) -> Result {
 fn revocations(what: &mut Revocations, ask: &mut Asker<'_>) -> Result {
     match what {
         Revocations::AddUser(request) => revoke::add_user(request, ask),
-        Revocations::DeleteUser(request) => revoke::user(request, ask),
+        Revocations::DeleteUser(request) => revoke::delete_user(request, ask),
         Revocations::ListUsers(request) => ask.account(&mut request.account).map(drop),
         Revocations::AddActivation(request) => revoke::activation(request, true, ask),
         Revocations::DeleteActivation(request) => revoke::activation(request, false, ask),
@@ -125,11 +139,16 @@ fn describe(what: &mut Describe, ask: &mut Asker<'_>) -> Result {
                 .positional
                 .take()
                 .or(request.named.name.take());
-            ask.user(&account, &mut name)?;
+            ask.user(&account, &mut name, "--name")?;
             request.named.name = name;
             Ok(())
         }
-        Describe::Jwt(request) => ask.required(&mut request.file, "token file or url", "--file"),
+        Describe::Jwt(request) => {
+            let mut file = Some(std::mem::take(&mut request.file)).filter(|it| !it.is_empty());
+            ask.source(&mut file, "token file or url", "--file")?;
+            request.file = file.unwrap_or_default();
+            Ok(())
+        }
     }
 }
 
@@ -138,11 +157,11 @@ fn generate(what: &mut Generate, ask: &mut Asker<'_>) -> Result {
         Generate::Activation(request) => revoke::activate(request, ask),
         Generate::Context(request) => {
             let account = ask.account(&mut request.account)?;
-            ask.user(&account, &mut request.user).map(drop)
+            ask.user(&account, &mut request.user, "--user").map(drop)
         }
         Generate::Creds(request) => {
             let account = ask.account(&mut request.account)?;
-            ask.user(&account, &mut request.name).map(drop)
+            ask.user(&account, &mut request.name, "--name").map(drop)
         }
         _ => Ok(()),
     }
@@ -151,15 +170,16 @@ fn generate(what: &mut Generate, ask: &mut Asker<'_>) -> Result {
 fn import(what: &mut Import, ask: &mut Asker<'_>) -> Result {
     match what {
         Import::Account(request) => {
-            ask.required(&mut request.file, "file with the account's token", "--file")
+            let question = "file with the account's token";
+            ask.required_file(&mut request.file, question, "--file")
         }
-        Import::User(request) => ask.required(
-            &mut request.file,
-            "file with the user's token or credentials",
-            "--file",
-        ),
+        Import::User(request) => {
+            let question = "file with the user's token or credentials";
+            ask.required_file(&mut request.file, question, "--file")
+        }
         Import::Operator(request) => {
-            ask.required(&mut request.file, "path or url for operator jwt", "--file")
+            let question = "path or url for operator jwt";
+            ask.required(&mut request.file, question, "--file")
         }
         Import::Keys(_) => Ok(()),
     }
@@ -307,8 +327,12 @@ mod tests {
                 &["", "B", "", ""],
                 &["subject", "may import", "valid from", "valid until"],
             ),
-            ("describe jwt", &["f"], &["token file"]),
-            ("import account", &["f"], &["account's token"]),
+            ("describe jwt", &["Cargo.toml"], &["token file"]),
+            (
+                "import account",
+                &["nowhere", "Cargo.toml"],
+                &["account's token", "account's token"],
+            ),
             ("push -a A", &["http://x"], &["Account Server URL"]),
             ("pull", &["y"], &["pull operator"]),
         ];
@@ -339,7 +363,7 @@ mod tests {
         let times = |what: &str| asked.iter().filter(|q| q.contains(what)).count();
         assert_eq!((times("account name"), times("valid from")), (4, 2));
         let answers = [
-            "service", "", "a..b", "s.>", "", "y", "y", "0", "101", "", "x y", "lat", "", "",
+            "service", "", "a..b", "s.>", "", "y", "y", "0", "101", "", "x y", "lat", "", "", "",
         ];
         let (result, asked) = asked_of_export(&answers);
         let Ok(Command::Add(Add::Export(request))) = result else {

@@ -52,13 +52,19 @@ pub fn user(request: &mut user::Delete, ask: &mut Asker<'_>) -> Result {
         false,
         "--rm-creds",
     )?;
-    ask.sure("deleting users, nkeys or creds files cannot be undone - continue")
+    ask.sure("deleting users, nkeys or creds files cannot be undone - continue")?;
+    // Revoking is what the account says, which its operator signs.
+    match request.revoke {
+        Some(false) => Ok(()),
+        _ => ask.signer_for_operator(),
+    }
 }
 
 pub fn export(request: &mut export::Delete, ask: &mut Asker<'_>) -> Result {
     let account = ask.account(&mut request.account)?;
     if request.positional.is_none() && request.subject.is_none() {
         let export = ask.export(&account, "select export to delete", |_| true)?;
+        request.kind = Some(export.kind.to_string());
         request.subject = Some(export.subject);
     }
     ask.signer_for_operator()
@@ -67,11 +73,9 @@ pub fn export(request: &mut export::Delete, ask: &mut Asker<'_>) -> Result {
 pub fn import(request: &mut import::Delete, ask: &mut Asker<'_>) -> Result {
     let account = ask.account(&mut request.account)?;
     if request.positional.is_none() && request.subject.is_none() {
-        let imports = ask.workspace.account(&account)?.nats.imports;
-        let subjects: Vec<String> = imports.into_iter().map(|import| import.subject).collect();
-        let none = format!("account {account:?} doesn't have imports");
-        let subject = ask.pick("select import to delete", &subjects, &none, "--subject")?;
-        request.subject = Some(subject);
+        let import = ask.import(&account, "select import to delete")?;
+        request.subject = Some(import.subject);
+        request.src_account = Some(import.account);
     }
     ask.signer_for_operator()
 }
@@ -98,5 +102,5 @@ pub fn signing_key(request: &mut signing_key::Delete, ask: &mut Asker<'_>) -> Re
         let question = "sign again with another key what it signed";
         ask.switch(&mut request.resign, question, false, "--resign")?;
     }
-    Ok(())
+    ask.signer_for_operator()
 }
