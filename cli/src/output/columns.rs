@@ -141,7 +141,8 @@ impl Columns {
                 }
                 Line::Text(line) if line.is_empty() && title_above => {}
                 Line::Text(line) => {
-                    text.push_str(format!("{indent}{line}").trim_end());
+                    // One blank more than titles and rows have, as in the reference tool.
+                    text.push_str(format!("{indent} {line}").trim_end());
                     text.push('\n');
                     (gap_above, title_above) = (line.is_empty(), false);
                 }

@@ -17,7 +17,8 @@ use crate::files;
 use crate::limits::{BACKUP_BYTES_MAX, FILE_BYTES_MAX};
 use crate::ops::{
     Outcome, account, authcallout, backup, describe, expirations, export, generate, import, init,
-    keys, list, mapping, operator, repair, revocations, select, signing_key, user, validate,
+    keys, list, mapping, operator, rename, repair, revocations, select, signing_key, user,
+    validate,
 };
 use crate::places::Surroundings;
 use crate::remote::{http, is_http, pull, push};
@@ -78,18 +79,7 @@ pub async fn run(app: App) -> Result<u8> {
         Command::Req(what) => tool(w, &what.with(tool::Tool::Req), json).await,
         Command::Reply(what) => tool(w, &what.with(tool::Tool::Reply), json).await,
         Command::Rtt(what) => tool(w, &what.with(tool::Tool::Rtt), json).await,
-        Command::Validate(request) => {
-            let (outcome, blocking) = validate::validate(w, &request)?;
-            let code = show(&outcome, json)?;
-            if !blocking {
-                return Ok(code);
-            }
-            // The document says it all; for people there is a last line.
-            if json {
-                return Ok(1);
-            }
-            Err(Error::refused("validation found errors"))
-        }
+        Command::Validate(request) => check(w, &request, json),
         Command::Completion(request) => {
             let script = nats_term::completion::script("nsc", complete::VARIABLE, &request.shell)
                 .map_err(|error| Error::refused(error.to_string()))?;
@@ -107,6 +97,17 @@ pub async fn run(app: App) -> Result<u8> {
             let outcome = change(w, command).await?;
             finish(w, outcome, json).await
         }
+    }
+}
+
+fn check(w: &mut Workspace, request: &validate::Validate, json: bool) -> Result<u8> {
+    let (outcome, blocking) = validate::validate(w, request)?;
+    let code = show(&outcome, json)?;
+    match (blocking, json) {
+        (false, _) => Ok(code),
+        // The document says it all; for people there is a last line.
+        (true, true) => Ok(1),
+        (true, false) => Err(Error::refused("validation found errors")),
     }
 }
 
@@ -161,7 +162,7 @@ async fn change(w: &mut Workspace, command: Command) -> Result<Outcome> {
         }
         Command::Push(request) => Ok(push::push(push::prepare(w, &request)?).await?.into()),
         Command::Reissue(Reissue::Operator(request)) => operator::reissue(w, &request),
-        Command::Rename(Rename::Account(request)) => account::rename(w, &request),
+        Command::Rename(Rename::Account(request)) => rename::rename(w, &request),
         Command::Restore(request) => {
             let path = w.places.expanded(&request.file);
             let content = files::read_named(&path, BACKUP_BYTES_MAX)?;

@@ -5,7 +5,7 @@ use clap::{ArgAction, Parser, Subcommand};
 use crate::ops::generate::{self, config, diagram, profile};
 use crate::ops::{
     account, authcallout, backup, describe, expirations, export, import, init, keys, mapping,
-    operator, repair, revocations, select, signing_key, user, validate,
+    operator, rename, repair, revocations, select, signing_key, user, validate,
 };
 use crate::places::Directories;
 use crate::remote::{pull, push};
@@ -531,7 +531,7 @@ pub enum Reissue {
 pub enum Rename {
     /// Rename an account
     #[command(after_help = "Example:\n  nsc rename account ORDERS SALES --OK")]
-    Account(account::Rename),
+    Account(rename::Rename),
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! Keys of the keystore: list, export, import, move to the present layout.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
@@ -48,6 +49,35 @@ pub struct Which {
     /// Keys that belong to nothing of the operator
     #[arg(long)]
     pub not_referenced: bool,
+}
+
+impl Which {
+    fn any_kind(&self) -> bool {
+        self.operator || self.accounts || self.users || self.curves
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        let all = self.all || !self.any_kind();
+        [
+            (self.operator, Kind::Operator),
+            (self.accounts, Kind::Account),
+            (self.users, Kind::User),
+            (self.curves, Kind::Curve),
+        ]
+        .into_iter()
+        .filter_map(|(wanted, kind)| (wanted || all).then_some(kind))
+        .collect()
+    }
+
+    /// The account whose keys are meant, when it is only one. Who asks for kinds of keys means those of all accounts.
+    fn account_meant(&self, workspace: &Workspace) -> Option<String> {
+        if self.all {
+            return None;
+        }
+        let chosen = Some(workspace.config.account.clone())
+            .filter(|name| !name.is_empty() && (!self.any_kind() || self.user.is_some()));
+        self.account.clone().or(chosen)
+    }
 }
 
 /// One key.
@@ -200,40 +230,27 @@ pub fn find(workspace: &mut Workspace, which: &Which) -> Result<(Vec<Listed>, Ve
         ))
         .hint(crate::store::DAMAGED));
     }
-    let any_kind = which.operator || which.accounts || which.users || which.curves;
-    let kinds: Vec<Kind> = [
-        (which.operator, Kind::Operator),
-        (which.accounts, Kind::Account),
-        (which.users, Kind::User),
-        (which.curves, Kind::Curve),
-    ]
-    .into_iter()
-    .filter_map(|(wanted, kind)| (wanted || which.all || !any_kind).then_some(kind))
-    .collect();
+    let kinds = which.kinds();
     let mut found = known;
     if which.not_referenced {
         let keys = workspace.keystore.keys(&workspace.files)?;
+        let known: BTreeSet<String> = found.into_iter().map(|known| known.key).collect();
         let rest = keys
             .into_iter()
-            .filter(|key| found.iter().all(|known| known.key != key.to_string()));
+            .filter(|key| !known.contains(&key.to_string()));
         let rest: Vec<_> = rest
             .map(|key| Listed::new(workspace, "?", &key.to_string(), key.kind(), 0))
             .collect();
         found = rest;
-    } else if !which.all {
-        // Who asks for kinds of keys means those of all accounts.
-        let chosen = Some(workspace.config.account.clone())
-            .filter(|name| !name.is_empty() && (!any_kind || which.user.is_some()));
-        let account = which.account.clone().or(chosen);
-        if let Some(account) = account {
-            let key = workspace
-                .account_name(Some(&account))
-                .and_then(|name| workspace.account(&name))?
-                .subject;
-            found.retain(|one| {
-                one.depth == 0 || one.name == account && one.depth == 1 || one.parent == key
-            });
-        }
+    } else if let Some(account) = which.account_meant(workspace) {
+        let name = workspace.account_name(Some(&account))?;
+        // Of one that is damaged nothing is listed.
+        let key = workspace.account(&name).map(|account| account.subject);
+        found.retain(|one| {
+            one.depth == 0
+                || one.name == name && one.depth == 1
+                || key.as_ref().is_ok_and(|key| one.parent == *key)
+        });
     }
     if let Some(user) = &which.user
         && !found.iter().any(|one| one.depth == 2 && one.name == *user)

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod list;
 pub mod mapping;
 pub mod operator;
+pub mod rename;
 pub mod repair;
 pub mod request;
 pub mod revocations;

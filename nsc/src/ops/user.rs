@@ -219,16 +219,19 @@ pub struct Edit {
     pub limits: UserLimits,
 }
 
+impl Edit {
+    /// Whether nothing is mentioned.
+    pub fn is_empty(&self) -> bool {
+        self.tags.is_empty() && self.times.is_empty() && self.limits.is_empty()
+    }
+}
+
 /// Changes a user: only what is mentioned.
 ///
 /// # Errors
 /// When the change makes no sense, or the account's key is missing.
 pub fn edit(workspace: &mut Workspace, request: &Edit) -> Result<Outcome> {
-    if request.tags.is_empty()
-        && request.times.is_empty()
-        && request.limits.is_empty()
-        && workspace.signing.key.is_none()
-    {
+    if request.is_empty() && workspace.signing.key.is_none() {
         return Err(Error::refused("specify an edit option").hint("see: nsc edit user --help"));
     }
     let account_name = workspace.account_name(request.account.as_deref())?;

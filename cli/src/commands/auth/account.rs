@@ -297,8 +297,11 @@ fn edit(globals: &Globals, args: &Edit) -> Result {
     let (mut session, name) = args.at.open()?;
     let mut request = args.limits.edit(&name, session.work.now());
     request.tags.rm_tag.clone_from(&args.no_tags);
-    account::edit(&mut session.work, &request)?;
-    session.commit()?;
+    // Nothing to change is no error, as in the reference tool: it is shown as it is.
+    if !request.is_empty() {
+        account::edit(&mut session.work, &request)?;
+        session.commit()?;
+    }
     let claims = session.work.account(&name)?;
     show(globals, &mut session, &claims)
 }

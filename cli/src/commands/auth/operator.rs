@@ -289,20 +289,13 @@ fn show(globals: &Globals, session: &mut Session) -> Result {
 fn ls(globals: &Globals, args: &List) -> Result {
     let mut session = Session::open()?;
     let all = list::operators(&mut session.work)?;
-    session.use_operator(None).ok();
-    let chosen = session.work.config.operator.clone();
     let mut rows = Vec::new();
     for one in &all {
         session.work.use_operator(&one.name)?;
         let accounts = session.work.accounts()?.len();
         let nats = session.work.operator()?.nats;
-        let mark = if one.name == chosen && !args.form.names {
-            "*"
-        } else {
-            ""
-        };
         rows.push(vec![
-            format!("{}{mark}", one.name),
+            one.name.clone(),
             one.public_key.clone(),
             accounts.to_string(),
             nats.account_server_url,
@@ -343,8 +336,11 @@ fn edit(globals: &Globals, args: Edit) -> Result {
         },
         ..operator::Edit::default()
     };
-    operator::edit(&mut session.work, &request)?;
-    session.commit()?;
+    // Nothing to change is no error, as in the reference tool: it is shown as it is.
+    if !request.is_empty() {
+        operator::edit(&mut session.work, &request)?;
+        session.commit()?;
+    }
     show(globals, &mut session)
 }
 

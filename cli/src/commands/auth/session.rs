@@ -222,8 +222,8 @@ impl Session {
 /// What `nsc` could not do, with its next step.
 impl From<nats_nsc::error::Error> for CliError {
     fn from(error: nats_nsc::error::Error) -> Self {
-        let hint = error.next_step().map(in_these_words);
-        let error = Self::new(error.to_string());
+        let hint = error.next_step().and_then(in_these_words);
+        let error = Self::new(message_in_these_words(&error.to_string()));
         match hint {
             Some(hint) => error.next_step(hint),
             None => error,
@@ -231,25 +231,70 @@ impl From<nats_nsc::error::Error> for CliError {
     }
 }
 
+/// What `nsc` says, without commands that this tool has not.
+fn message_in_these_words(message: &str) -> String {
+    message.replace(
+        "set an operator -- 'nsc env -o operatorName'",
+        "no operator is selected",
+    )
+}
+
 /// A next step of `nsc` where this tool has the same command under another name; the others are those of `nsc`, which works on the
-/// same store.
-fn in_these_words(hint: &str) -> String {
-    const COMMANDS: [(&str, &str); 9] = [
-        ("nsc list operators", "nats auth operator ls"),
+/// same store. A way that needs a flag which is not there is left out.
+fn in_these_words(hint: &str) -> Option<String> {
+    const COMMANDS: [(&str, &str); 23] = [
+        (
+            "nsc add operator NAME --sys, or nsc init",
+            "nats auth operator add NAME",
+        ),
+        (
+            "see which there are: nsc list operators",
+            "see which there are: nats auth operator ls; select one: nats auth operator select NAME",
+        ),
         ("nsc list accounts", "nats auth account ls"),
         ("nsc list users -a ", "nats auth user ls "),
+        ("nsc list users", "nats auth user ls"),
         ("nsc describe operator", "nats auth operator info"),
         ("nsc describe account ", "nats auth account info "),
         ("nsc edit operator --help", "nats auth operator edit --help"),
         ("nsc edit account --help", "nats auth account edit --help"),
         ("nsc edit user --help", "nats auth user edit --help"),
+        (
+            "nsc edit operator --sk generate",
+            "nats auth operator keys add",
+        ),
         ("nsc edit export", "nats auth account exports edit"),
+        ("nsc add export --subject", "nats auth account exports add"),
+        ("nsc add account", "nats auth account add"),
+        (
+            "nsc add signing-key ROLE",
+            "nats auth account keys add ACCOUNT ROLE",
+        ),
+        (
+            "nsc add user NAME -K ROLE",
+            "nats auth user add NAME --key ROLE",
+        ),
+        ("sign with another key: -K", "sign with another key: --key"),
+        (
+            "pass --account NAME, or choose one: nsc select account NAME",
+            "name the account",
+        ),
+        (
+            "pass the user's name with --name, or as argument",
+            "name the user",
+        ),
+        ("pass one with -K, import it", "import it"),
+        (", or name who signs with --signer", ""),
+        ("nsc delete user NAME", "nats auth user rm NAME"),
+        ("nsc push --all", "nats auth account push ACCOUNT"),
     ];
     let mut text = hint.to_owned();
     for (theirs, ours) in COMMANDS {
         text = text.replace(theirs, ours);
     }
-    text
+    let ways = text.split("; ").filter(|way| !way.contains("-K"));
+    let ways: Vec<&str> = ways.collect();
+    (!ways.is_empty()).then(|| ways.join("; "))
 }
 
 /// Asks before something is removed, unless `force`.
@@ -315,4 +360,36 @@ pub fn given(text: Option<String>, question: &str, instead: &str) -> Result<Stri
 /// A document of something that can be one.
 pub fn document<T: Serialize + ?Sized>(of: &T) -> Value {
     serde_json::to_value(of).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_name_what_can_be_typed_here() {
+        for (theirs, ours) in [
+            (
+                "there is none yet; make one: nsc add operator NAME --sys, or nsc init",
+                Some("there is none yet; make one: nats auth operator add NAME"),
+            ),
+            (
+                "import the key A1: nsc import keys; or name who signs: -K",
+                Some("import the key A1: nsc import keys"),
+            ),
+            ("name a key with a role that fits: -K ROLE", None),
+            (
+                "take them away first, or make another user with the role: nsc add user NAME -K ROLE",
+                Some(
+                    "take them away first, or make another user with the role: nats auth user add NAME --key ROLE",
+                ),
+            ),
+            (
+                "pass one with -K, import it with 'nsc import keys', or name who signs with --signer",
+                Some("import it with 'nsc import keys'"),
+            ),
+        ] {
+            assert_eq!(in_these_words(theirs).as_deref(), ours, "{theirs}");
+        }
+    }
 }

@@ -295,7 +295,10 @@ fn edit(globals: &Globals, args: &Edit) -> Result {
         limits,
         ..user::Edit::default()
     };
-    user::edit(&mut session.work, &request)?;
+    // Nothing to change is no error, as in the reference tool: it is shown as it is.
+    if !request.is_empty() {
+        user::edit(&mut session.work, &request)?;
+    }
     write_creds(
         &mut session,
         &account,
