@@ -76,7 +76,7 @@ pub struct JetStream {
     lost: Mutex<Vec<Lost>>,
     transfers: Arc<Transfers>,
     upkeep: Arc<Stop>,
-    upkeep_thread: Mutex<Option<JoinHandle<()>>>,
+    upkeep_threads: Mutex<Vec<JoinHandle<()>>>,
     /// Held while an account gets or loses JetStream.
     changing: Mutex<()>,
     /// The account that hears what concerns the whole server.
@@ -134,7 +134,7 @@ impl JetStream {
             lost: Mutex::new(lost),
             transfers: Arc::default(),
             upkeep: Arc::default(),
-            upkeep_thread: Mutex::default(),
+            upkeep_threads: Mutex::default(),
             changing: Mutex::default(),
             system: Mutex::default(),
             strangers: Mutex::default(),
@@ -147,8 +147,12 @@ impl JetStream {
         })?;
         let (whose, stop) = (Arc::downgrade(&jetstream), jetstream.upkeep.clone());
         let named = std::thread::Builder::new().name("jetstream-upkeep".to_owned());
-        let thread = named.spawn(move || upkeep::run(&whose, &stop))?;
-        *jetstream.upkeep_thread.lock() = Some(thread);
+        let upkeep = named.spawn(move || upkeep::run(&whose, &stop))?;
+        jetstream.upkeep_threads.lock().push(upkeep);
+        let (tail, stop) = (jetstream.vault.tail(), jetstream.upkeep.clone());
+        let named = std::thread::Builder::new().name("jetstream-tail".to_owned());
+        let tail = named.spawn(move || upkeep::keep_tail_short(&tail, &stop))?;
+        jetstream.upkeep_threads.lock().push(tail);
         Ok(jetstream)
     }
 
@@ -282,10 +286,11 @@ impl JetStream {
         self.queue.stop();
         self.transfers.stop();
         self.upkeep.stop();
-        if let Some(thread) = self.upkeep_thread.lock().take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the JetStream upkeep ended in a panic");
+        self.vault.tail().end();
+        for thread in std::mem::take(&mut *self.upkeep_threads.lock()) {
+            if thread.join().is_err() {
+                tracing::error!("the JetStream upkeep ended in a panic");
+            }
         }
         self.checkpoint_all();
         let names: Vec<Arc<str>> = self.accounts.read().keys().cloned().collect();

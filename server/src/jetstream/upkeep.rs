@@ -12,9 +12,14 @@ use parking_lot::{Condvar, Mutex};
 use super::JetStream;
 use super::account::StreamEntry;
 use super::faults::{Faults, Name};
+use super::vault::Tail;
 
 /// How often there is a look.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// How long something waits in memory for which nobody waits: acknowledgements without an answer, positions of deliveries. Long enough that the
+/// syncs cost nothing beside the work that they belong to.
+const TAIL_AGE: Duration = Duration::from_millis(100);
 
 /// Messages that nobody reads for this long do not stay in memory.
 const CACHE_AGE: Duration = Duration::from_secs(5);
@@ -38,11 +43,11 @@ impl Stop {
         self.told.notify_all();
     }
 
-    /// Waits for the next look. True at the end.
-    fn wait(&self) -> bool {
+    /// Waits this long. True at the end.
+    fn wait(&self, pause: Duration) -> bool {
         let mut stopped = self.stopped.lock();
         if !*stopped {
-            self.told.wait_for(&mut stopped, EVERY);
+            self.told.wait_for(&mut stopped, pause);
         }
         *stopped
     }
@@ -54,7 +59,7 @@ pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
     let mut aged = Instant::now();
     let mut faults = Faults::default();
     let mut reopening = Reopening::default();
-    while !stop.wait() {
+    while !stop.wait(EVERY) {
         let Some(jetstream) = jetstream.upgrade() else {
             return;
         };
@@ -72,6 +77,18 @@ pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
             aged = Instant::now();
             jetstream.give_back_memory();
         }
+    }
+}
+
+/// Makes durable what nobody waits for, soon after it came. Runs until it is stopped and the tail has its end.
+pub fn keep_tail_short(tail: &Tail, stop: &Stop) {
+    while tail.wait() {
+        // A log that failed is tried again by the other thread.
+        let pause = if tail.has_failed() { EVERY } else { TAIL_AGE };
+        if stop.wait(pause) {
+            return;
+        }
+        tail.commit();
     }
 }
 

@@ -281,6 +281,14 @@ impl Vault {
         &self.damage
     }
 
+    /// What of the log nobody waits for.
+    pub fn tail(&self) -> Tail {
+        Tail(CatalogLog {
+            catalog: self.catalog.clone(),
+            trouble: self.trouble.clone(),
+        })
+    }
+
     pub fn log(&self) -> Arc<dyn CommitLog> {
         Arc::new(CatalogLog {
             catalog: self.catalog.clone(),
@@ -727,5 +735,32 @@ impl CommitLog for CatalogLog {
         let log = self.catalog.log();
         log.commit(log.staged())
             .inspect_err(|error| self.trouble.tell(error))
+    }
+}
+
+/// The end of the log, as far as it is only in memory.
+pub struct Tail(CatalogLog);
+
+impl Tail {
+    /// Waits until there is one. False once it was ended.
+    pub fn wait(&self) -> bool {
+        self.0.catalog.log().wait_for_work()
+    }
+
+    /// Whoever waits stops, and nobody waits from now on.
+    pub fn end(&self) {
+        self.0.catalog.log().end_waits();
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.0.catalog.log().fault().is_some()
+    }
+
+    /// Blocks. A failure is told as any other of the log.
+    pub fn commit(&self) {
+        // Others may have done it meanwhile.
+        if !self.has_failed() && self.0.durable() < self.0.catalog.log().staged() {
+            let _told = self.0.commit();
+        }
     }
 }

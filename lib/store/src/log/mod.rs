@@ -113,6 +113,7 @@ struct Staging {
     spare: (Vec<u8>, Vec<u8>),
     groups: Groups,
     committing: bool,
+    waits_are_over: bool,
     /// What was staged makes room: so much of the reserve may be used for it.
     need: Need,
     /// The reserve was given up, and what is left of its room is for what makes room: until there is a reserve again, everything else is refused.
@@ -148,6 +149,7 @@ impl Log {
                 spare: Default::default(),
                 groups: recovered.groups,
                 committing: false,
+                waits_are_over: false,
                 need: Need::default(),
                 reserve_is_lent: false,
                 fault: None,
@@ -393,13 +395,19 @@ impl Log {
         })
     }
 
-    /// Waits until something is staged that is not committed, or `timeout` is over; whether there is.
-    pub fn wait_for_work(&self, timeout: std::time::Duration) -> bool {
+    /// Waits until something is staged that is not committed. False once [`Log::end_waits`] was called, at once.
+    pub fn wait_for_work(&self) -> bool {
         let mut staging = self.staging.lock();
-        if self.staged() == self.durable() {
-            self.staged_more.wait_for(&mut staging, timeout);
+        while self.staged() == self.durable() && !staging.waits_are_over {
+            self.staged_more.wait(&mut staging);
         }
-        self.staged() != self.durable()
+        !staging.waits_are_over
+    }
+
+    /// Nobody waits for work any more, and nobody will.
+    pub fn end_waits(&self) {
+        self.staging.lock().waits_are_over = true;
+        self.staged_more.notify_all();
     }
 
     /// The number of entries that a group staged so far, for its next checkpoint.

@@ -90,6 +90,28 @@ fn one_sync_serves_everything_staged_before_it() {
 }
 
 #[test]
+fn who_waits_for_work_wakes_for_what_is_staged_and_at_the_end() {
+    let (log, _) = open(&fresh());
+    let log = Arc::new(log);
+    let (woke, wakes) = std::sync::mpsc::channel();
+    let keeper = log.clone();
+    let thread = std::thread::spawn(move || {
+        while keeper.wait_for_work() {
+            let end = keeper.commit(keeper.staged()).unwrap();
+            woke.send(end).unwrap();
+        }
+    });
+    for n in 1..=3 {
+        let staged = log.stage(A, 1, &[&text(n)]).unwrap();
+        let patience = std::time::Duration::from_secs(20);
+        assert!(wakes.recv_timeout(patience).unwrap() >= staged);
+    }
+    log.end_waits();
+    thread.join().unwrap();
+    assert!(!log.wait_for_work(), "it stays at its end");
+}
+
+#[test]
 fn a_crash_at_any_operation_loses_nothing_committed_and_reports_no_damage() {
     for stop in 1.. {
         let disk = fresh();
