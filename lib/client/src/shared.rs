@@ -31,6 +31,41 @@ pub enum Status {
     Closed,
 }
 
+/// Whether the connection that something was asked on still stands: servers forget requests of one that breaks.
+pub(crate) struct Standing {
+    status: watch::Receiver<Status>,
+    /// False as long as what was asked waits for a connection.
+    connected: bool,
+}
+
+impl Standing {
+    /// From the moment before something is asked.
+    pub(crate) fn begin(shared: &Shared) -> Self {
+        let mut status = shared.status.subscribe();
+        let connected = matches!(
+            *status.borrow_and_update(),
+            Status::Connected | Status::Draining
+        );
+        Self { status, connected }
+    }
+
+    /// Resolves when that connection is no more. May be dropped and asked again.
+    pub(crate) async fn lost(&mut self) {
+        while self.status.changed().await.is_ok() {
+            let now = *self.status.borrow_and_update();
+            match now {
+                // The connection goes on for what is under way; its end closes every subscription.
+                Status::Draining => {}
+                Status::Connected if !self.connected => self.connected = true,
+                Status::Connecting | Status::Reconnecting if !self.connected => {}
+                Status::Connected | Status::Connecting | Status::Reconnecting | Status::Closed => {
+                    return;
+                }
+            }
+        }
+    }
+}
+
 pub(crate) struct Shared {
     pub options: Options,
     pub outbox: Outbox,

@@ -75,15 +75,18 @@ impl AtomicBatch {
         payload: impl AsRef<[u8]>,
         options: PublishOptions,
     ) -> Result<(), JetStreamError> {
-        self.sequence += 1;
         let options = self.numbered(options);
-        if self.sequence == 1 {
+        if self.sequence == 0 {
+            // Without an answer it may have been taken: the batch cannot begin anew.
+            self.sequence = 1;
             return self.first(subject, payload.as_ref(), &options).await;
         }
         self.js
             .client()
             .publish_with_headers(subject, options.headers()?, payload)
             .await?;
+        // One that was not sent has no number: it is no gap.
+        self.sequence += 1;
         Ok(())
     }
 
@@ -135,12 +138,11 @@ impl AtomicBatch {
     /// # Errors
     /// As [`AtomicBatch::commit`].
     pub async fn commit_with(
-        mut self,
+        self,
         subject: &str,
         payload: impl AsRef<[u8]>,
         options: PublishOptions,
     ) -> Result<PubAck, JetStreamError> {
-        self.sequence += 1;
         let options = self
             .numbered(options)
             .header(headers::BATCH_COMMIT, headers::BATCH_COMMIT_STORE);
@@ -151,17 +153,18 @@ impl AtomicBatch {
     ///
     /// # Errors
     /// As [`AtomicBatch::commit`].
-    pub async fn commit_end(mut self, subject: &str) -> Result<PubAck, JetStreamError> {
-        self.sequence += 1;
+    pub async fn commit_end(self, subject: &str) -> Result<PubAck, JetStreamError> {
         let options = self
             .numbered(PublishOptions::new())
             .header(headers::BATCH_COMMIT, headers::BATCH_COMMIT_END);
         self.js.publish_with(subject, b"", &options).await
     }
 
+    /// The next message of the batch.
     fn numbered(&self, options: PublishOptions) -> PublishOptions {
+        let number = self.sequence + 1;
         options
             .header(headers::BATCH_ID, &self.id)
-            .header(headers::BATCH_SEQUENCE, &self.sequence.to_string())
+            .header(headers::BATCH_SEQUENCE, &number.to_string())
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::error::JetStreamError;
 use crate::client::Client;
 use crate::limits;
+use crate::shared::Standing;
 
 /// JetStream of one account, as one connection reaches it. Cloning is cheap.
 ///
@@ -163,6 +164,19 @@ impl JetStream {
             trace(&subject, body, answer.as_ref().ok().map(|a| a.payload()));
         }
         Ok(reply::decode(answer?.payload())?)
+    }
+
+    /// What `work` brings, unless the connection breaks: for answers that may take so long that one does not wait in vain.
+    pub(crate) async fn while_connected<T>(
+        &self,
+        work: impl Future<Output = Result<T, JetStreamError>>,
+    ) -> Result<T, JetStreamError> {
+        let mut standing = Standing::begin(self.client().shared());
+        tokio::select! {
+            biased;
+            result = work => result,
+            () = standing.lost() => Err(JetStreamError::ConnectionLost),
+        }
     }
 
     /// Asks for page after page until the whole list is there. `fetch` gets an offset and returns the page and the number

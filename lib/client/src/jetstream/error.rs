@@ -46,14 +46,17 @@ pub enum JetStreamError {
     #[error(transparent)]
     Request(RequestError),
     #[error(transparent)]
-    Publish(#[from] PublishError),
+    Publish(PublishError),
     #[error(transparent)]
-    Subscribe(#[from] SubscribeError),
+    Subscribe(SubscribeError),
     #[error("the server's answer makes no sense: {0}")]
     Answer(String),
     /// What a consumer, or a direct get, answered instead of messages.
     #[error("{status} {description}")]
     Status { status: u16, description: String },
+    /// What was asked for on the connection before is not answered on the next: ask again.
+    #[error("the connection was lost before the whole answer had come; ask again")]
+    ConnectionLost,
     #[error("nothing was heard from the consumer for {0:?}")]
     NoHeartbeat(Duration),
     /// It was deleted, or never was there.
@@ -107,7 +110,27 @@ impl From<RequestError> for JetStreamError {
         match error {
             RequestError::NoResponders { subject } => Self::NotEnabled { subject },
             RequestError::Closed => Self::Closed,
+            RequestError::Publish(error) => error.into(),
+            RequestError::Subscribe(error) => error.into(),
             other => Self::Request(other),
+        }
+    }
+}
+
+impl From<PublishError> for JetStreamError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Closed => Self::Closed,
+            other => Self::Publish(other),
+        }
+    }
+}
+
+impl From<SubscribeError> for JetStreamError {
+    fn from(error: SubscribeError) -> Self {
+        match error {
+            SubscribeError::Closed => Self::Closed,
+            other => Self::Subscribe(other),
         }
     }
 }

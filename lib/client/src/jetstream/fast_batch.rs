@@ -164,13 +164,12 @@ impl FastBatch {
         options: &PublishOptions,
     ) -> Result<(), JetStreamError> {
         self.check_open()?;
-        self.sequence += 1;
-        let operation = if self.sequence == 1 {
+        let operation = if self.is_empty() {
             Operation::Start
         } else {
             Operation::Append
         };
-        self.send(subject, payload.as_ref(), options, operation)
+        self.send_next(subject, payload.as_ref(), options, operation)
             .await?;
         if self.subject != subject {
             subject.clone_into(&mut self.subject);
@@ -201,9 +200,8 @@ impl FastBatch {
         payload: impl AsRef<[u8]>,
     ) -> Result<PubAck, JetStreamError> {
         self.check_open()?;
-        self.sequence += 1;
         let options = PublishOptions::new();
-        self.send(subject, payload.as_ref(), &options, Operation::Commit)
+        self.send_next(subject, payload.as_ref(), &options, Operation::Commit)
             .await?;
         self.last_word().await
     }
@@ -217,9 +215,8 @@ impl FastBatch {
         if self.sequence == 0 {
             return Err(JetStreamError::Argument("the batch is empty".into()));
         }
-        self.sequence += 1;
         let (subject, options) = (std::mem::take(&mut self.subject), PublishOptions::new());
-        self.send(&subject, b"", &options, Operation::CommitEnd)
+        self.send_next(&subject, b"", &options, Operation::CommitEnd)
             .await?;
         self.last_word().await
     }
@@ -231,8 +228,24 @@ impl FastBatch {
         Ok(())
     }
 
+    /// Sends the next message. One that was not sent (an error, a future that is dropped) has no number: it is no gap.
+    async fn send_next(
+        &mut self,
+        subject: &str,
+        payload: &[u8],
+        options: &PublishOptions,
+        operation: Operation,
+    ) -> Result<(), JetStreamError> {
+        let number = self.sequence + 1;
+        self.send(number, subject, payload, options, operation)
+            .await?;
+        self.sequence = number;
+        Ok(())
+    }
+
     async fn send(
         &mut self,
+        number: u64,
         subject: &str,
         payload: &[u8],
         options: &PublishOptions,
@@ -243,7 +256,7 @@ impl FastBatch {
         let _ = write!(
             self.reply,
             "{}{}.{}.$FI",
-            self.prefix, self.sequence, operation as u8
+            self.prefix, number, operation as u8
         );
         let headers = Some(options.headers()?).filter(|all| !all.is_empty());
         self.js
@@ -265,7 +278,9 @@ impl FastBatch {
         }
         if self.sequence > 1 && !self.subject.is_empty() {
             let (subject, options) = (self.subject.clone(), PublishOptions::new());
-            self.send(&subject, b"", &options, Operation::Ping).await?;
+            let number = self.sequence;
+            self.send(number, &subject, b"", &options, Operation::Ping)
+                .await?;
         }
         match tokio::time::timeout_at(deadline, self.subscription.next()).await {
             Ok(Some(message)) => Ok(message),

@@ -9,6 +9,7 @@ use nats_proto::header::HeaderMap;
 use super::context::encode;
 use super::error::JetStreamError;
 use crate::client::Client;
+use crate::error::RequestError;
 use crate::message::Message;
 
 /// A message delivered by a consumer. It has to be acknowledged unless the consumer asks for none.
@@ -139,7 +140,7 @@ impl JetStreamMessage {
     /// Acknowledges and waits until the server has recorded it.
     ///
     /// # Errors
-    /// No answer within `timeout`: then it may or may not be recorded.
+    /// [`JetStreamError::ConsumerGone`]; no answer within `timeout`: then it may or may not be recorded.
     pub async fn double_ack(&self, timeout: Duration) -> Result<(), JetStreamError> {
         self.ask(b"+ACK", timeout).await
     }
@@ -201,10 +202,17 @@ impl JetStreamMessage {
     }
 
     async fn ask(&self, body: &[u8], timeout: Duration) -> Result<(), JetStreamError> {
-        self.client
+        match self
+            .client
             .request(self.reply()?, None, body, timeout)
-            .await?;
-        Ok(())
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(RequestError::NoResponders { subject }) => Err(JetStreamError::ConsumerGone(
+                format!("nobody takes acknowledgements on {subject:?}"),
+            )),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

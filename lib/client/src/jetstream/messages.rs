@@ -1,7 +1,8 @@
 //! Messages of a pull consumer without end: the next request goes out before the last is used up.
 //!
 //! States: *asked* (the server owes us messages), *short* (fewer are owed than the threshold: ask for more). A request
-//! that is lost (the server went away, the connection broke, heartbeats stopped) is forgotten, and a new one made.
+//! that is lost (the server went away, the connection broke, heartbeats stopped) is forgotten, and a new one made. Without a
+//! connection nothing is asked for: a request that waited for the next one would stand beside the new one there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,9 +86,12 @@ pub struct Messages {
     status: watch::Receiver<Status>,
     /// What the server owes us.
     owed: Owed,
-    last_word: Instant,
+    /// When silence means something; a reader that looks again and again does not move it.
+    silent_at: Option<Instant>,
     /// Requests in a row that nobody took.
     unserved: u32,
+    /// The pause before the next request.
+    not_before: Option<Instant>,
     /// Requests in a row whose bytes were too few for the next message.
     too_small: u32,
     raw: Vec<Message>,
@@ -129,8 +133,9 @@ impl Messages {
             subscription,
             status,
             owed: Owed::default(),
-            last_word: Instant::now(),
+            silent_at: None,
             unserved: 0,
+            not_before: None,
             too_small: 0,
             raw: Vec::new(),
             ended: false,
@@ -140,7 +145,8 @@ impl Messages {
     /// The next message. Waits as long as it takes; `None` after an error that ends it, and when the client is closed.
     ///
     /// # Errors
-    /// The consumer is gone, or refuses the request. Lost requests and connections are made good silently.
+    /// The consumer is gone, or refuses the request. Lost requests and connections are made good silently. The future may be
+    /// dropped and asked again: nothing gets lost.
     pub async fn next(&mut self) -> Option<Result<JetStreamMessage, JetStreamError>> {
         loop {
             if self.ended {
@@ -179,20 +185,23 @@ impl Messages {
             if self.ended {
                 return Ok(0);
             }
-            self.ask_if_short().await?;
-            match self.subscription.try_next() {
-                Some(message) => self.raw.push(message),
-                None => match self.wait().await {
-                    Ok(Some(message)) => self.raw.push(message),
-                    Ok(None) => continue,
-                    Err(error) => {
-                        self.ended = true;
-                        return match error {
-                            JetStreamError::Closed => Ok(0),
-                            error => Err(error),
-                        };
-                    }
+            let first = match self.ask_if_short().await {
+                Ok(()) => match self.subscription.try_next() {
+                    Some(message) => Ok(Some(message)),
+                    None => self.wait().await,
                 },
+                Err(error) => Err(error),
+            };
+            match first {
+                Ok(Some(message)) => self.raw.push(message),
+                Ok(None) => continue,
+                Err(error) => {
+                    self.ended = true;
+                    return match error {
+                        JetStreamError::Closed => Ok(0),
+                        error => Err(error),
+                    };
+                }
             }
             while self.raw.len() < limits::BATCH_MESSAGES
                 && let Some(message) = self.subscription.try_next()
@@ -219,8 +228,21 @@ impl Messages {
         self.owed.messages
     }
 
+    /// Takes note of a connection that came or went. True when something may be asked for.
+    fn connected(&mut self) -> bool {
+        if self.status.has_changed().is_ok_and(|changed| changed) {
+            let now = *self.status.borrow_and_update();
+            if now != Status::Draining {
+                // The server forgets requests of a connection that breaks.
+                self.owed = Owed::default();
+                self.silent_at = None;
+            }
+        }
+        *self.status.borrow() == Status::Connected
+    }
+
     async fn ask_if_short(&mut self) -> Result<(), JetStreamError> {
-        if self.ended {
+        if self.ended || !self.connected() {
             return Ok(());
         }
         let max = Owed {
@@ -242,8 +264,9 @@ impl Messages {
             messages: max.messages - self.owed.messages,
             bytes: max.bytes.saturating_sub(self.owed.bytes),
         };
-        if self.unserved > 0 {
-            tokio::time::sleep(limits::PULL_PAUSE * self.unserved).await;
+        if let Some(until) = self.not_before {
+            tokio::time::sleep_until(until).await;
+            self.not_before = None;
         }
         let mut request = self.consumer.request(&self.options.priority);
         request.batch = i64::try_from(more.messages).unwrap_or(i64::MAX);
@@ -256,33 +279,40 @@ impl Messages {
         Ok(())
     }
 
-    /// Waits for anything. `None` when a request has to be made anew.
+    /// Waits for anything. `None` when it is time to look whether something has to be asked for.
     async fn wait(&mut self) -> Result<Option<Message>, JetStreamError> {
         if self.ended {
             return Err(JetStreamError::Closed);
         }
-        self.last_word = Instant::now();
         // Without heartbeats the request ends by itself, and says so.
         let patience = self
             .heartbeat
-            .map_or(self.options.expires + limits::FETCH_GRACE, |beat| beat * 2);
-        let until = self.last_word + patience.min(limits::WAIT_MAX);
+            .map_or(
+                self.options.expires.saturating_add(limits::FETCH_GRACE),
+                |beat| beat * 2,
+            )
+            .min(limits::WAIT_MAX);
+        let until = *self
+            .silent_at
+            .get_or_insert_with(|| Instant::now() + patience);
         tokio::select! {
             biased;
             message = self.subscription.next() => match message {
-                Some(message) => Ok(Some(message)),
+                Some(message) => {
+                    self.silent_at = None;
+                    Ok(Some(message))
+                }
                 None => Err(JetStreamError::Closed),
             },
-            changed = self.status.changed() => {
-                // The server forgets requests of a connection that breaks.
-                if changed.is_ok() && *self.status.borrow_and_update() == Status::Connected {
-                    self.owed = Owed::default();
-                }
+            _ = self.status.changed() => {
+                // Seen by `connected`.
+                self.status.mark_changed();
                 Ok(None)
             }
             () = tokio::time::sleep_until(until) => {
                 tracing::debug!(target: "nats_client", consumer = &*self.consumer.name, "no word for {patience:?}; asking again");
                 self.owed = Owed::default();
+                self.silent_at = None;
                 Ok(None)
             }
         }
@@ -291,6 +321,7 @@ impl Messages {
     /// What a message means: something to hand out, or a change of what is owed.
     fn take(&mut self, message: Message) -> Result<Option<JetStreamMessage>, JetStreamError> {
         let size = message.size() as u64;
+        self.silent_at = None;
         match self.consumer.sort(message) {
             Sorted::Message(message) => {
                 self.unserved = 0;
@@ -326,6 +357,7 @@ impl Messages {
             {
                 // A leader that is being elected looks the same as a consumer that is not there.
                 self.unserved += 1;
+                self.not_before = Some(Instant::now() + limits::PULL_PAUSE * self.unserved);
                 self.owed = Owed::default();
                 Ok(None)
             }

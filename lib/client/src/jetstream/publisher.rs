@@ -6,17 +6,21 @@
 //! they and the server work on batches.
 //!
 //! A slot is *open* (sent, not acknowledged), *answered* (its reader has not looked yet) or *free*. Its generation is part
-//! of the token, so that a late acknowledgement cannot answer the next message of the slot.
+//! of the token, so that a late acknowledgement cannot answer the next message of the slot. Whoever is dropped before its
+//! message stood in the write buffer gives its slot back ([`Unsent`]).
+//!
+//! The subscription lives as long as the publisher or one of its futures: a message that is under way is answered also
+//! when the publisher is gone.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use nats_api::jetstream::PubAck;
 use nats_proto::encode::Outgoing;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::context::JetStream;
 use super::error::JetStreamError;
@@ -25,6 +29,7 @@ use crate::client::HeaderBlock;
 use crate::limits;
 use crate::message::Message;
 use crate::registry::PendingLimits;
+use crate::shared::Status;
 use crate::subscription::{HandlerSubscription, SubscribeOptions};
 
 /// How a [`Publisher`] works.
@@ -65,7 +70,6 @@ pub struct Publisher {
     /// First tokens of all reply subjects, with the last dot.
     prefix: Box<str>,
     window: usize,
-    _acks: HandlerSubscription,
 }
 
 #[derive(Default)]
@@ -74,6 +78,13 @@ struct Shared {
     /// Publishers wait for room here, and `finish` for the end.
     room: Notify,
     ack_timeout: Duration,
+    acks: OnceLock<Acks>,
+}
+
+/// Where acknowledgements come from.
+struct Acks {
+    status: watch::Receiver<Status>,
+    _subscription: HandlerSubscription,
 }
 
 #[derive(Default)]
@@ -137,7 +148,7 @@ impl JetStream {
                 "the inbox prefix of this client is too long for a publisher".into(),
             ));
         }
-        let (handler, len) = (Arc::clone(&shared), prefix.len());
+        let (handler, len) = (Arc::downgrade(&shared), prefix.len());
         let subscribe = SubscribeOptions {
             limits: PendingLimits::UNLIMITED,
             ..SubscribeOptions::default()
@@ -145,25 +156,32 @@ impl JetStream {
         let acks = self
             .client()
             .subscribe_handler(&format!("{prefix}*"), subscribe, move |batch| {
-                handler.answers(len, batch);
+                if let Some(shared) = handler.upgrade() {
+                    shared.answers(len, batch);
+                }
             })
             .await?;
+        shared.acks.get_or_init(|| Acks {
+            status: self.client().shared().status.subscribe(),
+            _subscription: acks,
+        });
         Ok(Publisher {
             js: self.clone(),
             shared,
             prefix,
             window: options.window.max(1),
-            _acks: acks,
         })
     }
 }
 
 impl Publisher {
-    /// Sends a message; waits while the window is full. The acknowledgement may be awaited or dropped.
+    /// Sends a message; waits while the window is full. The acknowledgement may be awaited or dropped. A future of this that is
+    /// dropped before it is done has not sent the message.
     ///
     /// # Errors
-    /// The message cannot be sent; [`JetStreamError::NotAcknowledged`] when the window stayed full for the time of an
-    /// acknowledgement: then what was under way counts as lost, and publishing may go on.
+    /// The message was not sent: it cannot be; or [`JetStreamError::NotAcknowledged`] when the window stayed full for the time
+    /// of an acknowledgement: then what was under way counts as lost (the [`AckFuture`] of each says so), and publishing may
+    /// go on.
     pub async fn publish(
         &self,
         subject: &str,
@@ -209,10 +227,12 @@ impl Publisher {
             Some(ack) => ack,
             None => self.open_slow().await?,
         };
+        let unsent = Unsent(Some(ack));
         let mut reply = ReplySubject::new(&self.prefix);
-        reply.push_token(ack.slot, ack.generation);
-        let sent = self
-            .js
+        if let Some(ack) = &unsent.0 {
+            reply.push_token(ack.slot, ack.generation);
+        }
+        self.js
             .client()
             .publish_raw(&Outgoing {
                 subject: subject.as_bytes(),
@@ -220,60 +240,46 @@ impl Publisher {
                 headers,
                 payload,
             })
-            .await;
-        if let Err(error) = sent {
-            self.shared.forget(&ack);
-            return Err(error.into());
-        }
-        Ok(ack)
+            .await?;
+        unsent.sent()
     }
 
     #[cold]
     async fn open_slow(&self) -> Result<AckFuture, JetStreamError> {
-        let target = self.window / 2;
-        if !self.wait_for_room(target).await {
-            let outstanding = self.shared.expire();
-            return Err(JetStreamError::NotAcknowledged {
-                outstanding,
-                after: self.shared.ack_timeout,
-            });
-        }
         loop {
-            match self.shared.open(self.window) {
-                Some(ack) => return Ok(ack),
-                // Other publishers were faster.
-                None if self.wait_for_room(target).await => {}
-                None => {
-                    let outstanding = self.shared.expire();
-                    return Err(JetStreamError::NotAcknowledged {
-                        outstanding,
-                        after: self.shared.ack_timeout,
-                    });
-                }
+            self.wait_for_room(self.window / 2).await?;
+            // Else other publishers were faster.
+            if let Some(ack) = self.shared.open(self.window) {
+                return Ok(ack);
             }
         }
     }
 
-    /// Waits until at most `target` messages are open. False when nothing was acknowledged for the time of an
-    /// acknowledgement.
-    async fn wait_for_room(&self, target: usize) -> bool {
+    /// Waits until at most `target` messages are open. When nothing was acknowledged for the time of an acknowledgement, what
+    /// is under way counts as lost.
+    async fn wait_for_room(&self, target: usize) -> Result<(), JetStreamError> {
         let mut progress = self.shared.settled();
         loop {
             let room = self.shared.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
             if self.shared.want(target) {
-                return true;
+                return Ok(());
             }
-            if tokio::time::timeout(self.shared.ack_timeout, room)
-                .await
-                .is_err()
-            {
-                let now = self.shared.settled();
-                if now == progress {
-                    return false;
+            tokio::select! {
+                biased;
+                () = room => {}
+                () = self.shared.closed() => return Err(JetStreamError::Closed),
+                () = tokio::time::sleep(self.shared.ack_timeout) => {
+                    let now = self.shared.settled();
+                    if now == progress {
+                        return Err(JetStreamError::NotAcknowledged {
+                            outstanding: self.shared.expire(),
+                            after: self.shared.ack_timeout,
+                        });
+                    }
+                    progress = now;
                 }
-                progress = now;
             }
         }
     }
@@ -287,15 +293,9 @@ impl Publisher {
     /// counts begin anew.
     ///
     /// # Errors
-    /// [`JetStreamError::NotAcknowledged`] when acknowledgements stopped coming.
+    /// [`JetStreamError::NotAcknowledged`] when acknowledgements stopped coming; asked again it says how it went all the same.
     pub async fn finish(&self) -> Result<Published, JetStreamError> {
-        if !self.wait_for_room(0).await {
-            let outstanding = self.shared.expire();
-            return Err(JetStreamError::NotAcknowledged {
-                outstanding,
-                after: self.shared.ack_timeout,
-            });
-        }
+        self.wait_for_room(0).await?;
         let mut table = self.shared.table.lock();
         Ok(Published {
             acknowledged: std::mem::take(&mut table.acknowledged),
@@ -336,7 +336,7 @@ impl Shared {
             shared: Arc::clone(self),
             slot: index,
             generation,
-            deadline: None,
+            lost: None,
         })
     }
 
@@ -389,11 +389,7 @@ impl Shared {
             .map(|(index, slot)| (index as u32, slot.generation))
             .collect();
         for (index, generation) in &old {
-            table.answer(*index, *generation, |_| {
-                Some(Err(JetStreamError::Request(
-                    crate::error::RequestError::TimedOut(timeout),
-                )))
-            });
+            table.answer(*index, *generation, |_| Some(Err(timed_out(timeout))));
         }
         table.tell(&self.room);
         old.len()
@@ -408,6 +404,17 @@ impl Shared {
         let wanted = table.wanted.map_or(target, |wanted| wanted.max(target));
         table.wanted = Some(wanted);
         false
+    }
+
+    /// Resolves when the client is closed: no acknowledgement will come any more.
+    async fn closed(&self) {
+        match self.acks.get() {
+            Some(acks) => {
+                let mut status = acks.status.clone();
+                let _ = status.wait_for(|now| *now == Status::Closed).await;
+            }
+            None => std::future::pending().await,
+        }
     }
 
     fn settled(&self) -> u64 {
@@ -474,14 +481,37 @@ impl Table {
     }
 }
 
-/// The acknowledgement of one message of a [`Publisher`]. Dropping it does not take the message back.
+/// A slot of a message that does not stand in the write buffer yet.
+struct Unsent(Option<AckFuture>);
+
+impl Unsent {
+    /// It does now.
+    fn sent(mut self) -> Result<AckFuture, JetStreamError> {
+        self.0.take().ok_or(JetStreamError::Closed)
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        if let Some(ack) = self.0.take() {
+            ack.shared.forget(&ack);
+        }
+    }
+}
+
+/// The acknowledgement of one message of a [`Publisher`], which may be gone by then. Dropping it does not take the message
+/// back.
+///
+/// # Errors
+/// What the stream refused; [`crate::RequestError::TimedOut`] or [`JetStreamError::Closed`] when no answer came: then the
+/// message may or may not be stored.
 #[must_use = "await it to know that the message is stored, or drop it to let the publisher count"]
 pub struct AckFuture {
     shared: Arc<Shared>,
     slot: u32,
     generation: u32,
-    /// Made when somebody has to wait.
-    deadline: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// Made when somebody has to wait: why no answer will come.
+    lost: Option<Pin<Box<dyn Future<Output = JetStreamError> + Send + Sync>>>,
 }
 
 impl Future for AckFuture {
@@ -493,22 +523,39 @@ impl Future for AckFuture {
             Ok(result) => return Poll::Ready(result),
             Err(sent) => sent,
         };
-        let timeout = this.shared.ack_timeout;
-        let deadline = this.deadline.get_or_insert_with(|| {
-            let until = tokio::time::Instant::from_std(sent) + timeout.min(limits::WAIT_MAX);
-            Box::pin(tokio::time::sleep_until(until))
-        });
-        std::task::ready!(deadline.as_mut().poll(cx));
-        let lost = || JetStreamError::Request(crate::error::RequestError::TimedOut(timeout));
-        let mut table = this.shared.table.lock();
-        table.answer(this.slot, this.generation, |_| Some(Err(lost())));
-        table.tell(&this.shared.room);
+        let shared = &this.shared;
+        let lost = this
+            .lost
+            .get_or_insert_with(|| Box::pin(lost(Arc::clone(shared), sent)));
+        let error = std::task::ready!(lost.as_mut().poll(cx));
+        let again = match &error {
+            JetStreamError::Closed => JetStreamError::Closed,
+            _ => timed_out(shared.ack_timeout),
+        };
+        let mut table = shared.table.lock();
+        table.answer(this.slot, this.generation, |_| Some(Err(error)));
+        table.tell(&shared.room);
         drop(table);
         match this.look(cx) {
             Ok(result) => Poll::Ready(result),
-            Err(_) => Poll::Ready(Err(lost())),
+            Err(_) => Poll::Ready(Err(again)),
         }
     }
+}
+
+/// Waits until no acknowledgement is to be expected any more, and says why.
+async fn lost(shared: Arc<Shared>, sent: Instant) -> JetStreamError {
+    let timeout = shared.ack_timeout;
+    let until = tokio::time::Instant::from_std(sent) + timeout.min(limits::WAIT_MAX);
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep_until(until) => timed_out(timeout),
+        () = shared.closed() => JetStreamError::Closed,
+    }
+}
+
+fn timed_out(after: Duration) -> JetStreamError {
+    JetStreamError::Request(crate::error::RequestError::TimedOut(after))
 }
 
 impl AckFuture {

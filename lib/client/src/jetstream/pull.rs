@@ -12,8 +12,10 @@ use super::context::{JetStream, encode};
 use super::error::JetStreamError;
 use super::message::JetStreamMessage;
 use super::messages::{Messages, MessagesOptions};
+use crate::error::RequestError;
 use crate::limits;
 use crate::message::Message;
+use crate::shared::Standing;
 use crate::subscription::{SubscribeOptions, Subscription};
 
 /// A pull consumer. Cloning is cheap; clones share the pin of a priority group.
@@ -169,6 +171,7 @@ impl PullConsumer {
     /// When the request could not be sent. Everything later comes from [`Fetch::next`].
     pub async fn fetch(&self, options: FetchOptions) -> Result<Fetch, JetStreamError> {
         let client = self.shared.js.client();
+        let standing = Standing::begin(client.shared());
         let inbox = client.new_inbox();
         let subscription = client
             .subscribe_with(&inbox, SubscribeOptions::default())
@@ -186,19 +189,27 @@ impl PullConsumer {
         }
         request.idle_heartbeat = heartbeat.map(Nanos::from).unwrap_or_default();
         self.shared.send(&inbox, &request).await?;
-        let grace = self.shared.js.request_timeout();
-        let wait = if waits { options.expires } else { grace };
+        let patience = if waits {
+            options.expires.saturating_add(limits::FETCH_GRACE)
+        } else {
+            self.shared.js.request_timeout()
+        };
+        let patience = patience.min(limits::WAIT_MAX);
         Ok(Fetch {
             consumer: Arc::clone(&self.shared),
             subscription,
+            standing,
             remaining: options.max_messages,
-            deadline: Instant::now() + (wait + limits::FETCH_GRACE).min(limits::WAIT_MAX),
+            patience,
+            deadline: Instant::now() + patience,
             heartbeat,
+            silent_at: None,
             ended: false,
         })
     }
 
-    /// The next message, or `None` when none comes within `expires`.
+    /// The next message, or `None` when none comes within `expires`. Dropping the future gives up what was under way: a
+    /// message that had been sent comes again when its time to be acknowledged is over.
     ///
     /// # Errors
     /// As [`Fetch::next`].
@@ -235,7 +246,9 @@ pub(super) fn heartbeat_within(wished: Option<Duration>, expires: Duration) -> O
     let chosen =
         wished.unwrap_or((expires / 6).clamp(limits::HEARTBEAT_MIN, limits::HEARTBEAT_MAX));
     let chosen = chosen.min(expires / 2);
-    (chosen >= limits::HEARTBEAT_MIN || wished.is_some()).then_some(chosen)
+    (chosen >= limits::HEARTBEAT_MIN || wished.is_some())
+        .then_some(chosen)
+        .filter(|chosen| !chosen.is_zero())
 }
 
 impl Shared {
@@ -341,9 +354,15 @@ pub(super) enum Sorted {
 pub struct Fetch {
     consumer: Arc<Shared>,
     subscription: Subscription,
+    standing: Standing,
     remaining: usize,
+    /// From the request to `deadline`.
+    patience: Duration,
+    /// The server says that the request is over, and has done so by then.
     deadline: Instant,
     heartbeat: Option<Duration>,
+    /// When silence means something; a reader that looks again and again does not move it.
+    silent_at: Option<Instant>,
     ended: bool,
 }
 
@@ -351,17 +370,18 @@ impl Fetch {
     /// The next message of the batch; `None` at its end: it is complete, or the time is over, or nothing more is there.
     ///
     /// # Errors
-    /// The request is refused, the consumer is gone, or the server fell silent. Nothing follows an error.
+    /// The request is refused, the consumer is gone, the connection was lost ([`JetStreamError::ConnectionLost`]), or the
+    /// server fell silent. Nothing follows an error. The future may be dropped and asked again: nothing gets lost.
     pub async fn next(&mut self) -> Option<Result<JetStreamMessage, JetStreamError>> {
         while !self.ended {
             let message = match self.subscription.try_next() {
                 Some(message) => message,
                 None => match self.wait().await {
-                    Ok(Some(message)) => message,
-                    Ok(None) => break,
+                    Ok(message) => message,
                     Err(error) => return self.fail(error),
                 },
             };
+            self.silent_at = None;
             match self.consumer.sort(message) {
                 Sorted::Message(message) => {
                     self.remaining = self.remaining.saturating_sub(1);
@@ -384,18 +404,23 @@ impl Fetch {
         None
     }
 
-    /// Waits for anything. `None` when the time is over.
-    async fn wait(&mut self) -> Result<Option<Message>, JetStreamError> {
+    /// Waits for anything. The server tells the end of a request: its silence is none.
+    async fn wait(&mut self) -> Result<Message, JetStreamError> {
         // Two heartbeats may be late, or one lost.
-        let silence = self.heartbeat.map(|beat| Instant::now() + beat * 2);
+        let silence = self.heartbeat.map(|beat| {
+            *self
+                .silent_at
+                .get_or_insert_with(|| Instant::now() + beat * 2)
+        });
         let until = silence.map_or(self.deadline, |silence| silence.min(self.deadline));
-        match tokio::time::timeout_at(until, self.subscription.next()).await {
-            Ok(Some(message)) => Ok(Some(message)),
-            Ok(None) => Err(JetStreamError::Closed),
-            Err(_) if until == self.deadline => Ok(None),
-            Err(_) => Err(JetStreamError::NoHeartbeat(
-                self.heartbeat.unwrap_or_default() * 2,
-            )),
+        tokio::select! {
+            biased;
+            message = self.subscription.next() => message.ok_or(JetStreamError::Closed),
+            () = self.standing.lost() => Err(JetStreamError::ConnectionLost),
+            () = tokio::time::sleep_until(until) => Err(match self.heartbeat {
+                Some(beat) if until < self.deadline => JetStreamError::NoHeartbeat(beat * 2),
+                _ => JetStreamError::Request(RequestError::TimedOut(self.patience)),
+            }),
         }
     }
 
@@ -431,5 +456,6 @@ mod tests {
             heartbeat_within(Some(seconds(60)), seconds(30)),
             Some(seconds(15))
         );
+        assert_eq!(heartbeat_within(Some(Duration::ZERO), seconds(30)), None);
     }
 }

@@ -84,6 +84,7 @@ impl PushConsumer {
             subscription,
             // In a queue group a heartbeat goes to one member only.
             heartbeat: (!beat.is_zero() && group.is_empty()).then_some(beat),
+            silent_at: None,
         })
     }
 }
@@ -102,10 +103,13 @@ pub struct PushMessages {
     client: Client,
     subscription: Subscription,
     heartbeat: Option<Duration>,
+    /// When silence means something; a reader that looks again and again does not move it.
+    silent_at: Option<Instant>,
 }
 
 impl PushMessages {
-    /// The next message; `None` when the client is closed.
+    /// The next message; `None` when the client is closed. Without heartbeats a consumer that is gone is silent for ever.
+    /// The future may be dropped and asked again: nothing gets lost.
     ///
     /// # Errors
     /// [`JetStreamError::NoHeartbeat`] when nothing was heard for three heartbeats; reading may go on.
@@ -128,13 +132,19 @@ impl PushMessages {
 
     async fn wait(&mut self) -> Option<Result<Message, JetStreamError>> {
         if let Some(message) = self.subscription.try_next() {
+            self.silent_at = None;
             return Some(Ok(message));
         }
         let Some(beat) = self.heartbeat else {
             return self.subscription.next().await.map(Ok);
         };
-        let patience = beat * limits::HEARTBEATS_MISSED;
-        match tokio::time::timeout(patience, self.subscription.next()).await {
+        let patience = silence_of(beat);
+        let until = *self
+            .silent_at
+            .get_or_insert_with(|| Instant::now() + patience);
+        let heard = tokio::time::timeout_at(until, self.subscription.next()).await;
+        self.silent_at = None;
+        match heard {
             Ok(message) => message.map(Ok),
             Err(_) => Some(Err(JetStreamError::NoHeartbeat(patience))),
         }
@@ -189,7 +199,9 @@ impl Control {
     }
 }
 
-/// When silence becomes suspicious.
-pub(super) fn silence_after(heartbeat: Duration) -> Instant {
-    Instant::now() + heartbeat * limits::HEARTBEATS_MISSED
+/// Silence that is suspicious.
+pub(super) fn silence_of(heartbeat: Duration) -> Duration {
+    heartbeat
+        .saturating_mul(limits::HEARTBEATS_MISSED)
+        .min(limits::WAIT_MAX)
 }

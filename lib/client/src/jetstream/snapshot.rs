@@ -86,12 +86,9 @@ impl JetStream {
         } else {
             self.request_timeout().max(limits::SNAPSHOT_TIMEOUT)
         };
+        let (subject, body) = (self.api().stream_snapshot(stream), encode(&request)?);
         let answer: StreamSnapshotResponse = self
-            .request_within(
-                self.api().stream_snapshot(stream),
-                &encode(&request)?,
-                patience,
-            )
+            .while_connected(self.request_within(subject, &body, patience))
             .await?;
         let (Some(config), Some(state)) = (answer.config, answer.state) else {
             return Err(JetStreamError::Answer("a snapshot without a stream".into()));
@@ -175,7 +172,9 @@ impl JetStream {
             progress(so_far);
         }
         // The server does the work now.
-        let last = self.send_chunk(&to, b"", limits::RESTORE_TIMEOUT).await?;
+        let last = self
+            .while_connected(self.send_chunk(&to, b"", limits::RESTORE_TIMEOUT))
+            .await?;
         Ok(reply::decode::<StreamCreateResponse>(last.payload())?.info)
     }
 

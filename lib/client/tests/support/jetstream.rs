@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use nats_client::jetstream::{JetStream, JetStreamError};
 use nats_client::{Client, Options};
@@ -30,6 +31,33 @@ impl JetStreamServer {
         let client = Options::new().connect(server.url()).await.expect("connect");
         let js = client.jetstream().trace(Arc::new(fits_its_schema));
         Some(Self { server, client, js })
+    }
+}
+
+impl JetStreamServer {
+    /// With a monitoring port, and a client that is back soon after the server is.
+    pub async fn start_for_interruptions() -> Option<Self> {
+        let config = "http: '127.0.0.1:-1'";
+        let server = RealServer::start_binary(&jetstream_binary().await?, config, true)?;
+        let client = Options::new()
+            .reconnect_wait(Duration::from_millis(20))
+            .reconnect_jitter(Duration::ZERO, Duration::ZERO)
+            .max_reconnects(None)
+            .drain_timeout(Duration::from_secs(5))
+            .connect(server.url())
+            .await
+            .expect("connect");
+        let js = client.jetstream().trace(Arc::new(fits_its_schema));
+        Some(Self { server, client, js })
+    }
+
+    /// How many subscriptions the server knows of this client.
+    pub fn subscriptions(&self) -> u64 {
+        let id = self.client.server_info().client_id;
+        let page = self.server.page(&format!("/connz?subs=1&cid={id}"));
+        page["connections"][0]["subscriptions"]
+            .as_u64()
+            .expect("a number")
     }
 }
 

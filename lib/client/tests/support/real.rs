@@ -1,6 +1,8 @@
 //! A real server process, on a free port, with its own folder, ended with the test.
 
-use std::io::Write;
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +11,9 @@ pub struct RealServer {
     process: Child,
     folder: tempfile::TempDir,
     url: String,
+    binary: PathBuf,
+    /// Everything but the port.
+    arguments: Vec<OsString>,
 }
 
 impl RealServer {
@@ -30,33 +35,60 @@ impl RealServer {
 
     fn launch(binary: &Path, port: &str, config: &str, jetstream: bool) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder for the server");
-        let mut command = Command::new(binary);
+        let mut arguments: Vec<OsString> = Vec::new();
         if jetstream {
-            command
-                .arg("-js")
-                .arg("-sd")
-                .arg(folder.path().join("store"));
+            arguments.extend(["-js".into(), "-sd".into()]);
+            arguments.push(folder.path().join("store").into());
         }
-        command
-            .args(["-a", "127.0.0.1", "-p", port, "--ports_file_dir"])
-            .arg(folder.path())
-            .arg("-l")
-            .arg(folder.path().join("log"))
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(folder.path().join("stderr")).expect("a file"));
+        arguments.extend(["-a".into(), "127.0.0.1".into(), "--ports_file_dir".into()]);
+        arguments.push(folder.path().into());
+        arguments.extend(["-l".into(), folder.path().join("log").into()]);
         if !config.is_empty() {
             let file = folder.path().join("server.conf");
             std::fs::write(&file, config).expect("the configuration");
-            command.arg("-c").arg(file);
+            arguments.extend(["-c".into(), file.into()]);
         }
-        let process = command.spawn().expect("the server starts");
+        let process = spawn(binary, &arguments, port, folder.path());
         let mut server = Self {
             process,
             folder,
             url: String::new(),
+            binary: binary.to_owned(),
+            arguments,
         };
         server.url = server.wait_for_url()?;
         Some(server)
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("the server is killed");
+        self.process.wait().expect("the server ends");
+        if let Some(file) = ports_file(self.folder.path()) {
+            std::fs::remove_file(file).expect("the old ports file is removed");
+        }
+    }
+
+    /// Starts it again after [`RealServer::kill`], on its port and with what is in its folder.
+    pub fn start_again(&mut self) {
+        let port = self.port().to_owned();
+        self.process = spawn(&self.binary, &self.arguments, &port, self.folder.path());
+        self.url = self.wait_for_url().expect("it ran before");
+    }
+
+    /// A page of the monitoring port, which the configuration has to ask for (`http: '127.0.0.1:-1'`).
+    pub fn page(&self, path: &str) -> serde_json::Value {
+        let ports = ports_file(self.folder.path()).expect("a ports file");
+        let ports = std::fs::read_to_string(ports).expect("a ports file");
+        let ports: serde_json::Value = serde_json::from_str(&ports).expect("JSON");
+        let url = ports["monitoring"][0].as_str().expect("a monitoring port");
+        let address = url.rsplit('/').next().expect("an address");
+        let mut stream = TcpStream::connect(address).expect("the monitoring port");
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        serde_json::from_str(body).expect("JSON")
     }
 
     pub fn url(&self) -> &str {
@@ -99,6 +131,16 @@ impl RealServer {
         }
         panic!("the server wrote no ports file");
     }
+}
+
+fn spawn(binary: &Path, arguments: &[OsString], port: &str, folder: &Path) -> Child {
+    Command::new(binary)
+        .args(arguments)
+        .args(["-p", port])
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(folder.join("stderr")).expect("a file"))
+        .spawn()
+        .expect("the server starts")
 }
 
 /// Written past the capture of the test harness.

@@ -470,9 +470,10 @@ impl Watcher {
         while let Some(update) = self.next().await {
             match update? {
                 Update::Entry(entry) => entries.push(entry),
-                Update::CaughtUp => break,
+                Update::CaughtUp => return Ok(entries),
             }
         }
-        Ok(entries)
+        // A part of what is there must not look like all of it.
+        Err(JetStreamError::Closed)
     }
 }

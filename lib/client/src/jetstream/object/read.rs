@@ -3,13 +3,15 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::Instant;
 
 use super::info::ObjectInfo;
 use super::store::ObjectStore;
 use super::write::digest_text;
 use super::{DIGEST_PREFIX, ObjectError, chunk_subject};
+use crate::error::RequestError;
 use crate::jetstream::error::JetStreamError;
-use crate::jetstream::ordered::{OrderedConsumer, OrderedOptions};
+use crate::jetstream::ordered::{OrderedConsumer, OrderedOptions, Step};
 use crate::limits;
 
 /// An object that is being read. The last chunk comes only when the digest is right.
@@ -20,6 +22,8 @@ pub struct Object {
     hash: Option<Sha256>,
     received: u64,
     count: u64,
+    /// When silence means something; a reader that looks again and again does not move it.
+    silent_at: Option<Instant>,
     /// The last chunk is held back until it is known to be right.
     ended: bool,
 }
@@ -86,6 +90,7 @@ impl ObjectStore {
             chunks,
             received: 0,
             count: 0,
+            silent_at: None,
             ended: false,
             info,
         })
@@ -103,10 +108,10 @@ impl Object {
         self.received
     }
 
-    /// The next chunk; `None` when all bytes came and are those that were put.
+    /// The next chunk; `None` when all bytes came and are those that were put. The future may be dropped and asked again.
     ///
     /// # Errors
-    /// [`ObjectError::Damaged`] when they are not; as [`OrderedConsumer::next`]. Nothing follows an error.
+    /// [`ObjectError::Damaged`] when they are not; no chunk for 30 s; as [`OrderedConsumer::next`]. Nothing follows an error.
     pub async fn next(&mut self) -> Option<Result<Bytes, ObjectError>> {
         if self.ended {
             return None;
@@ -131,11 +136,22 @@ impl Object {
         let Some(chunks) = &mut self.chunks else {
             return Ok(None);
         };
-        let wait = tokio::time::timeout(limits::OBJECT_SILENCE, chunks.next());
-        let message = match wait.await {
-            Ok(Some(message)) => message?,
+        let until = *self
+            .silent_at
+            .get_or_insert_with(|| Instant::now() + limits::OBJECT_SILENCE);
+        let step = match tokio::time::timeout_at(until, chunks.step()).await {
+            Ok(Some(step)) => step?,
             Ok(None) => return Err(JetStreamError::Closed.into()),
-            Err(_) => return Err(damaged(&self.info, "no further chunk comes")),
+            Err(_) => {
+                let error = RequestError::TimedOut(limits::OBJECT_SILENCE);
+                return Err(JetStreamError::Request(error).into());
+            }
+        };
+        self.silent_at = None;
+        let message = match step {
+            Step::Message(message) => message,
+            // Removed while it was read.
+            Step::Idle => return Err(damaged(&self.info, "chunks are missing")),
         };
         let chunk = message.message().payload_bytes();
         self.received += chunk.len() as u64;

@@ -169,10 +169,11 @@ impl ObjectStore {
         while let Some(update) = watcher.next().await {
             match update? {
                 ObjectUpdate::Object(info) => all.push(*info),
-                ObjectUpdate::CaughtUp => break,
+                ObjectUpdate::CaughtUp => return Ok(all),
             }
         }
-        Ok(all)
+        // A part of what is there must not look like all of it.
+        Err(JetStreamError::Closed.into())
     }
 
     /// Deletes an object; what is known about it stays, marked as deleted.

@@ -14,10 +14,12 @@ use crate::jetstream::publisher::PublisherOptions;
 use crate::limits;
 
 impl ObjectStore {
-    /// Writes an object. One of the same name is replaced once the new one is whole.
+    /// Writes an object. One of the same name is replaced once the new one is whole. When the future is dropped before that,
+    /// the old one stays, and what was written is removed behind the scenes.
     ///
     /// # Errors
-    /// `source` cannot be read, or the store refuses a chunk; what was written so far is removed then.
+    /// `source` cannot be read, or the store refuses a chunk; what was written so far is removed then, if the store can be
+    /// reached.
     pub async fn put(
         &self,
         meta: &ObjectMeta,
@@ -25,10 +27,17 @@ impl ObjectStore {
     ) -> Result<ObjectInfo, ObjectError> {
         check_object_name(&meta.name)?;
         let before = self.info_with_deleted(&meta.name).await?;
-        let nuid = nuid::next().as_str().to_owned();
-        let written = match self.put_chunks(meta, &nuid, source).await {
+        let replaced = before.filter(|before| !before.deleted && !before.is_link());
+        let mut attempt = Unfinished(Some(Attempt {
+            store: self.clone(),
+            name: meta.name.clone(),
+            nuid: nuid::next().as_str().to_owned(),
+            replaced: replaced.map(|before| before.nuid),
+            told: false,
+        }));
+        let written = match self.put_chunks(meta, attempt.nuid(), source).await {
             Ok(written) => written,
-            Err(error) => return Err(self.give_up(&nuid, error).await),
+            Err(error) => return attempt.settle(Err(error)).await,
         };
         let mut info = ObjectInfo {
             name: meta.name.clone(),
@@ -40,19 +49,15 @@ impl ObjectStore {
                 max_chunk_size: u32::try_from(chunk_bytes(meta)).unwrap_or(u32::MAX),
             }),
             bucket: self.bucket.clone(),
-            nuid: nuid.clone(),
+            nuid: attempt.nuid().to_owned(),
             size: written.size,
             chunks: written.chunks,
             digest: written.digest,
             ..ObjectInfo::default()
         };
-        if let Err(error) = self.write_info(&mut info).await {
-            return Err(self.give_up(&nuid, error).await);
-        }
-        if let Some(before) = before.filter(|before| !before.deleted && !before.is_link()) {
-            self.remove_chunks(&before.nuid).await?;
-        }
-        Ok(info)
+        attempt.tell();
+        let told = self.write_info(&mut info).await.map(|()| info);
+        attempt.settle(told).await
     }
 
     /// [`ObjectStore::put`] of bytes that are at hand.
@@ -62,14 +67,6 @@ impl ObjectStore {
     pub async fn put_bytes(&self, name: &str, bytes: &[u8]) -> Result<ObjectInfo, ObjectError> {
         let mut source = bytes;
         self.put(&ObjectMeta::named(name), &mut source).await
-    }
-
-    /// Removes what a failed put left. The first error is the one that counts.
-    async fn give_up(&self, nuid: &str, error: ObjectError) -> ObjectError {
-        if let Err(also) = self.remove_chunks(nuid).await {
-            tracing::warn!(target: "nats_client", bucket = self.bucket, nuid, "chunks of a failed put stay: {also}");
-        }
-        error
     }
 
     async fn put_chunks(
@@ -121,6 +118,94 @@ impl ObjectStore {
             chunks,
             digest: digest_text(hash),
         })
+    }
+}
+
+/// An object on its way into a store.
+#[derive(Clone)]
+struct Attempt {
+    store: ObjectStore,
+    name: String,
+    nuid: String,
+    /// Whose chunks go when this one has taken its place.
+    replaced: Option<String>,
+    /// What is known about it was sent: it may be there, whatever the answer.
+    told: bool,
+}
+
+impl Attempt {
+    /// Leaves the store with the whole new object or with the old one. The first error is the one that counts.
+    async fn settle(
+        &self,
+        told: Result<ObjectInfo, ObjectError>,
+    ) -> Result<ObjectInfo, ObjectError> {
+        let result = match told {
+            // Without an answer nobody knows but the store.
+            Err(error) if self.told => match self.store.info_with_deleted(&self.name).await {
+                Ok(Some(info)) if info.nuid == self.nuid => Ok(info),
+                Ok(_) => Err(error),
+                Err(_) => {
+                    self.warn(&self.nuid, &error);
+                    return Err(error);
+                }
+            },
+            other => other,
+        };
+        let useless = match &result {
+            Ok(_) => self.replaced.as_ref(),
+            Err(_) => Some(&self.nuid),
+        };
+        if let Some(nuid) = useless
+            && let Err(error) = self.store.remove_chunks(nuid).await
+        {
+            self.warn(nuid, &error);
+        }
+        result
+    }
+
+    fn warn(&self, nuid: &str, error: &ObjectError) {
+        let bucket = &self.store.bucket;
+        tracing::warn!(target: "nats_client", bucket, nuid, "chunks that are no part of an object may stay: {error}");
+    }
+}
+
+/// An attempt that nobody has brought to its end: dropping it does.
+struct Unfinished(Option<Attempt>);
+
+impl Unfinished {
+    fn nuid(&self) -> &str {
+        self.0.as_ref().map_or("", |attempt| &attempt.nuid)
+    }
+
+    fn tell(&mut self) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.told = true;
+        }
+    }
+
+    async fn settle(
+        mut self,
+        told: Result<ObjectInfo, ObjectError>,
+    ) -> Result<ObjectInfo, ObjectError> {
+        let Some(attempt) = self.0.clone() else {
+            return told;
+        };
+        let result = attempt.settle(told).await;
+        self.0 = None;
+        result
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let (Some(attempt), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        runtime.spawn(async move {
+            // Nobody waits for the result.
+            let _ = attempt.settle(Err(JetStreamError::Closed.into())).await;
+        });
     }
 }
 
