@@ -410,3 +410,29 @@ fn values_and_files_come_back_as_they_went_in() {
     );
     assert_eq!(std::fs::read(&there).unwrap(), bytes);
 }
+
+#[test]
+fn lists_of_names_are_whole_and_values_are_shown_when_asked_for() {
+    let Some((server, _folder)) = start() else {
+        return;
+    };
+    ok(&server, &["kv", "add", "CFG"]);
+    ok(&server, &["kv", "put", "CFG", "a", "the value"]);
+    let add = "stream add ORDERS --subjects orders.> --defaults";
+    ok(&server, &add.split(' ').collect::<Vec<_>>());
+    let names = |args: &[&str]| json(&ok(&server, &[&["stream", "ls", "--json"], args].concat()));
+    assert_eq!(names(&[]), serde_json::json!(["ORDERS"]));
+    let both = serde_json::json!(["KV_CFG", "ORDERS"]);
+    assert_eq!(names(&["--names"]), both);
+    assert_eq!(names(&["--all"]), both);
+    let none = json(&ok(&server, &["consumer", "ls", "ORDERS", "--json"]));
+    assert_eq!(none, serde_json::json!([]));
+    let keys = ok(&server, &["kv", "ls", "CFG"]);
+    assert_eq!(keys.stdout, "a\n");
+    for args in [&["--display-value"][..], &["--display-value", "--verbose"]] {
+        let shown = ok(&server, &[&["kv", "ls", "CFG"], args].concat());
+        assert!(shown.stdout.contains("the value"), "{shown:?}");
+    }
+    let refused = server.nats(&["kv", "ls", "CFG", "--display-value", "--json"]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+}

@@ -277,3 +277,70 @@ async fn j17_a_full_disk_is_told_and_a_purge_makes_room_without_a_restart() {
     let info = api(&client, "STREAM.INFO.SMALL", json!({})).await;
     assert!(info["state"]["messages"].as_u64() >= Some(2), "{info}");
 }
+
+/// Takes a message off the queue and acknowledges it until the server says that this is recorded: that may be when there is room again.
+async fn work_off(client: &Client) -> u64 {
+    let inbox = client.new_inbox();
+    let mut heard = client.subscribe(inbox.clone()).await.expect("an inbox");
+    let next = "$JS.API.CONSUMER.MSG.NEXT.BULK.worker";
+    let asked = client.publish_with_reply(next, inbox, "".into());
+    asked.await.expect("a connection");
+    let message = tokio::time::timeout(PATIENCE, heard.next()).await;
+    let message = message.expect("in time").expect("a message");
+    let to = message.reply.clone().expect("where to acknowledge");
+    wait_for("an answer", || async {
+        let request = async_nats::Request::new()
+            .payload("+ACK".into())
+            .timeout(Some(Duration::from_secs(1)));
+        client.send_request(to.clone(), request).await.is_ok()
+    })
+    .await;
+    let number = message.payload[..8].try_into().expect("a number");
+    u64::from_be_bytes(number)
+}
+
+#[tokio::test]
+async fn j17_a_work_queue_on_a_full_disk_is_worked_off_and_so_makes_room() {
+    if binary::is_reference() {
+        return;
+    }
+    let Some(disk) = SmallDisk::mount() else {
+        skip::left_out("a full disk", "this user may not mount a file system");
+        return;
+    };
+    let store = disk.path().join("data");
+    let config = format!(
+        "jetstream {{ store_dir: '{}', max_file: 10G }}",
+        store.display()
+    );
+    let mut server = Launch::new(&config)
+        .binary(&disk.server())
+        .allow_log("JetStream")
+        .start();
+    let client = connect(&server).await;
+    let config = json!({"name": "BULK", "subjects": ["BULK"], "retention": "workqueue"});
+    let made = api(&client, "STREAM.CREATE.BULK", config).await;
+    assert_eq!(made.get("error"), None, "{made}");
+    let worker = json!({"stream_name": "BULK", "config": {"durable_name": "worker", "ack_policy": "explicit"}});
+    let made = api(&client, "CONSUMER.DURABLE.CREATE.BULK.worker", worker).await;
+    assert_eq!(made.get("error"), None, "{made}");
+    let reserve = store.join("jetstream/log/reserve");
+    wait_for("the reserve", || async { disk.has(&reserve) }).await;
+    let (stored, _) = fill(&client).await;
+    for number in 1..=stored / 2 {
+        assert_eq!(work_off(&client).await, number);
+    }
+    wait_for("room", || async {
+        let answer = ask(&client, "BULK", payload(0)).await;
+        answer.get("error").is_none()
+    })
+    .await;
+    let before = api(&client, "STREAM.INFO.BULK", json!({})).await;
+    server.kill();
+    server.restart();
+    let client = connect(&server).await;
+    let info = api(&client, "STREAM.INFO.BULK", json!({})).await;
+    assert_eq!(info["state"], before["state"]);
+    assert_eq!(info["state"]["first_seq"], stored / 2 + 1);
+    assert_eq!(work_off(&client).await, stored / 2 + 1);
+}

@@ -81,6 +81,7 @@ async fn nothing_stays(started: &JetStreamServer, before: u64) {
             if started.subscriptions() == before {
                 return;
             }
+            // The server has them processed soon; nothing tells when.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })
@@ -187,6 +188,7 @@ async fn silence_is_noticed_by_a_reader_that_never_waits_for_long() {
             if let Some(output) = glance(messages.next()).await {
                 break output;
             }
+            // Lets time go on; the future is not alive meanwhile.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     })
@@ -213,11 +215,8 @@ async fn watchers_that_are_dropped_and_asked_again_see_everything() {
     let before = at_rest(&started).await;
     let mut watcher = bucket.watch_all(WatchOptions::default()).await.unwrap();
     let mut keys = BTreeSet::new();
-    loop {
-        match by_glances!("an update", watcher.next()).unwrap().unwrap() {
-            Update::Entry(entry) => assert!(keys.insert(entry.key)),
-            Update::CaughtUp => break,
-        }
+    while let Update::Entry(entry) = by_glances!("an update", watcher.next()).unwrap().unwrap() {
+        assert!(keys.insert(entry.key));
     }
     assert_eq!(keys.len(), 100);
     // One is dropped while it is being made, one with all it has.

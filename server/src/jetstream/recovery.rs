@@ -77,7 +77,15 @@ mod tests {
     fn progress_is_told_while_there_is_some_and_never_goes_back() {
         let recovery = Recovery::default();
         assert_eq!(recovery.progress(), None);
-        recovery.note(Progress::Log);
+        recovery.note(Progress::Log {
+            done: 3 << 20,
+            all: 8 << 20,
+        });
+        let told = recovery.progress();
+        assert_eq!(
+            told.as_deref(),
+            Some("JetStream is being recovered: 3 of 8 MiB of the log are read")
+        );
         for done in [1, 3, 2] {
             recovery.note(Progress::Streams { done, all: 4 });
         }

@@ -18,7 +18,7 @@ use crate::output::{self, Table, format};
     after_help = "Examples:\n  \
         nats kv ls\n  \
         nats kv ls CONFIG\n  \
-        nats kv ls CONFIG 'app.>' --verbose --display-value"
+        nats kv ls CONFIG 'app.>' --display-value"
 )]
 pub struct Args {
     /// Name of the bucket; the buckets when left out
@@ -36,12 +36,12 @@ pub struct Args {
     #[arg(short, long)]
     verbose: bool,
 
-    /// Show the values as well
-    #[arg(long, requires = "verbose")]
+    /// Show more about each key, and its value
+    #[arg(long)]
     display_value: bool,
 
-    /// Print JSON
-    #[arg(short, long)]
+    /// Print the names as JSON
+    #[arg(short, long, conflicts_with_all = ["verbose", "display_value"])]
     json: bool,
 }
 
@@ -66,7 +66,7 @@ async fn keys(globals: &Globals, args: &Args, bucket: &Bucket) -> Result {
     if keys.is_empty() && !args.names {
         return outln!("No keys found in bucket");
     }
-    if !args.verbose {
+    if !args.verbose && !args.display_value {
         for key in keys {
             outln!("{key}")?;
         }

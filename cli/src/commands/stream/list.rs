@@ -38,14 +38,14 @@ pub async fn run(globals: &Globals, args: Args) -> Result {
     let api = Api::connect(globals).await?;
     let subject = args.subject.as_deref().unwrap_or_default();
     let shown = |name: &str| args.scope.all || !is_internal_stream(name);
-    if args.json {
+    if args.names || args.json {
         let mut names = api.names(subject).await?;
-        names.retain(|name| shown(name));
-        return output::json(&names);
-    }
-    if args.names {
-        // A list for scripts: the streams of buckets as well.
-        for name in api.names(subject).await? {
+        // A list of names is for scripts: the streams of buckets as well.
+        names.retain(|name| args.names || shown(name));
+        if args.json {
+            return output::json(&names);
+        }
+        for name in names {
             outln!("{name}")?;
         }
         return Ok(());

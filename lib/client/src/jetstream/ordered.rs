@@ -18,6 +18,7 @@ use nats_api::time::{Nanos, Timestamp};
 use super::context::JetStream;
 use super::error::JetStreamError;
 use super::message::{JetStreamMessage, MessageInfo};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::push::{Control, silence_of};
@@ -346,7 +347,23 @@ enum Heard {
 }
 
 impl Incarnation {
+    /// In a task of its own: a consumer that is asked for and not wanted any more can be deleted only when it is there.
     async fn make(
+        js: JetStream,
+        stream: String,
+        options: &OrderedOptions,
+        resume_at: Option<u64>,
+    ) -> Result<(Self, ConsumerInfo), JetStreamError> {
+        let (made, result) = oneshot::channel();
+        let options = options.clone();
+        tokio::spawn(async move {
+            // Nobody there: it is dropped.
+            let _ = made.send(Self::ask_for(js, stream, &options, resume_at).await);
+        });
+        result.await.unwrap_or(Err(JetStreamError::Closed))
+    }
+
+    async fn ask_for(
         js: JetStream,
         stream: String,
         options: &OrderedOptions,

@@ -7,7 +7,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use nats_client::jetstream::{JetStream, JetStreamError};
+use nats_client::jetstream::kv::{Update, Watcher};
+use nats_client::jetstream::{
+    AckPolicy, ConsumerConfig, JetStream, JetStreamError, JetStreamMessage, PublisherOptions,
+    PullConsumer, StreamConfig,
+};
 use nats_client::{Client, Options};
 
 use super::real::{RealServer, binary, say};
@@ -122,4 +126,56 @@ pub fn is_not_built_yet(error: &JetStreamError) -> bool {
         say(&format!("NOT FOR THIS SERVER: {text}"));
     }
     missing
+}
+
+/// A stream in files, of the subjects below its name in small letters.
+pub async fn stream(js: &JetStream, name: &str) {
+    let config = StreamConfig {
+        name: name.into(),
+        subjects: vec![format!("{}.>", name.to_lowercase())],
+        ..StreamConfig::default()
+    };
+    js.create_stream(&config).await.unwrap();
+}
+
+/// Stores the numbers `from..to` on `subject`.
+pub async fn fill(js: &JetStream, subject: &str, from: u64, to: u64) {
+    let publisher = js.publisher(PublisherOptions::default()).await.unwrap();
+    for i in from..to {
+        let _ack = publisher.publish(subject, i.to_string()).await.unwrap();
+    }
+    let done = publisher.finish().await.unwrap();
+    assert_eq!((done.acknowledged, done.failed), (to - from, 0));
+}
+
+/// A durable pull consumer `C` of the stream `S`.
+pub async fn pull(js: &JetStream, config: ConsumerConfig) -> PullConsumer {
+    let config = ConsumerConfig {
+        durable_name: "C".into(),
+        ack_policy: AckPolicy::Explicit,
+        ..config
+    };
+    js.create_pull_consumer("S", &config).await.unwrap()
+}
+
+/// What [`fill`] stored in the message.
+pub fn number(message: &JetStreamMessage) -> u64 {
+    message.text().parse().unwrap()
+}
+
+/// The next entry that a watcher sees: its key and its value.
+pub async fn entry(watcher: &mut Watcher) -> (String, String) {
+    loop {
+        match super::soon("an entry", watcher.next())
+            .await
+            .unwrap()
+            .unwrap()
+        {
+            Update::Entry(entry) => {
+                let text = String::from_utf8(entry.value.to_vec()).unwrap();
+                return (entry.key, text);
+            }
+            Update::CaughtUp => {}
+        }
+    }
 }

@@ -39,8 +39,8 @@ const TAIL_TOLD_EVERY: u64 = 4 * 1024 * 1024;
 /// How far the opening is. These are its parts, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// The log is looked through.
-    Log,
+    /// The log is looked through, bytes of its files.
+    Log { done: u64, all: u64 },
     /// The documents and blocks of streams are read.
     Streams { done: usize, all: usize },
     /// What the log has on top of that is done again, bytes.
@@ -49,11 +49,13 @@ pub enum Progress {
 
 impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mib = |bytes: &u64| bytes / (1024 * 1024);
         match self {
-            Self::Log => f.write_str("reading the log"),
+            Self::Log { done, all } => {
+                write!(f, "{} of {} MiB of the log are read", mib(done), mib(all))
+            }
             Self::Streams { done, all } => write!(f, "{done} of {all} streams are read"),
             Self::Tail { done, all } => {
-                let mib = |bytes: &u64| bytes / (1024 * 1024);
                 write!(
                     f,
                     "{} of {} MiB of the log are done again",
@@ -143,8 +145,7 @@ impl Catalog {
         })?;
         make_places(&*disk, dir)?;
         let start = identity::begin(&*disk, dir, new, boot)?;
-        progress(Progress::Log);
-        let (log, mut findings) = open_log(&disk, dir, &settings)?;
+        let (log, mut findings) = open_log(&disk, dir, &settings, progress)?;
         if start.log_end.is_some_and(|end| log.durable().0 < end) {
             // Torn tails are for those who were killed; this log was closed.
             findings.damage.push(LogDamage {
@@ -419,6 +420,7 @@ fn open_log(
     disk: &Arc<dyn Disk>,
     dir: &Path,
     settings: &CatalogSettings,
+    progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Log, LogFindings), CatalogError> {
     let key = asset_key(
         &**disk,
@@ -432,10 +434,11 @@ fn open_log(
         key,
         ..LogSettings::default()
     };
-    Ok(Log::open(
+    Ok(Log::open_telling(
         Arc::clone(disk),
         &dir.join(LOG_DIR),
         log_settings,
+        &|done, all| progress(Progress::Log { done, all }),
     )?)
 }
 

@@ -130,8 +130,18 @@ impl Log {
         dir: &Path,
         settings: LogSettings,
     ) -> Result<(Self, LogFindings), StoreError> {
+        Self::open_telling(disk, dir, settings, &|_, _| ())
+    }
+
+    /// [`Log::open`] that says every few megabytes how far it is: bytes of the log's files that are read, and all of them.
+    pub fn open_telling(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        settings: LogSettings,
+        tell: recover::Tell<'_>,
+    ) -> Result<(Self, LogFindings), StoreError> {
         discard_erased(&*disk, dir)?;
-        let recovered = recover::read(&disk, dir, &settings)?;
+        let recovered = recover::read(&disk, dir, &settings, tell)?;
         let end = recovered.from.end;
         let writer = Writer::new(
             Arc::clone(&disk),

@@ -83,18 +83,63 @@ struct Found {
     limit: Option<u64>,
 }
 
+/// Bytes of the segments between two words about progress.
+const TOLD_EVERY: u64 = 4 * 1024 * 1024;
+
+/// How far reading is: bytes that are read, and all of them.
+pub type Tell<'t> = &'t dyn Fn(u64, u64);
+
+/// What is told of a pass.
+struct Progress<'t> {
+    tell: Tell<'t>,
+    /// Of the segments before this one.
+    before: u64,
+    all: u64,
+    told: u64,
+}
+
+impl<'t> Progress<'t> {
+    fn begin(segments: &[Found], tell: Tell<'t>) -> Self {
+        let all = segments
+            .iter()
+            .fold(0u64, |sum, segment| sum.saturating_add(segment.size));
+        tell(0, all);
+        Self {
+            tell,
+            before: 0,
+            all,
+            told: 0,
+        }
+    }
+
+    /// Everything before `offset` of the segment is read.
+    fn note(&mut self, offset: u64) {
+        let done = self.before.saturating_add(offset).min(self.all);
+        if done.saturating_sub(self.told) >= TOLD_EVERY {
+            self.told = done;
+            (self.tell)(done, self.all);
+        }
+    }
+}
+
 /// Reads the log once and learns what groups there are.
 pub fn read(
     disk: &Arc<dyn Disk>,
     dir: &Path,
     settings: &LogSettings,
+    tell: Tell<'_>,
 ) -> Result<Recovered, StoreError> {
     let mut findings = LogFindings::default();
     let (segments, next_number) = find_segments(disk, dir, &mut findings)?;
     let mut census = Census::default();
     let mut scan = Scan::new(settings, u64::MAX);
+    scan.progress = Some(Progress::begin(&segments, tell));
     for segment in &segments {
         scan.segment(segment, &mut |entry, table| census.take(entry, table))?;
+        if let Some(progress) = &mut scan.progress {
+            progress.before = progress.before.saturating_add(segment.size);
+            progress.note(0);
+        }
     }
     findings.entries = census.entries;
     findings.damage.append(&mut scan.damage);
@@ -315,6 +360,7 @@ struct Scan<'a> {
     damage: Vec<LogDamage>,
     cut: Option<Cut>,
     body: Vec<u8>,
+    progress: Option<Progress<'a>>,
 }
 
 type Visit<'v> = &'v mut dyn FnMut(Entry<'_>, bool);
@@ -340,6 +386,7 @@ impl<'a> Scan<'a> {
             damage: Vec::new(),
             cut: None,
             body: Vec::new(),
+            progress: None,
         }
     }
 
@@ -354,6 +401,9 @@ impl<'a> Scan<'a> {
         let sealers = self.sealers(header);
         let mut offset = FIRST_BATCH_AT;
         while segment.limit.is_none_or(|limit| self.position < limit) {
+            if let Some(progress) = &mut self.progress {
+                progress.note(offset);
+            }
             offset = match self.step(segment, offset, &sealers)? {
                 Step::Batch(header) => {
                     self.previous = header.mark();

@@ -518,3 +518,28 @@ fn many_threads_share_commits() {
     assert_eq!(entries(&log).len(), 400);
     assert_eq!((findings.damage, findings.missing), (vec![], vec![]));
 }
+
+#[test]
+fn reading_tells_how_far_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(crate::disk::RealDisk);
+    let (log, _) = Log::open(disk.clone(), dir.path(), LogSettings::default()).unwrap();
+    let bytes = vec![7; 1 << 20];
+    for _ in 0..40 {
+        let position = log.stage(A, 1, &[&bytes]).unwrap();
+        log.commit(position).unwrap();
+    }
+    drop(log);
+    let told = std::cell::RefCell::new(Vec::new());
+    let tell = |done, all| told.borrow_mut().push((done, all));
+    Log::open_telling(disk, dir.path(), LogSettings::default(), &tell).unwrap();
+    let told = told.into_inner();
+    assert_eq!(told[0].0, 0);
+    assert!(told.len() > 5, "{told:?}");
+    assert!(
+        told.iter()
+            .all(|(done, all)| done <= all && *all == told[0].1)
+    );
+    assert!(told[0].1 >= 40 << 20, "{told:?}");
+    assert!(told.is_sorted(), "{told:?}");
+}

@@ -10,6 +10,7 @@ use super::info::{ObjectInfo, ObjectMeta, ObjectOptions};
 use super::store::{ObjectStore, check_object_name};
 use super::{CHUNK_BYTES, DIGEST_PREFIX, ObjectError, chunk_subject};
 use crate::jetstream::error::JetStreamError;
+use crate::jetstream::publish::PublishOptions;
 use crate::jetstream::publisher::PublisherOptions;
 use crate::limits;
 
@@ -140,16 +141,15 @@ impl Attempt {
         told: Result<ObjectInfo, ObjectError>,
     ) -> Result<ObjectInfo, ObjectError> {
         let result = match told {
-            // Without an answer nobody knows but the store.
-            Err(error) if self.told => match self.store.info_with_deleted(&self.name).await {
-                Ok(Some(info)) if info.nuid == self.nuid => Ok(info),
-                Ok(_) => Err(error),
-                Err(_) => {
+            Ok(info) => Ok(info),
+            Err(error) => match self.is_there().await {
+                Some(Some(info)) => Ok(info),
+                Some(None) => Err(error),
+                None => {
                     self.warn(&self.nuid, &error);
                     return Err(error);
                 }
             },
-            other => other,
         };
         let useless = match &result {
             Ok(_) => self.replaced.as_ref(),
@@ -161,6 +161,27 @@ impl Attempt {
             self.warn(nuid, &error);
         }
         result
+    }
+
+    /// Whether the new object is the one of its name after all. `None` when the store does not say.
+    async fn is_there(&self) -> Option<Option<ObjectInfo>> {
+        let is_settled = self.let_all_arrive().await;
+        if !self.told {
+            return Some(None);
+        }
+        if !is_settled {
+            return None;
+        }
+        let found = self.store.info_with_deleted(&self.name).await.ok()?;
+        Some(found.filter(|info| info.nuid == self.nuid))
+    }
+
+    /// Messages may be under way that nobody waits for. One that the stream has to refuse goes the same way behind them; true when it was.
+    async fn let_all_arrive(&self) -> bool {
+        let never = PublishOptions::new().expect_last_sequence(i64::MAX.unsigned_abs());
+        let subject = chunk_subject(&self.store.bucket, &self.nuid);
+        let answer = self.store.js.publish_with(&subject, b"", &never).await;
+        matches!(answer, Err(JetStreamError::Api(_)))
     }
 
     fn warn(&self, nuid: &str, error: &ObjectError) {

@@ -114,8 +114,10 @@ impl Consumers {
             if let Some(error) = self.changes.faults.pop() {
                 self.read_fault = Some((error, now));
             }
-            if !self.changes.deltas.is_empty() {
-                match keep(slot, &self.changes.deltas, self.unkept.contains(&id)) {
+            // An answer that changes nothing says that an earlier change counts: that one has to be kept first.
+            let is_behind = self.unkept.contains(&id);
+            if !self.changes.deltas.is_empty() || self.changes.answered && is_behind {
+                match keep(slot, &self.changes.deltas, is_behind) {
                     Ok(()) => {
                         self.unkept.remove(&id);
                     }

@@ -1,7 +1,10 @@
 //! Which consumers hear of what.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
 use nats_api::jetstream::{ConsumerLimits, StreamPurgeRequest};
 use nats_api::time::Nanos;
+use nats_store::{ConsumerDelta, ConsumerStore, Position, StoreError};
 use proptest::prelude::*;
 
 use super::*;
@@ -59,6 +62,90 @@ fn a_consumer_without_a_client_ends_and_is_reported() {
     world.rest();
     assert_eq!(world.stream.consumer_names().count(), 0);
     assert_eq!(&*world.stream.take_gone_consumers(), [Box::from("E")]);
+}
+
+/// Keeps changes unless the disk is full, and says how many it has kept.
+struct Shelf {
+    is_full: Arc<AtomicBool>,
+    kept: Arc<AtomicU64>,
+}
+
+impl ConsumerStore for Shelf {
+    fn stage(&mut self, deltas: &[ConsumerDelta]) -> Result<(), StoreError> {
+        if self.is_full.load(Relaxed) {
+            return Err(StoreError::Frozen("the disk is full".into()));
+        }
+        let acks = deltas
+            .iter()
+            .filter(|d| matches!(d, ConsumerDelta::Acked { .. }));
+        self.kept.fetch_add(acks.count() as u64, Relaxed);
+        Ok(())
+    }
+
+    fn staged(&self) -> Option<Position> {
+        None
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
+
+    fn checkpoint(&mut self, state: &ConsumerState) -> Result<(), StoreError> {
+        if self.is_full.load(Relaxed) {
+            return Err(StoreError::Frozen("the disk is full".into()));
+        }
+        self.kept.store(state.ack_floor.stream, Relaxed);
+        Ok(())
+    }
+}
+
+#[test]
+fn an_acknowledgement_that_could_not_be_kept_is_not_answered_until_it_is_however_often_it_is_asked_for()
+ {
+    let mut world = World::new(config(|_| {}));
+    let (is_full, kept) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let new = NewConsumer {
+        name: "C".into(),
+        config: Arc::new(pull_consumer(&[])),
+        created: world.now,
+        kept: Box::new(Shelf {
+            is_full: is_full.clone(),
+            kept: kept.clone(),
+        }),
+    };
+    world
+        .with(|stream, cx, out| stream.create_consumer(cx, new, out))
+        .unwrap();
+    for text in ["1", "2", "3"] {
+        world.publish("s.a", text);
+    }
+    let got = world.fetch("C", 3);
+    let answered = |world: &mut World, got: &Got| {
+        let message = Inbound {
+            subject: &got.reply,
+            reply: b"ASKER",
+            headers: b"",
+            payload: b"",
+        };
+        world.with(|stream, cx, out| stream.ack(cx, &message, out));
+        world.out.iter().any(|effect| effect.kind == Kind::Answer)
+    };
+    assert!(answered(&mut world, &got[0]));
+    is_full.store(true, Relaxed);
+    for _ in 0..3 {
+        assert!(
+            !answered(&mut world, &got[1]),
+            "it is nowhere but in memory"
+        );
+    }
+    is_full.store(false, Relaxed);
+    assert!(answered(&mut world, &got[1]));
+    assert_eq!(kept.load(Relaxed), 2);
+    assert!(answered(&mut world, &got[2]));
+    assert_eq!(kept.load(Relaxed), 3);
 }
 
 #[test]
