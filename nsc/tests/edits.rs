@@ -231,3 +231,183 @@ fn the_tools_are_there_without_the_word_tool_as_old_manuals_have_it() {
         assert_eq!(said, home.refused(&long));
     }
 }
+
+#[test]
+fn a_damaged_token_hides_no_other_keys_and_is_named() {
+    let home = Home::prepared();
+    home.all(&["nsc add account B", "nsc add user w", "nsc add user x"]);
+    let accounts = home.stores().join("O/accounts");
+    std::fs::write(accounts.join("A/A.jwt"), "nothing").expect("written");
+    std::fs::write(accounts.join("B/users/w.jwt"), "x.y.z").expect("written");
+    // A is damaged, B has one damaged user; the chosen account may be either.
+    for (chosen, words) in [("A", "account \"A\""), ("B", "user \"w\" of account \"B\"")] {
+        home.ok(&["select", "account", chosen]);
+        for arguments in [&["list", "keys"][..], &["list", "keys", "--all"]] {
+            let output = home.run(arguments);
+            let said = support::text(&output.stdout) + &support::text(&output.stderr);
+            assert_eq!(output.status.code(), Some(0), "{said}");
+            assert!(said.contains(words), "{said}");
+            let all = home.json(arguments);
+            let named = all.as_array().expect("a list").iter();
+            let errors = named.filter(|one| one["error"].is_string()).count();
+            assert_eq!(errors, 2, "{all}");
+        }
+    }
+    let all = home.ok(&["list", "keys", "--all"]);
+    assert!(all.contains(" x ") && all.contains(" B "), "{all}");
+    // A copy of all keys that is not of all keys is an error, and what could be copied is there.
+    let said = home.refused(&["export", "keys", "--all", "--dir", "copy"]);
+    assert!(said.contains("account \"A\""), "{said}");
+    assert!(
+        std::fs::read_dir(home.path().join("copy"))
+            .expect("made")
+            .count()
+            > 3
+    );
+    // Which keys belong to nothing cannot be said.
+    home.refused(&["list", "keys", "--not-referenced"]);
+}
+
+#[test]
+fn a_new_operator_has_a_folder_of_accounts_as_in_the_reference() {
+    let home = Home::new();
+    home.ok(&["add", "operator", "O"]);
+    assert!(home.stores().join("O/accounts").is_dir());
+}
+
+#[test]
+fn the_subject_of_an_export_changes_and_of_two_with_one_subject_the_one_that_is_meant() {
+    let home = Home::prepared();
+    home.all(&[
+        "nsc add export -a A --subject q",
+        "nsc add export -a A --subject q --service --name asked",
+        "nsc add export -a A --subject other",
+    ]);
+    let exports = |home: &Home| home.json(&["describe", "account", "A"])["nats"]["exports"].clone();
+    for command in ["edit", "delete"] {
+        let said = home.refused(&[
+            command,
+            "export",
+            "-a",
+            "A",
+            "--subject",
+            "q",
+            "--account",
+            "A",
+        ]);
+        assert!(said.contains("--type service"), "{said}");
+    }
+    home.line("nsc edit export -a A --subject q --type service --new-subject 'q.*'");
+    let all = exports(&home);
+    let service = all
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|it| it["type"] == "service");
+    let service = service.expect("the service");
+    assert_eq!(
+        (&service["subject"], &service["name"]),
+        (&"q.*".into(), &"asked".into())
+    );
+    // One that is named after its subject goes on with it; taken subjects are refused.
+    home.line("nsc edit export -a A --subject q --new-subject p");
+    assert!(
+        exports(&home)
+            .as_array()
+            .expect("a list")
+            .iter()
+            .any(|it| it["name"] == "p")
+    );
+    home.refused(&[
+        "edit",
+        "export",
+        "-a",
+        "A",
+        "--subject",
+        "p",
+        "--new-subject",
+        "other",
+    ]);
+    home.refused(&[
+        "edit",
+        "export",
+        "-a",
+        "A",
+        "--subject",
+        "p",
+        "--new-subject",
+        "a..b",
+    ]);
+    home.line("nsc delete export -a A --subject p --type stream");
+    assert_eq!(exports(&home).as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn an_import_of_a_private_export_is_signed_for_by_the_operator_that_is_named() {
+    let home = Home::prepared();
+    home.all(&[
+        "nsc edit operator --sk generate",
+        "nsc add account B",
+        "nsc add export -a A --subject 's.*' --service --private",
+    ]);
+    let claims = home.json(&["describe", "operator"]);
+    let key = claims["nats"]["signing_keys"][0].as_str().expect("a key");
+    home.ok(&[
+        "add",
+        "import",
+        "-a",
+        "B",
+        "--src-account",
+        "A",
+        "--remote-subject",
+        "s.x",
+        "--service",
+        "-K",
+        key,
+    ]);
+    let account = home.json(&["describe", "account", "B"]);
+    assert!(
+        account["nats"]["imports"][0]["token"].is_string(),
+        "{account}"
+    );
+    assert_eq!(account["iss"].as_str(), Some(key));
+}
+
+#[test]
+fn fix_tells_what_it_leaves_out() {
+    let home = Home::prepared();
+    home.all(&["nsc add account B", "nsc add user w"]);
+    let store = home.stores().join("O");
+    std::fs::write(store.join("accounts/A/A.jwt"), "nothing").expect("written");
+    let said = home.ok(&[
+        "fix",
+        "--in",
+        &store.display().to_string(),
+        "--out",
+        "fixed",
+    ]);
+    assert!(
+        said.contains("user u [U") && said.contains("was left out"),
+        "{said}"
+    );
+    assert!(said.contains("A.jwt: it holds no token"), "{said}");
+    assert_eq!(said.matches("was left out").count(), 1, "{said}");
+    let fixed = home.path().join("fixed/operators/O/accounts/B/users/w.jwt");
+    assert!(fixed.is_file());
+}
+
+#[test]
+fn an_empty_file_is_no_wish_for_nothing() {
+    let home = Home::prepared();
+    for text in ["", "\n# accounts:\n", "---\n"] {
+        std::fs::write(home.path().join("d.yaml"), text).expect("written");
+        for arguments in [
+            &["plan", "-f", "d.yaml", "--prune"][..],
+            &["apply", "-f", "d.yaml", "--prune"],
+        ] {
+            let said = home.refused(arguments);
+            assert!(said.contains("holds nothing"), "{said}");
+        }
+    }
+    assert!(home.stores().join("O/accounts/A/A.jwt").is_file());
+}

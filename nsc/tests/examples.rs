@@ -218,7 +218,10 @@ fn talk(home: &Home, kind: &str, rest: &[&str]) -> (Option<i32>, String) {
     let mut arguments = vec!["tool", kind, "--max-messages", "1"];
     arguments.extend(rest);
     let listening = home.begin(&arguments, "listening");
-    let subject = rest.last().expect("a subject").replace(['*', '>'], "x");
+    // Behind the subject there may be an answer.
+    let pattern = rest.iter().rfind(|word| word.contains(['*', '>']));
+    let subject = pattern.or(rest.last()).expect("a subject");
+    let subject = subject.replace(['*', '>'], "x");
     let user = "till";
     let verb = if kind == "sub" { "pub" } else { "req" };
     home.ok(&["tool", verb, "-u", user, &subject, "hello"]);

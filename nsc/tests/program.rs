@@ -330,8 +330,9 @@ fn every_listing_is_a_document_with_json() {
     assert_eq!(home.json(&["expirations"])["report"][0]["when"], "Never");
     assert_eq!(home.json(&["validate"])[0]["issues"], serde_json::json!([]));
     assert_eq!(home.json(&["add", "account", "C"])["status"], "ok");
+    std::fs::write(home.path().join("none.yaml"), "accounts: {}\n").expect("written");
     assert_eq!(
-        home.json(&["plan", "-f", "/dev/null"])["changes"],
+        home.json(&["plan", "-f", "none.yaml"])["changes"],
         serde_json::json!([])
     );
     let output = home.run(&["describe", "account", "nope", "--json"]);

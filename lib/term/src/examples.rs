@@ -55,7 +55,7 @@ pub fn words(line: &str) -> Vec<String> {
                 word.get_or_insert_default();
             }
             ' ' if !quoted => words.extend(word.take()),
-            '>' | ';' | '#' | '|' if !quoted => break,
+            '>' | '<' | ';' | '#' | '|' if !quoted => break,
             c => word.get_or_insert_default().push(c),
         }
     }
@@ -75,6 +75,7 @@ mod tests {
         );
         assert_eq!(words("p one    what it does"), ["p", "one"]);
         assert_eq!(words("p 'a>b' | jq; echo"), ["p", "a>b"]);
+        assert_eq!(words("p put k < file"), ["p", "put", "k"]);
     }
 
     #[test]

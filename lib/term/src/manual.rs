@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use clap::{Arg, Command};
+use clap::{Arg, Command, Id};
 
 /// What is said around the commands.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +37,9 @@ impl Page<'_> {
         examples(&mut roff, &tree);
         roff.push_str(".SH COMMANDS\n");
         let name = tree.get_name().to_owned();
+        let common: Vec<&Id> = tree.get_arguments().map(Arg::get_id).collect();
         for child in tree.get_subcommands() {
-            commands(&mut roff, child, &name);
+            commands(&mut roff, child, &name, &common);
         }
         self.foot(&mut roff);
         roff
@@ -70,8 +71,8 @@ impl Page<'_> {
     }
 }
 
-/// A command, then its own commands.
-fn commands(roff: &mut String, command: &Command, above: &str) {
+/// A command, then its own commands. `common` are the arguments of the program itself, which stand at the top of the page.
+fn commands(roff: &mut String, command: &Command, above: &str, common: &[&Id]) {
     if command.is_hide_set() || command.get_name() == "help" {
         return;
     }
@@ -101,14 +102,15 @@ fn commands(roff: &mut String, command: &Command, above: &str) {
                 text(&format!("Also: {}", aliases.join(", ")))
             );
         }
-        let own = |arg: &&Arg| !arg.is_global_set() && arg.get_id() != "help";
+        // Also those that a group of commands shares.
+        let own = |arg: &&Arg| !common.contains(&arg.get_id()) && arg.get_id() != "help";
         for arg in shown(command).filter(own) {
             option(roff, arg);
         }
         examples(roff, command);
     }
     for child in command.get_subcommands() {
-        commands(roff, child, &path);
+        commands(roff, child, &path, common);
     }
 }
 
@@ -222,6 +224,16 @@ mod tests {
                             .default_value("1h"),
                     )
                     .after_help("Example:\n  prog add x --max-age 2h"),
+            )
+            .subcommand(
+                Command::new("report")
+                    .arg(
+                        Arg::new("watch")
+                            .long("watch")
+                            .global(true)
+                            .help("Again and again"),
+                    )
+                    .subcommand(Command::new("size")),
             )
             .subcommand(Command::new("secret").hide(true));
         let page = Page {

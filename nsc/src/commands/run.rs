@@ -183,10 +183,11 @@ fn exported(token: String) -> Outcome {
 
 /// An operator from elsewhere, with keys of it.
 async fn import_operator(w: &mut Workspace, request: ImportOperator) -> Result<Outcome> {
-    let token = load_operator(w, &request.file).await?;
+    let file = request.file.unwrap_or_default();
+    let token = load_operator(w, &file).await?;
     let add = operator::Add {
         name: request.name,
-        url: Some(request.file),
+        url: Some(file),
         force: request.force,
         ..operator::Add::default()
     };
@@ -448,9 +449,10 @@ async fn describe(w: &mut Workspace, args: DescribeArgs, json: bool) -> Result<u
             (w.store()?.user_token(&mut w.files, &account, &user)?, scope)
         }
         Describe::Jwt(request) => {
-            let content = zeroize::Zeroizing::new(load(w, &request.file).await?);
+            let file = request.file.unwrap_or_default();
+            let content = zeroize::Zeroizing::new(load(w, &file).await?);
             let token = nats_jwt::creds::parse_jwt(&content)
-                .map_err(|e| Error::refused(format!("{}: {e}", request.file)))?;
+                .map_err(|e| Error::refused(format!("{file}: {e}")))?;
             (token.reveal().to_owned(), None)
         }
     };

@@ -67,9 +67,11 @@ pub enum Tool {
     /// Send a request and show the answer
     #[command(after_help = "Example:\n  nsc tool req -u till prices.eur ''")]
     Req(Send),
-    /// Answer requests with what they hold
-    #[command(after_help = "Example:\n  nsc tool reply -u service 'prices.*'")]
-    Reply(Receive),
+    /// Answer requests with what they hold, or with a text
+    #[command(
+        after_help = "Examples:\n  nsc tool reply -u service 'prices.*'\n  nsc tool reply -u service 'prices.*' '3.50'"
+    )]
+    Reply(Answer),
     /// Measure how long it takes to the server and back
     #[command(after_help = "Example:\n  nsc tool rtt -u till")]
     Rtt(Connect),
@@ -100,12 +102,21 @@ pub struct Receive {
     pub connect: Connect,
 }
 
+#[derive(Debug, clap::Args)]
+pub struct Answer {
+    #[command(flatten)]
+    pub receive: Receive,
+    /// What is answered, when it is not what the request holds
+    pub answer: Option<String>,
+}
+
 impl Tool {
     /// The same, for filling it in.
     pub fn target_mut(&mut self) -> &mut Connect {
         match self {
             Self::Pub(send) | Self::Req(send) => &mut send.connect,
-            Self::Sub(receive) | Self::Reply(receive) => &mut receive.connect,
+            Self::Sub(receive) => &mut receive.connect,
+            Self::Reply(answer) => &mut answer.receive.connect,
             Self::Rtt(connect) => connect,
         }
     }
@@ -114,7 +125,8 @@ impl Tool {
     fn target(&self) -> &Connect {
         match self {
             Self::Pub(send) | Self::Req(send) => &send.connect,
-            Self::Sub(receive) | Self::Reply(receive) => &receive.connect,
+            Self::Sub(receive) => &receive.connect,
+            Self::Reply(answer) => &answer.receive.connect,
             Self::Rtt(connect) => connect,
         }
     }
@@ -141,15 +153,15 @@ fn failed(error: impl std::fmt::Display) -> Error {
 /// # Errors
 /// When the server is not to be had, or does not allow it.
 pub async fn run(args: &Args, url: &str, user: &User, json: bool) -> Result {
-    let client = nats::connect(url, "nsc_tool", user, &args.tls).await?;
+    let client = nats::connect(url, "nsc_tool", user, &args.tls, nats::USER_REFUSED).await?;
     let mut events = client.events();
     crate::signer::interrupts_are_handled();
     let work = async {
         match &args.tool {
             Tool::Pub(send) => publish(&client, send, json).await,
             Tool::Req(send) => request(&client, send, json).await,
-            Tool::Sub(receive) => listen(&client, receive, false, json).await,
-            Tool::Reply(receive) => listen(&client, receive, true, json).await,
+            Tool::Sub(receive) => listen(&client, receive, None, json).await,
+            Tool::Reply(answer) => listen(&client, &answer.receive, Some(answer), json).await,
             Tool::Rtt(_) => {
                 let rtt = client.rtt().await.map_err(failed)?;
                 let nanoseconds = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX);
@@ -225,7 +237,7 @@ async fn request(client: &Client, send: &Send, json: bool) -> Result {
     )
 }
 
-async fn listen(client: &Client, receive: &Receive, answer: bool, json: bool) -> Result {
+async fn listen(client: &Client, receive: &Receive, answer: Option<&Answer>, json: bool) -> Result {
     let subject = &receive.subject;
     let subscription = match &receive.queue {
         Some(queue) => client.queue_subscribe(subject, queue).await,
@@ -255,7 +267,8 @@ async fn listen(client: &Client, receive: &Receive, answer: bool, json: bool) ->
             ),
             || json!({"subject": message.subject().to_string(), "payload": message.text(), "count": count}),
         )?;
-        if answer {
+        if let Some(answer) = answer {
+            let text = answer.answer.as_deref().map(str::as_bytes);
             if message.reply().is_none() && json {
                 continue;
             }
@@ -267,7 +280,7 @@ async fn listen(client: &Client, receive: &Receive, answer: bool, json: bool) ->
                 continue;
             }
             client
-                .respond(&message, message.payload())
+                .respond(&message, text.unwrap_or(message.payload()))
                 .await
                 .map_err(failed)?;
         }

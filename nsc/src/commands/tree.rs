@@ -161,7 +161,7 @@ pub enum Command {
         hide = true,
         after_help = "Example:\n  nsc tool reply -u service 'prices.*'"
     )]
-    Reply(tool::Alone<tool::Receive>),
+    Reply(tool::Alone<tool::Answer>),
     /// Send a request and show the answer: nsc tool req
     #[command(
         hide = true,
@@ -189,6 +189,7 @@ pub enum Command {
     )]
     Sub(tool::Alone<tool::Receive>),
     /// Try out users: publish, subscribe, request, reply, rtt
+    #[command(alias = "tools")]
     Tool(tool::Args),
     #[command(hide = true)]
     Update(Elsewhere),
@@ -316,11 +317,9 @@ pub struct DescribeJwt {
         short,
         long,
         value_name = "FILE",
-        default_value = "",
-        hide_default_value = true,
         required_unless_present = "interactive"
     )]
-    pub file: String,
+    pub file: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -463,11 +462,9 @@ pub struct ImportOperator {
         short,
         long,
         value_name = "FILE",
-        default_value = "",
-        hide_default_value = true,
         required_unless_present = "interactive"
     )]
-    pub file: String,
+    pub file: Option<String>,
     /// Name of the operator in the store, when it is not its own
     #[arg(short, long)]
     pub name: Option<String>,
@@ -489,16 +486,16 @@ pub enum Keys {
 #[derive(Debug, Subcommand)]
 pub enum List {
     /// List the accounts
-    #[command(after_help = "Example:\n  nsc list accounts --json")]
+    #[command(alias = "account", after_help = "Example:\n  nsc list accounts --json")]
     Accounts(ListOf),
     /// List keys
-    #[command(after_help = "Example:\n  nsc list keys --all")]
+    #[command(alias = "key", after_help = "Example:\n  nsc list keys --all")]
     Keys(keys::List),
     /// List the operators
-    #[command(after_help = "Example:\n  nsc list operators")]
+    #[command(alias = "operator", after_help = "Example:\n  nsc list operators")]
     Operators,
     /// List the users of an account
-    #[command(after_help = "Example:\n  nsc list users -a ORDERS")]
+    #[command(alias = "user", after_help = "Example:\n  nsc list users -a ORDERS")]
     Users(ListUsers),
 }
 

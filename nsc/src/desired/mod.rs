@@ -71,6 +71,15 @@ pub fn from_yaml<T: serde::de::DeserializeOwned>(content: &str) -> Result<T> {
 pub fn read(workspace: &Workspace, request: &Request) -> Result<document::Document> {
     let path = workspace.places.expanded(&request.file);
     let content = crate::files::read_named_text(&path, DESIRED_BYTES_MAX)?;
+    let says =
+        |line: &str| !matches!(line.trim(), "" | "---" | "...") && !line.trim().starts_with('#');
+    if !content.lines().any(says) {
+        return Err(
+            Error::refused(format!("{} holds nothing", path.display())).hint(
+                "look whether it is the right file; 'accounts: {}' says that there shall be none",
+            ),
+        );
+    }
     document::parse(&content).map_err(|error| {
         Error::refused(format!("{}: {error}", path.display()))
             .hint("nothing was changed; see docs/desired-state.md for the fields")

@@ -1,7 +1,7 @@
 //! Tokens from elsewhere: import an account or a user, move a store's accounts under another operator, rebuild a store from loose files,
 //! write tokens of version 1 as version 2.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use nats_jwt::claims::{Account, AccountClaims, AnyClaims, OperatorClaims, User, UserClaims};
@@ -19,6 +19,17 @@ use crate::report::{Report, Status};
 use crate::store::{self, Store};
 use crate::workspace::{self, Workspace};
 
+/// What is taken all the same.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Taking {
+    /// Take it also when it does not validate
+    #[arg(long)]
+    pub skip: bool,
+    /// Replace what is there
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
 /// `import account`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ImportAccount {
@@ -27,17 +38,11 @@ pub struct ImportAccount {
         short = 'j',
         long,
         value_name = "FILE",
-        default_value = "",
-        hide_default_value = true,
         required_unless_present = "interactive"
     )]
-    pub file: String,
-    /// Take it also when it does not validate
-    #[arg(long)]
-    pub skip: bool,
-    /// Replace an account that is there
-    #[arg(long)]
-    pub overwrite: bool,
+    pub file: Option<String>,
+    #[command(flatten)]
+    pub taking: Taking,
     /// Take one that another operator signed, and sign it
     #[arg(long)]
     pub force: bool,
@@ -48,14 +53,18 @@ pub struct ImportAccount {
 /// # Errors
 /// When it is not of this operator, does not validate, or is there already.
 pub fn import_account(workspace: &mut Workspace, request: &ImportAccount) -> Result<Outcome> {
-    let (token, claims) = read_token::<Account>(workspace, &request.file)?;
+    let (token, claims) = read_token::<Account>(workspace, request.file.as_deref())?;
     let mut report = Report::counted();
-    checked(&claims.validate(workspace.now()), request.skip, &mut report)?;
+    checked(
+        &claims.validate(workspace.now()),
+        request.taking.skip,
+        &mut report,
+    )?;
     place_account(
         workspace,
         &token,
         &claims,
-        request.overwrite,
+        request.taking.overwrite,
         request.force,
         &mut report,
     )?;
@@ -65,8 +74,9 @@ pub fn import_account(workspace: &mut Workspace, request: &ImportAccount) -> Res
 
 fn read_token<N: nats_jwt::claims::Payload>(
     workspace: &Workspace,
-    file: &str,
+    file: Option<&str>,
 ) -> Result<(String, nats_jwt::claims::Claims<N>)> {
+    let file = file.unwrap_or_default();
     let path = workspace.places.expanded(file);
     let content = crate::files::read_named(&path, FILE_BYTES_MAX)?;
     workspace::decode(&content, file)
@@ -128,17 +138,11 @@ pub struct ImportUser {
         short,
         long,
         value_name = "FILE",
-        default_value = "",
-        hide_default_value = true,
         required_unless_present = "interactive"
     )]
-    pub file: String,
-    /// Take it also when it does not validate
-    #[arg(long)]
-    pub skip: bool,
-    /// Replace a user that is there
-    #[arg(long)]
-    pub overwrite: bool,
+    pub file: Option<String>,
+    #[command(flatten)]
+    pub taking: Taking,
 }
 
 /// Takes a user from a file, with its key when that is in there.
@@ -146,15 +150,15 @@ pub struct ImportUser {
 /// # Errors
 /// When its account is not here, it does not validate, or is there already.
 pub fn import_user(workspace: &mut Workspace, request: &ImportUser) -> Result<Outcome> {
-    let (token, claims) = read_token::<User>(workspace, &request.file)?;
+    let (token, claims) = read_token::<User>(workspace, request.file.as_deref())?;
     let mut report = Report::counted();
-    checked(&claims.validate(workspace.now()), request.skip, &mut report)?;
+    checked(
+        &claims.validate(workspace.now()),
+        request.taking.skip,
+        &mut report,
+    )?;
     name::checked("user", &claims.name)?;
-    let owner = if claims.nats.issuer_account.is_empty() {
-        &claims.issuer
-    } else {
-        &claims.nats.issuer_account
-    };
+    let owner = owner(&claims);
     let store = workspace.store()?;
     let Some(account) = store.account_of_key(&mut workspace.files, owner)? else {
         return Err(Error::missing(format!(
@@ -176,14 +180,18 @@ pub fn import_user(workspace: &mut Workspace, request: &ImportUser) -> Result<Ou
                 claims.subject
             );
         }
-        if !request.overwrite {
+        if !request.taking.overwrite {
             return Err(Error::exists("user already exists").hint("overwrite with --overwrite"));
         }
     }
     workspace
         .files
         .write(&store.user_path(&account, &claims.name)?, token.as_bytes());
-    if let Ok((key, seed)) = read_seed(&workspace.places.expanded(&request.file)) {
+    if let Ok((key, seed)) = read_seed(
+        &workspace
+            .places
+            .expanded(request.file.as_deref().unwrap_or_default()),
+    ) {
         if key.to_string() == claims.subject {
             let path = workspace
                 .keystore
@@ -312,6 +320,8 @@ struct Found {
     accounts: BTreeMap<String, (String, AccountClaims)>,
     users: BTreeMap<String, (String, UserClaims)>,
     seeds: BTreeMap<String, (PublicKey, Secret)>,
+    /// Keys of the users of each account.
+    users_of: BTreeMap<String, Vec<String>>,
 }
 
 /// Builds stores and a keystore from loose files, into an empty directory.
@@ -352,6 +362,7 @@ pub fn fix(workspace: &mut Workspace, request: &Fix) -> Result<Outcome> {
         workspace.store_operator(token)?;
         report.add(fix_operator(workspace, operator, &found, request.creds)?);
     }
+    found.left_over(&mut report);
     Ok(report.into())
 }
 
@@ -381,7 +392,8 @@ fn look(workspace: &Workspace, request: &Fix, report: &mut Report) -> Result<Fou
                 continue;
             }
         };
-        let token = nats_jwt::creds::parse_jwt(&content).map_err(|e| e.to_string());
+        let none = || "it holds no token".to_owned();
+        let token = nats_jwt::creds::parse_jwt(&content).map_err(|_| none());
         let token = token.and_then(|token| {
             let claims = nats_jwt::claims::decode(token.reveal()).map_err(|e| e.to_string())?;
             Ok((token.reveal().to_owned(), claims))
@@ -391,10 +403,58 @@ fn look(workspace: &Workspace, request: &Fix, report: &mut Report) -> Result<Fou
             Err(error) => report.warn(format!("error loading {}: {error}", path.display())),
         }
     }
+    found.sort_users();
     Ok(found)
 }
 
+/// The account that a user belongs to.
+fn owner(user: &UserClaims) -> &str {
+    match user.nats.issuer_account.as_str() {
+        "" => &user.issuer,
+        owner => owner,
+    }
+}
+
 impl Found {
+    fn sort_users(&mut self) {
+        for (key, (_, user)) in &self.users {
+            let of = self.users_of.entry(owner(user).to_owned()).or_default();
+            of.push(key.clone());
+        }
+    }
+
+    fn users_of(&self, account: &AccountClaims) -> impl Iterator<Item = &(String, UserClaims)> {
+        let keys = self.users_of.get(&account.subject).into_iter().flatten();
+        let users = keys.filter_map(|key| self.users.get(key));
+        users.filter(|(_, user)| account.did_sign(&AnyClaims::User(user.clone())))
+    }
+
+    /// Tells of tokens that belong to nothing that was found.
+    fn left_over(&self, report: &mut Report) {
+        let mut placed: Vec<&AccountClaims> = Vec::new();
+        for (_, account) in self.accounts.values() {
+            let mut operators = self.operators.values();
+            if operators.any(|(_, operator)| operator.did_sign(account)) {
+                placed.push(account);
+            } else {
+                report.warn(format!(
+                    "account {} [{}] was left out: no operator that was found signed it",
+                    account.name, account.subject
+                ));
+            }
+        }
+        let users = placed.iter().flat_map(|account| self.users_of(account));
+        let kept: BTreeSet<&str> = users.map(|(_, user)| user.subject.as_str()).collect();
+        for (key, (_, user)) in &self.users {
+            if !kept.contains(key.as_str()) {
+                report.warn(format!(
+                    "user {} [{key}] was left out: no account that was found signed it",
+                    user.name
+                ));
+            }
+        }
+    }
+
     /// The newest wins.
     fn add(&mut self, token: String, claims: AnyClaims) {
         fn keep<N>(
@@ -438,10 +498,7 @@ fn fix_operator(
             format!("account {} [{}]", account.name, account.subject),
         );
         workspace.store_account(&account.name, &account.subject, token)?;
-        for (token, user) in found.users.values() {
-            if !account.did_sign(&AnyClaims::User(user.clone())) {
-                continue;
-            }
+        for (token, user) in found.users_of(account) {
             workspace.files.write(
                 &store.user_path(&account.name, &user.name)?,
                 token.as_bytes(),

@@ -158,11 +158,23 @@ pub fn stored_user(workspace: &mut Workspace, account: &str, user: &str) -> Resu
     }
 }
 
-/// Connects.
+/// What a user of the system account can do about a refusal.
+pub const SYSTEM_USER_REFUSED: &str =
+    "does the server run with this operator and system account? see: nsc generate config";
+/// What any other user can do.
+pub const USER_REFUSED: &str = "is the account on the server (nsc push), and is the user neither revoked nor expired (nsc validate)? does the server run with this operator?";
+
+/// Connects. `refused` says what to do when the server does not let the user in.
 ///
 /// # Errors
 /// When that fails.
-pub async fn connect(url: &str, name: &str, user: &User, tls: &Tls) -> Result<Client> {
+pub async fn connect(
+    url: &str,
+    name: &str,
+    user: &User,
+    tls: &Tls,
+    refused: &str,
+) -> Result<Client> {
     let mut options = Options::new()
         .name(name)
         .jwt(user.jwt.clone(), user.seed.clone())
@@ -184,7 +196,7 @@ pub async fn connect(url: &str, name: &str, user: &User, tls: &Tls) -> Result<Cl
     }
     options.connect(url).await.map_err(|e| {
         let hint = if e.is_authentication() {
-            "does the server run with this operator and system account? see: nsc generate config"
+            refused
         } else {
             "is the server running, and is the URL right? see: nsc describe operator"
         };

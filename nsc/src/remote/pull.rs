@@ -131,7 +131,14 @@ async fn by_http(prepared: &Prepared) -> Result<Pulled> {
 }
 
 async fn by_nats(prepared: &Prepared, user: &nats::User) -> Result<Pulled> {
-    let client = nats::connect(&prepared.url, "nsc_pull", user, &prepared.tls).await?;
+    let client = nats::connect(
+        &prepared.url,
+        "nsc_pull",
+        user,
+        &prepared.tls,
+        nats::SYSTEM_USER_REFUSED,
+    )
+    .await?;
     // The end is a message without content; silence means that a server went away.
     let options = RequestManyOptions::within(Duration::from_secs(60))
         .stall(Duration::from_secs(2))

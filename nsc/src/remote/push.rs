@@ -214,7 +214,14 @@ pub async fn push(prepared: Prepared) -> Result<Report> {
     let Some(user) = &prepared.user else {
         return by_http(&prepared).await;
     };
-    let client = nats::connect(&prepared.url, "nsc_push", user, &prepared.request.tls).await?;
+    let client = nats::connect(
+        &prepared.url,
+        "nsc_push",
+        user,
+        &prepared.request.tls,
+        nats::SYSTEM_USER_REFUSED,
+    )
+    .await?;
     let result = by_nats(&prepared, &client, &user.account).await;
     client.close().await;
     result

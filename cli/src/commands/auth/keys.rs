@@ -4,7 +4,7 @@ use nats_jwt::claims::{Permission, Permissions};
 use nats_nsc::ops::request::UserLimits;
 use nats_nsc::ops::signing_key;
 
-use super::session::{Form, ListForm, Listed, Of, OfAccount, PermissionFlags};
+use super::session::{Form, ListForm, ListOf, Listed, Of, OfAccount, PermissionFlags};
 use super::session::{confirmed, document, given};
 use super::view;
 use crate::error::{CliError, Result};
@@ -23,7 +23,7 @@ pub enum Keys {
     Info(Info),
     /// List signing keys
     #[command(after_help = "Example:\n  nats auth account keys ls ORDERS")]
-    Ls(List),
+    Ls(ListOf),
     /// Remove a signing key
     #[command(after_help = "Example:\n  nats auth account keys rm ORDERS --key cashier --force")]
     Rm(Remove),
@@ -67,14 +67,6 @@ pub struct Info {
     key: Option<String>,
     #[command(flatten)]
     of: Of,
-    #[command(flatten)]
-    form: Form,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct List {
-    #[command(flatten)]
-    at: OfAccount,
     #[command(flatten)]
     form: Form,
 }
@@ -143,7 +135,7 @@ fn info(globals: &Globals, args: Info) -> Result {
     }
 }
 
-fn list(globals: &Globals, args: &List) -> Result {
+fn list(globals: &Globals, args: &ListOf) -> Result {
     let (mut session, account) = args.at.open()?;
     let keys = session.work.account(&account)?.nats.signing_keys;
     let mut rows = Vec::new();

@@ -8,7 +8,7 @@ use nats_nsc::ops::mapping;
 use serde::Deserialize;
 
 use super::Session;
-use super::session::{Form, ListForm, Listed, Of, OfAccount, document, given};
+use super::session::{Form, ListForm, ListOf, Listed, Of, document, given};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::output::{self, Columns};
@@ -25,7 +25,7 @@ pub enum Mappings {
     Info(Info),
     /// List mappings
     #[command(after_help = "Example:\n  nats auth account mappings ls ORDERS")]
-    Ls(List),
+    Ls(ListOf),
     /// Remove a mapping
     #[command(after_help = "Example:\n  nats auth account mappings rm ORDERS orders")]
     Rm(One),
@@ -80,14 +80,6 @@ impl One {
 pub struct Info {
     #[command(flatten)]
     one: One,
-    #[command(flatten)]
-    form: Form,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct List {
-    #[command(flatten)]
-    at: OfAccount,
     #[command(flatten)]
     form: Form,
 }

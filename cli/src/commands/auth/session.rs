@@ -55,6 +55,15 @@ pub struct Form {
     pub json: bool,
 }
 
+/// Of which account a list is, and how it is shown.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ListOf {
+    #[command(flatten)]
+    pub at: OfAccount,
+    #[command(flatten)]
+    pub form: Form,
+}
+
 /// How a list is shown.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct ListForm {

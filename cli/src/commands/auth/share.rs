@@ -4,7 +4,7 @@ use nats_jwt::claims::{Export, ExportType, Import};
 use nats_nsc::ops::{export, import};
 
 use super::Session;
-use super::session::{Form, ListForm, Listed, Of, OfAccount, confirmed, document};
+use super::session::{Form, ListForm, ListOf, Listed, Of, OfAccount, confirmed, document};
 use crate::error::{CliError, Result};
 use crate::globals::Globals;
 use crate::output::{self, Columns};
@@ -49,7 +49,7 @@ pub enum Exports {
     Edit(EditExport),
     /// List exports
     #[command(after_help = "Example:\n  nats auth account exports ls PRICES")]
-    Ls(List),
+    Ls(ListOf),
     /// Remove an export
     #[command(after_help = "Example:\n  nats auth account exports rm 'price.*' PRICES --force")]
     Rm(Remove),
@@ -152,14 +152,6 @@ pub struct EditExport {
 pub struct Info {
     /// The subject, when there is more than one
     subject: Option<String>,
-    #[command(flatten)]
-    at: OfAccount,
-    #[command(flatten)]
-    form: Form,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct List {
     #[command(flatten)]
     at: OfAccount,
     #[command(flatten)]
@@ -477,7 +469,7 @@ fn add_export(globals: &Globals, args: AddExport) -> Result {
     show_export(globals, &mut session, &account, &args.subject)
 }
 
-fn list_exports(globals: &Globals, args: &List) -> Result {
+fn list_exports(globals: &Globals, args: &ListOf) -> Result {
     let (mut session, account) = args.at.open()?;
     let exports = session.work.account(&account)?.nats.exports;
     let rows = exports.iter().map(|export| {

@@ -126,14 +126,6 @@ impl Asker<'_> {
         Ok(())
     }
 
-    /// A text that is needed.
-    pub fn required(&mut self, slot: &mut String, question: &str, instead: &str) -> Result {
-        if slot.is_empty() {
-            *slot = nats_term::prompt::required(self.prompt, question, instead)?;
-        }
-        Ok(())
-    }
-
     /// A subject that is needed.
     pub fn required_subject(&mut self, slot: &mut String, question: &str, instead: &str) -> Result {
         if slot.is_empty() {
@@ -158,15 +150,15 @@ impl Asker<'_> {
     }
 
     /// The name of a file that is there.
-    pub fn required_file(&mut self, slot: &mut String, question: &str, instead: &str) -> Result {
-        if slot.is_empty() {
+    pub fn file(&mut self, slot: &mut Option<String>, question: &str, instead: &str) -> Result {
+        if slot.is_none() {
             let places = &self.workspace.places;
             let check = |answer: &str| match places.expanded(answer.trim()).is_file() {
                 true => Ok(()),
                 false => Err(format!("there is no file {answer:?}")),
             };
             let answer = self.prompt.checked(question, "", instead, &check)?;
-            answer.trim().clone_into(slot);
+            *slot = Some(answer.trim().to_owned());
         }
         Ok(())
     }

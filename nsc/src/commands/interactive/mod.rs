@@ -59,7 +59,8 @@ pub fn ask(command: &mut Command, workspace: &mut Workspace, prompt: &mut dyn Pr
         }
         Command::Tool(args) => who_connects(args.tool.target_mut(), ask),
         Command::Pub(alone) | Command::Req(alone) => who_connects(&mut alone.what.connect, ask),
-        Command::Sub(alone) | Command::Reply(alone) => who_connects(&mut alone.what.connect, ask),
+        Command::Sub(alone) => who_connects(&mut alone.what.connect, ask),
+        Command::Reply(alone) => who_connects(&mut alone.what.receive.connect, ask),
         Command::Rtt(alone) => who_connects(&mut alone.what, ask),
         Command::Validate(request) => {
             if request.account.is_none() && !request.all_accounts && request.file.is_none() {
@@ -143,12 +144,7 @@ fn describe(what: &mut Describe, ask: &mut Asker<'_>) -> Result {
             request.named.name = name;
             Ok(())
         }
-        Describe::Jwt(request) => {
-            let mut file = Some(std::mem::take(&mut request.file)).filter(|it| !it.is_empty());
-            ask.source(&mut file, "token file or url", "--file")?;
-            request.file = file.unwrap_or_default();
-            Ok(())
-        }
+        Describe::Jwt(request) => ask.source(&mut request.file, "token file or url", "--file"),
     }
 }
 
@@ -171,15 +167,15 @@ fn import(what: &mut Import, ask: &mut Asker<'_>) -> Result {
     match what {
         Import::Account(request) => {
             let question = "file with the account's token";
-            ask.required_file(&mut request.file, question, "--file")
+            ask.file(&mut request.file, question, "--file")
         }
         Import::User(request) => {
             let question = "file with the user's token or credentials";
-            ask.required_file(&mut request.file, question, "--file")
+            ask.file(&mut request.file, question, "--file")
         }
         Import::Operator(request) => {
             let question = "path or url for operator jwt";
-            ask.required(&mut request.file, question, "--file")
+            ask.text(&mut request.file, question, "", "--file")
         }
         Import::Keys(_) => Ok(()),
     }
