@@ -2,7 +2,7 @@
 //!
 //! **What lives here.** The tools of the suites in `tests/`: [`binary`] finds the server under test, [`server`] starts it with a
 //! configuration and watches its log, [`wire`] is a raw client that compares bytes, [`link`] one that talks to JetStream,
-//! [`trust`] makes operators and their accounts, [`callout`] answers for an authorization service, [`tls`] makes certificates, [`ocsp`] says whether they are still good, [`http`] reads the
+//! [`trust`] makes operators and their accounts, [`callout`] answers for an authorization service, [`dice`] makes random subjects, [`tls`] makes certificates, [`ocsp`] says whether they are still good, [`http`] reads the
 //! monitoring pages, [`differential`] plays transcripts to two binaries and compares the answers, [`peer`] and [`scenario`] run clients in other languages.
 //!
 //! **Who may call.** The tests of this package and nobody else. Nothing here is part of a program.
@@ -23,6 +23,7 @@
 
 pub mod binary;
 pub mod callout;
+pub mod dice;
 pub mod differential;
 pub mod http;
 pub mod link;

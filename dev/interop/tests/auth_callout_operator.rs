@@ -11,7 +11,7 @@ use nats_jwt::nkey::{CurveKey, KeyPair, Kind};
 
 fn launch(config: &str) -> Server {
     Launch::new(config)
-        .allow_log("(?i)auth callout|authoriz|issuer|jwt|claim|account|expected|not text|revoked|signature|nonce")
+        .allow_log("(?i)auth callout|connection type|bad src|authoriz|issuer|jwt|claim|account|expected|not text|revoked|signature|nonce")
         .start()
 }
 
@@ -365,4 +365,48 @@ fn an_audience_places_nobody() {
     let mut wire = open(&server, &asked.guest, "x");
     let info = ask(&mut wire, "$SYS.REQ.USER.INFO", "");
     assert_eq!(info["data"]["account"], asked.account.id());
+}
+
+/// What the service's token leaves open, the account into which it places decides; what it says, it says of everything.
+#[test]
+fn a_placed_user_has_the_limits_of_its_token_and_the_defaults_of_its_account() {
+    let operator = Operator::new();
+    let mut app = Account::new("APP");
+    app.claims.nats.default_permissions.publish.deny = vec!["closed".into()];
+    let asked = asked(&[app.id()]);
+    let server = launch(&operator.in_memory(&[&asked.account, &app]));
+    let (auth_key, app_key) = (copy(&asked.account.key), copy(&app.key));
+    let _service = Service::start(
+        open_service(&asked.service, &server),
+        None,
+        Box::new(move |request| {
+            let mut user = UserClaims::new(request.nats.user_nkey.clone());
+            let limits = &mut user.nats.limits;
+            match request.nats.connect.auth_token.as_str() {
+                "own" => limits.permissions.publish.deny = vec!["other".into()],
+                "websocket" => limits.allowed_connection_types = vec!["WEBSOCKET".into()],
+                "far" => limits.src = vec!["192.0.2.0/24".into()],
+                "near" => {
+                    limits.allowed_connection_types = vec!["STANDARD".into()];
+                    limits.src = vec!["127.0.0.0/8".into()];
+                }
+                _ => {}
+            }
+            Some(answer_with(request, &auth_key, &user, &app_key))
+        }),
+    );
+    for (token, denied) in [("plain", "closed"), ("own", "other"), ("near", "closed")] {
+        let mut wire = open(&server, &asked.guest, token);
+        wire.publish(denied, "");
+        wire.expect_err(&format!(
+            "Permissions Violation for Publish to \"{denied}\""
+        ));
+        wire.publish("open", "");
+        wire.flush();
+    }
+    if !is_reference() {
+        // The reference passes over these.
+        is_refused(&server, &asked.guest, "websocket");
+        is_refused(&server, &asked.guest, "far");
+    }
 }

@@ -656,3 +656,28 @@ fn a_pushed_token_is_about_the_account_of_the_request() {
         wire.flush();
     }
 }
+
+/// Of two imports of one stream the first counts.
+#[test]
+fn a_stream_is_imported_once() {
+    let operator = Operator::new();
+    let (mut exporter, mut importer) = (Account::new("E"), Account::new("I"));
+    exporter.claims.nats.exports.push(Export {
+        kind: ExportType::Stream,
+        ..service("news.>")
+    });
+    for local in ["one.>", "two.>"] {
+        let import = import(&exporter, ExportType::Stream, "news.>", local);
+        importer.claims.nats.imports.push(import);
+    }
+    let server = full(&operator, &[&exporter, &importer]);
+    let mut hearing = importer.user("u").open(&server);
+    hearing.subscribe(">", "1");
+    hearing.flush();
+    let mut telling = exporter.user("u").open(&server);
+    telling.publish("news.x", "once");
+    telling.flush();
+    hearing.send("PING\r\n");
+    let said = hearing.read_through("PONG\r\n");
+    assert_eq!(said, "MSG one.x 1 4\r\nonce\r\nPONG\r\n");
+}

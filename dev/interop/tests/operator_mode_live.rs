@@ -141,6 +141,20 @@ fn a_negative_limit_that_is_not_minus_one_allows_nothing() {
     wire.publish("a", "abc");
     wire.expect_err_and_close("Maximum Payload Violation");
     let user = account.user("u");
+    // Who may have no subscription is not wanted at all.
+    for none in [0, -2] {
+        let mut wire = user.open(&server);
+        account.claims.nats.limits.subs = none;
+        operator.push(&mut system, &account);
+        wire.expect_err_and_close("maximum subscriptions exceeded");
+        let mut wire = Wire::connect(&server);
+        let fields = user.fields(&wire);
+        wire.send_connect(&fields);
+        wire.expect_err_and_close("maximum subscriptions exceeded");
+        account.claims.nats.limits.subs = -1;
+        operator.push(&mut system, &account);
+    }
+    let user = account.user("u");
     let mut wire = user.open(&server);
     account.claims.nats.limits.conn = -9;
     operator.push(&mut system, &account);
@@ -346,9 +360,12 @@ fn a_token_in_memory_changes_for_accounts_in_use_and_with_a_reload() {
 fn tokens_come_from_an_account_server() {
     let operator = Operator::new();
     let account = Account::new("A");
+    let (mistaken, other) = (Account::new("B"), Account::new("C"));
     let tokens = [
         (account.id(), operator.sign(&account)),
         (operator.system.id(), operator.sign(&operator.system)),
+        // A genuine token, of another account than was asked for.
+        (mistaken.id(), operator.sign(&other)),
     ];
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
@@ -383,6 +400,7 @@ fn tokens_come_from_an_account_server() {
     .start();
     account.user("u").open(&server);
     Account::new("unknown").user("u").is_refused(&server);
+    mistaken.user("u").is_refused(&server);
 }
 
 /// What a cache does not hold it asks for in the system account; here a client answers, as a server with a full directory would.

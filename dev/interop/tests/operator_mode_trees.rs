@@ -4,6 +4,7 @@
 //! trees go through the chain of trust of the library by the hundred, and through a running server by the dozen. A seed that fails is
 //! named by the panic. Start reading at [`Tree::grow`].
 
+use nats_interop::dice::Dice;
 use nats_interop::trust::{Account, Operator, User, key, now, public};
 use nats_interop::{Launch, Server, Wire};
 use nats_jwt::chain::{Trust, check_activation};
@@ -18,24 +19,6 @@ const USERS: usize = 8;
 const IMPORTS: usize = 6;
 const TREES_OF_LOGIC: u64 = 400;
 const TREES_OF_SERVERS: u64 = 20;
-
-/// Numbers that look random and are the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((z ^ (z >> 31)) % sides as u64).expect("small")
-    }
-
-    /// One time in `times`.
-    fn once_in(&mut self, times: usize) -> bool {
-        self.roll(times) == 0
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum AccountSigner {
@@ -140,7 +123,7 @@ struct Tree {
 
 impl Tree {
     fn grow(seed: u64) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let strict = dice.once_in(3);
         let accounts = (0..ACCOUNTS).map(|_| AccountSpec {
             signer: match dice.roll(7) {

@@ -1,9 +1,9 @@
 //! S10: random permissions, subscriptions and publishes against a naive oracle that looks at each concrete subject.
 
+use nats_interop::dice::{Dice, matches, universe};
 use nats_interop::{Server, Wire};
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
+
+const LETTERS: [&str; 2] = ["a", "b"];
 
 fn open(server: &Server, name: &str) -> Wire {
     Wire::open_with(server, &format!(r#""user":"{name}","pass":"{name}""#))
@@ -17,28 +17,13 @@ struct Case {
     subscriptions: Vec<(String, bool)>,
 }
 
-fn pattern_strategy() -> impl Strategy<Value = String> {
-    let token = prop::sample::select(vec!["a", "b", "*"]);
-    (
-        prop::collection::vec(token, 1..4),
-        prop::bool::weighted(0.2),
-    )
-        .prop_map(|(tokens, tail)| {
-            let mut subject = tokens.join(".");
-            if tail {
-                subject.push_str(".>");
-            }
-            subject
-        })
-}
-
-fn case_strategy() -> impl Strategy<Value = Case> {
-    (
-        prop::collection::vec(pattern_strategy(), 0..3),
-        prop::collection::vec(pattern_strategy(), 0..4),
-        prop::collection::vec((pattern_strategy(), any::<bool>()), 1..5),
-    )
-        .prop_map(|(allow, deny, subscriptions)| Case {
+impl Case {
+    fn new(dice: &mut Dice) -> Self {
+        let pattern = |dice: &mut Dice| dice.pattern(&LETTERS);
+        let (allow, deny) = (dice.several(2, pattern), dice.several(3, pattern));
+        let subscriptions = (0..=dice.roll(4)).map(|_| (dice.pattern(&LETTERS), dice.once_in(2)));
+        Self {
+            subscriptions: subscriptions.collect(),
             // The reference lets a `>` pass where a `*` is allowed; its allow lists are left out.
             allow: if nats_interop::binary::is_reference() {
                 Vec::new()
@@ -46,24 +31,9 @@ fn case_strategy() -> impl Strategy<Value = Case> {
                 allow
             },
             deny,
-            subscriptions,
-        })
-}
-
-fn matches(pattern: &str, subject: &str) -> bool {
-    let mut tokens = subject.split('.');
-    for part in pattern.split('.') {
-        match (part, tokens.next()) {
-            (">", Some(_)) => return true,
-            ("*", Some(_)) => {}
-            (literal, Some(token)) if literal == token => {}
-            _ => return false,
         }
     }
-    tokens.next().is_none()
-}
 
-impl Case {
     fn permits(&self, subject: &str) -> bool {
         let any = |list: &[String]| list.iter().any(|p| matches(p, subject));
         (self.allow.is_empty() || any(&self.allow)) && !any(&self.deny)
@@ -91,31 +61,9 @@ impl Case {
     }
 }
 
-/// Every subject of one to three tokens of two letters.
-fn concrete_subjects() -> Vec<String> {
-    let letters = ["a", "b"];
-    let mut all: Vec<String> = letters.iter().map(|l| (*l).to_owned()).collect();
-    let mut last = all.clone();
-    for _ in 0..2 {
-        last = last
-            .iter()
-            .flat_map(|s| letters.map(|l| format!("{s}.{l}")))
-            .collect();
-        all.extend(last.clone());
-    }
-    all
-}
-
 fn random_cases(count: usize) -> Vec<Case> {
-    let mut runner = TestRunner::deterministic();
-    (0..count)
-        .map(|_| {
-            case_strategy()
-                .new_tree(&mut runner)
-                .expect("a case")
-                .current()
-        })
-        .collect()
+    let mut dice = Dice::new(10);
+    (0..count).map(|_| Case::new(&mut dice)).collect()
 }
 
 fn server_of(cases: &[Case], side: &str) -> Server {
@@ -160,7 +108,7 @@ fn s10_no_delivery_that_the_permissions_deny() {
                 wire.expect("PONG\r\n");
             }
         }
-        let subjects = concrete_subjects();
+        let subjects = universe(&LETTERS);
         for subject in &subjects {
             admin.publish(subject, "x");
         }
@@ -201,7 +149,7 @@ fn s10_no_publish_that_the_permissions_deny() {
     admin.subscribe(">", "1");
     for (n, case) in cases.iter().enumerate() {
         let mut wire = open(&server, &format!("u{n}"));
-        for subject in concrete_subjects() {
+        for subject in universe(&LETTERS) {
             wire.publish(&subject, "x");
             wire.line("PING");
             let line = wire.read_line();

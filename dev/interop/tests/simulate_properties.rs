@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use nats_interop::binary::is_reference;
+use nats_interop::dice::{Dice, matches, universe};
 use nats_interop::trust::{Account, Operator, User, ask_text, key, now, public};
 use nats_interop::{Launch, Server, Wire};
 use nats_jwt::claims::{
@@ -19,90 +20,41 @@ use nats_nsc::places::{Directories, Surroundings};
 use nats_nsc::workspace::Workspace;
 use tempfile::TempDir;
 
+#[path = "simulate_properties/limits.rs"]
+mod limits;
+
 const WORLDS: usize = 30;
 const USERS: usize = 4;
 const QUESTIONS: usize = 8;
 
-/// Numbers that look random and are the same for the same seed.
-struct Dice(u64);
+const LETTERS: [&str; 3] = ["a", "b", "m"];
 
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((z ^ (z >> 31)) % sides as u64).expect("small")
-    }
-
-    fn once_in(&mut self, times: usize) -> bool {
-        self.roll(times) == 0
-    }
-
-    fn of<T: Clone>(&mut self, all: &[T]) -> T {
-        all[self.roll(all.len())].clone()
-    }
-
-    /// One to three tokens of few letters, so that much of it overlaps.
-    fn literal(&mut self) -> String {
-        let tokens = 1 + self.roll(3);
-        let tokens: Vec<_> = (0..tokens).map(|_| self.of(&["a", "b", "m"])).collect();
-        tokens.join(".")
-    }
-
-    fn pattern(&mut self) -> String {
-        let count = 1 + self.roll(3);
-        let mut tokens: Vec<_> = (0..count).map(|_| self.of(&["a", "b", "m", "*"])).collect();
-        if self.once_in(4) {
-            tokens.push(">");
-        }
-        if self.once_in(12) {
-            return ">".to_owned();
-        }
-        tokens.join(".")
-    }
-
-    fn queue(&mut self) -> &'static str {
-        self.of(&["q", "w", "*", ">", "q.x"])
-    }
-
-    fn list(&mut self, with_queues: bool) -> Vec<String> {
-        let count = self.of(&[0, 0, 1, 2, 3]);
-        let entry = |dice: &mut Self| match with_queues && dice.once_in(4) {
-            true => format!("{} {}", dice.pattern(), dice.queue()),
-            false => dice.pattern(),
-        };
-        (0..count).map(|_| entry(self)).collect()
-    }
-
-    fn permissions(&mut self) -> Permissions {
-        let mut permissions = Permissions::default();
-        permissions.publish.allow = self.list(false);
-        permissions.publish.deny = self.list(false);
-        permissions.subscribe.allow = self.list(true);
-        permissions.subscribe.deny = self.list(true);
-        if self.once_in(4) {
-            permissions.response = Some(ResponsePermission {
-                max_messages: 1,
-                expires_ns: 0,
-            });
-        }
-        permissions
-    }
+fn list(dice: &mut Dice, with_queues: bool) -> Vec<String> {
+    let count = dice.of(&[0, 0, 1, 2, 3]);
+    let entry = |dice: &mut Dice| match with_queues && dice.once_in(4) {
+        true => format!(
+            "{} {}",
+            dice.pattern(&LETTERS),
+            dice.of(&["q", "w", "*", ">", "q.x"])
+        ),
+        false => dice.pattern(&LETTERS),
+    };
+    (0..count).map(|_| entry(dice)).collect()
 }
 
-/// `*` and `>`, and nothing else: written again, so that both sides cannot be wrong together.
-fn matches(pattern: &str, subject: &str) -> bool {
-    let mut tokens = subject.split('.');
-    for part in pattern.split('.') {
-        match (part, tokens.next()) {
-            (">", Some(_)) => return true,
-            ("*", Some(_)) => {}
-            (literal, Some(token)) if literal == token => {}
-            _ => return false,
-        }
+fn permissions(dice: &mut Dice) -> Permissions {
+    let mut permissions = Permissions::default();
+    permissions.publish.allow = list(dice, false);
+    permissions.publish.deny = list(dice, false);
+    permissions.subscribe.allow = list(dice, true);
+    permissions.subscribe.deny = list(dice, true);
+    if dice.once_in(4) {
+        permissions.response = Some(ResponsePermission {
+            max_messages: 1,
+            expires_ns: 0,
+        });
     }
-    tokens.next().is_none()
+    permissions
 }
 
 struct World {
@@ -122,16 +74,16 @@ impl World {
         let scoped = key(Kind::Account);
         let mut scope = UserScope::new(public(&scoped));
         scope.role = "role".into();
-        scope.template.permissions = dice.permissions();
+        scope.template.permissions = permissions(dice);
         a.claims.nats.signing_keys.add_scoped(scope);
         if dice.once_in(3) {
-            a.claims.nats.default_permissions = dice.permissions();
+            a.claims.nats.default_permissions = permissions(dice);
         }
         a.claims.nats.mappings = mappings(dice);
         let streams = share(&mut a, &mut e, dice);
         let users = (0..USERS).map(|at| {
             let name = format!("u{at}");
-            let permissions = dice.permissions();
+            let permissions = permissions(dice);
             match dice.roll(4) {
                 0 => a.user_by(&scoped, &name, |claims| claims.nats.set_scoped(true)),
                 1 => a.user(&name),
@@ -356,7 +308,7 @@ fn check_publish(stage: &mut Stage<'_>, world: &World, dice: &mut Dice, context:
         for question in 0..QUESTIONS {
             let on = match dice.once_in(5) {
                 true => dice.of(&["e.a", "e.x", "f.a", "f.b", "e.a.b"]).to_owned(),
-                false => dice.literal(),
+                false => dice.literal(&LETTERS),
             };
             let verdict = says(stage, world, user, Action::Publish, &on);
             let text = format!("p{n}-{question}");
@@ -383,20 +335,6 @@ fn check_publish(stage: &mut Stage<'_>, world: &World, dice: &mut Dice, context:
         }
     }
     allowed_ones
-}
-
-/// Every subject of one to three tokens, and what E has to say.
-fn universe() -> Vec<String> {
-    let mut all = Vec::new();
-    let letters = ["a", "b"];
-    for one in letters {
-        all.push(one.to_owned());
-        for two in letters {
-            all.push(format!("{one}.{two}"));
-            all.extend(letters.map(|three| format!("{one}.{two}.{three}")));
-        }
-    }
-    all
 }
 
 /// What a stream's subject becomes with an import.
@@ -428,7 +366,7 @@ fn check_subscribe(stage: &mut Stage<'_>, world: &World, dice: &mut Dice, contex
     for (n, user) in world.users.iter().enumerate() {
         let mut wire = user.open(stage.server);
         for question in 0..QUESTIONS {
-            let pattern = dice.pattern();
+            let pattern = dice.pattern(&LETTERS);
             let queue = dice
                 .once_in(3)
                 .then(|| dice.of(&["q", "w", "q.x", "_sys_"]));
@@ -446,7 +384,7 @@ fn check_subscribe(stage: &mut Stage<'_>, world: &World, dice: &mut Dice, contex
             if !allowed {
                 continue;
             }
-            let sent: Vec<(usize, String)> = universe()
+            let sent: Vec<(usize, String)> = universe(&["a", "b"])
                 .into_iter()
                 .map(|subject| (0, subject))
                 .chain(
@@ -585,7 +523,7 @@ fn check_configured(stage: &mut Stage<'_>, world: &World, dice: &mut Dice, conte
         let fields = format!(r#""user":"{name}u{n}","pass":"p""#);
         let mut wire = Wire::open_with(stage.server, &fields);
         for sid in 1..=QUESTIONS {
-            let on = dice.literal();
+            let on = dice.literal(&LETTERS);
             let verdict = says(stage, world, user, Action::Publish, &on);
             wire.publish(&on, "x");
             let allowed = !before_pong(&mut wire).contains("Permissions Violation");
@@ -595,8 +533,8 @@ fn check_configured(stage: &mut Stage<'_>, world: &World, dice: &mut Dice, conte
                 "{context} user {n} pub {on}: {verdict:?}"
             );
             let on = match dice.once_in(3) {
-                true => format!("{} {}", dice.pattern(), dice.of(&["q", "w", "q.x"])),
-                false => dice.pattern(),
+                true => format!("{} {}", dice.pattern(&LETTERS), dice.of(&["q", "w", "q.x"])),
+                false => dice.pattern(&LETTERS),
             };
             let verdict = says(stage, world, user, Action::Subscribe, &on);
             wire.line(&format!("SUB {on} {sid}"));
@@ -652,7 +590,7 @@ fn start(operator: &Operator, worlds: &[World]) -> Server {
 #[test]
 fn what_simulate_says_is_what_servers_do() {
     let seed = seed();
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let operator = Operator::new();
     let worlds: Vec<_> = (0..count()).map(|n| World::new(n, &mut dice)).collect();
     let server = start(&operator, &worlds);
@@ -680,7 +618,7 @@ fn what_simulate_says_is_what_servers_do() {
 #[test]
 fn servers_in_configuration_mode_decide_the_same() {
     let seed = seed();
-    let mut dice = Dice(seed.wrapping_add(1_000));
+    let mut dice = Dice::new(seed.wrapping_add(1_000));
     let operator = Operator::new();
     let worlds: Vec<_> = (0..count()).map(|n| World::new(n, &mut dice)).collect();
     let server = start_configured(&worlds);
@@ -703,7 +641,7 @@ fn servers_in_configuration_mode_decide_the_same() {
 /// `--live`: what the servers have decides, not what the store has.
 #[test]
 fn with_live_the_accounts_of_the_servers_decide() {
-    let mut dice = Dice(7);
+    let mut dice = Dice::new(7);
     let operator = Operator::new();
     let mut world = World::new(0, &mut dice);
     let user = world.a.user("plain");
@@ -736,7 +674,7 @@ fn with_live_the_accounts_of_the_servers_decide() {
 #[test]
 fn who_is_in_an_account_that_servers_refuse_may_do_nothing() {
     let operator = Operator::new();
-    let mut world = World::new(0, &mut Dice(3));
+    let mut world = World::new(0, &mut Dice::new(3));
     for (subject, local) in [("one", "a.>"), ("two", "a.*")] {
         world.e.claims.nats.exports.push(Export {
             subject: subject.into(),

@@ -4,7 +4,9 @@
 use std::net::IpAddr;
 
 use nats_jwt::cidr::Cidr;
-use nats_jwt::claims::{AccountClaims, Permission, Permissions, UserClaims, UserPermissionLimits};
+use nats_jwt::claims::{
+    AccountClaims, NO_LIMIT, Permission, Permissions, UserClaims, UserPermissionLimits,
+};
 use nats_jwt::times::{Admission, admission};
 use nats_proto::subject;
 use serde::Serialize;
@@ -153,6 +155,9 @@ pub fn simulate(
         let rule = format!("the user may not connect: {rule}");
         return Ok(Verdict::denied(Source::Limit, rule));
     }
+    if let Err(rule) = within(account, &claims, user, &limits, action, &mut notes) {
+        return Ok(Verdict::denied(Source::Limit, rule));
+    }
     for (whose, expires) in [("user's", user.expires), ("account's", claims.expires)] {
         if expires > 0 {
             notes.push(format!("the {whose} token expires {}", when(expires)));
@@ -171,7 +176,7 @@ pub fn simulate(
             let mut trail = Trail::new(workspace);
             match action {
                 Action::Publish => trail.send(account, &claims, name, true)?,
-                Action::Subscribe => trail.bring(account, &claims, name)?,
+                Action::Subscribe => trail.bring(account, &claims, name, true)?,
             }
             let Trail { places, notes, .. } = trail;
             verdict.places = places;
@@ -285,6 +290,53 @@ fn may_connect(
     Ok(())
 }
 
+/// How many connections and subscriptions, and how large messages, as user and account have it. What the server's own limits take
+/// away is not known here.
+fn within(
+    account: &str,
+    claims: &AccountClaims,
+    user: &UserClaims,
+    limits: &UserPermissionLimits,
+    action: Action,
+    notes: &mut Vec<String>,
+) -> std::result::Result<(), String> {
+    let of_account = &claims.nats.limits;
+    // Servers take a negative number that is not -1 for 0.
+    let number = |limit: i64| (limit != NO_LIMIT).then_some(limit.max(0));
+    if number(of_account.conn) == Some(0) {
+        let conn = of_account.conn;
+        return Err(format!(
+            "the user may not connect: account {account:?} has a limit of {conn} connections"
+        ));
+    }
+    let whose = match claims.nats.signing_keys.scope(&user.issuer) {
+        Some(scope) => format!("role {:?}", scope.role),
+        None => "the user".to_owned(),
+    };
+    let smallest = |own: i64, accounts: i64| {
+        let own = number(own).map(|limit| (limit, whose.clone()));
+        let accounts = number(accounts).map(|limit| (limit, format!("account {account:?}")));
+        [own, accounts].into_iter().flatten().min()
+    };
+    match (action, smallest(limits.limits.subs, of_account.subs)) {
+        (_, Some((0, whose))) => {
+            return Err(format!(
+                "the user may not connect: {whose} has a limit of 0 subscriptions, with which servers close every connection"
+            ));
+        }
+        (Action::Subscribe, Some((most, whose))) => {
+            notes.push(format!("at most {most} subscriptions at once: {whose}"));
+        }
+        _ => {}
+    }
+    if let (Action::Publish, Some((most, whose))) =
+        (action, smallest(limits.limits.payload, of_account.payload))
+    {
+        notes.push(format!("messages of at most {most} bytes: {whose}"));
+    }
+    Ok(())
+}
+
 /// The permissions that count for a user, and whose they are.
 struct Rules<'a> {
     permissions: &'a Permissions,
@@ -375,6 +427,9 @@ impl<'a> Rules<'a> {
     }
 }
 
+/// The token by which a client tells its answers from those of others: random, so that no rule speaks of it.
+const ANY_CLIENT: &str = "0000000000000000000000";
+
 /// JetStream has to be there, and its answer has to arrive.
 fn with_jetstream(
     verdict: Verdict,
@@ -389,7 +444,8 @@ fn with_jetstream(
         return Verdict::denied(Source::Limit, rule);
     }
     if action == Action::Publish {
-        let answers = format!("{inbox}.>");
+        // Clients have one subscription for the answers to all of their requests.
+        let answers = format!("{inbox}.{ANY_CLIENT}.*");
         let hears = rules.decide(Action::Subscribe, &answers, None);
         if !hears.allowed {
             let rule = format!("the answer would not arrive: {}", hears.rule);
@@ -397,6 +453,19 @@ fn with_jetstream(
         }
     }
     let mut verdict = verdict;
+    if action == Action::Publish {
+        let answers = format!("{inbox}.>");
+        let deny = rules.permissions.subscribe.deny.iter();
+        let denied = deny.map(|text| Entry::of(text)).filter(|entry| {
+            entry.is_of(None) && subject::collides(answers.as_bytes(), entry.pattern.as_bytes())
+        });
+        verdict.notes.extend(denied.map(|entry| {
+            format!(
+                "answers on {:?} will not be delivered: {}: deny sub",
+                entry.text, rules.whose
+            )
+        }));
+    }
     let limits = &claims.nats.limits;
     let tiers: Vec<&str> = limits.tiered_limits.keys().map(String::as_str).collect();
     verdict.notes.push(match tiers.as_slice() {

@@ -208,6 +208,12 @@ impl Session {
         }
         self.admitted = true;
         self.apply_limits(&account.settings().limits, identity.user.as_deref());
+        if self.max_subscriptions == Some(0) {
+            return self.refuse(
+                wire::MAX_SUBSCRIPTIONS,
+                ClosedReason::MaxSubscriptionsExceeded,
+            );
+        }
         self.shared.receiver.set_home(account.interest.clone());
         self.publisher = Publisher::new(self.shared.receiver.clone(), account.clone(), None);
         self.publisher.set_verbose(self.modes.verbose);
@@ -288,7 +294,10 @@ impl Session {
         self.apply_limits(&account.settings().limits, user);
         self.drop_forbidden_subscriptions();
         let held = self.shared.receiver.subs.lock().len();
-        if self.max_subscriptions.is_some_and(|max| held > max) {
+        if self
+            .max_subscriptions
+            .is_some_and(|max| held > max || max == 0)
+        {
             let reason = ClosedReason::MaxSubscriptionsExceeded;
             return self.refuse(wire::MAX_SUBSCRIPTIONS, reason);
         }

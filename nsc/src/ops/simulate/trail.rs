@@ -80,20 +80,25 @@ impl<'a> Trail<'a> {
                     continue;
                 }
                 let remote = ways.there(&subject);
-                let Some((exporter, its)) =
-                    self.follow(claims, import, &mut working, "leads to", &remote)?
+                let Some(next) = self.follow(claims, import, &mut working, "leads to", &remote)?
                 else {
                     continue;
                 };
-                self.send(&exporter, &its, &remote, always)?;
+                self.send(&next.account, &next.claims, &remote, always && next.certain)?;
             }
         }
         Ok(())
     }
 
     /// A subscription to `pattern` in this account.
-    pub fn bring(&mut self, account: &str, claims: &AccountClaims, pattern: &str) -> Result {
-        if !self.reach(account, pattern.to_owned(), true) {
+    pub fn bring(
+        &mut self,
+        account: &str,
+        claims: &AccountClaims,
+        pattern: &str,
+        always: bool,
+    ) -> Result {
+        if !self.reach(account, pattern.to_owned(), always) {
             return Ok(());
         }
         let mut working = Vec::new();
@@ -107,12 +112,11 @@ impl<'a> Trail<'a> {
                 true => import.subject.clone(),
                 false => ways.there(&overlap),
             };
-            let Some((exporter, its)) =
-                self.follow(claims, import, &mut working, "brings from", &remote)?
+            let Some(next) = self.follow(claims, import, &mut working, "brings from", &remote)?
             else {
                 continue;
             };
-            self.bring(&exporter, &its, &remote)?;
+            self.bring(&next.account, &next.claims, &remote, always && next.certain)?;
         }
         Ok(())
     }
@@ -125,7 +129,7 @@ impl<'a> Trail<'a> {
         working: &mut Vec<&'i Import>,
         verb: &str,
         remote: &str,
-    ) -> Result<Option<(String, AccountClaims)>> {
+    ) -> Result<Option<Next>> {
         let store = self.workspace.store()?;
         let found = store.account_of_key(&mut self.workspace.files, &import.account)?;
         let Some(exporter) = found else {
@@ -148,7 +152,18 @@ impl<'a> Trail<'a> {
                     "import {:?} {verb} account {exporter:?} as {remote:?}",
                     import.name
                 ));
-                return Ok(Some((exporter, its)));
+                let certain = !self.comes_back(importer, import)?;
+                if !certain {
+                    self.notes.push(format!(
+                        "import {:?} is part of a circle: servers leave out the import of the account that they load last",
+                        import.name
+                    ));
+                }
+                return Ok(Some(Next {
+                    account: exporter,
+                    claims: its,
+                    certain,
+                }));
             }
             Err(error) => error.to_string(),
         };
@@ -157,6 +172,59 @@ impl<'a> Trail<'a> {
             import.name
         ));
         Ok(None)
+    }
+}
+
+/// An account to which the trail leads.
+struct Next {
+    account: String,
+    claims: AccountClaims,
+    /// False when servers may leave the import out.
+    certain: bool,
+}
+
+impl Trail<'_> {
+    /// Whether what this import carries comes back to the importer by imports of the exporter, directly or not.
+    fn comes_back(&mut self, importer: &AccountClaims, import: &Import) -> Result<bool> {
+        let store = self.workspace.store()?;
+        let now = self.workspace.now();
+        let mut seen: Vec<(String, String)> = Vec::new();
+        let mut open = vec![(import.account.clone(), import.exporter_subject().to_owned())];
+        while let Some(place) = open.pop() {
+            if seen.contains(&place) || seen.len() >= PLACES_MAX {
+                continue;
+            }
+            let (account, subject) = &place;
+            let found = store.account_of_key(&mut self.workspace.files, account)?;
+            let claims = match found {
+                Some(name) => self.workspace.account(&name)?,
+                None => continue,
+            };
+            for further in imports_of(&claims, import.kind) {
+                let meets =
+                    |ways: Ways| subject::collides(ways.local.as_bytes(), subject.as_bytes());
+                if !Ways::of(further).is_ok_and(meets) {
+                    continue;
+                }
+                let exporter = store.account_of_key(&mut self.workspace.files, &further.account)?;
+                let works = match exporter {
+                    Some(name) => {
+                        let its = self.workspace.account(&name)?;
+                        check_import(further, &claims.subject, &its, now).is_ok()
+                    }
+                    None => false,
+                };
+                if works && further.account == importer.subject {
+                    return Ok(true);
+                }
+                if works {
+                    let subject = further.exporter_subject().to_owned();
+                    open.push((further.account.clone(), subject));
+                }
+            }
+            seen.push(place);
+        }
+        Ok(false)
     }
 }
 

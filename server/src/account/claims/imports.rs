@@ -39,8 +39,13 @@ fn made(
     let until =
         check_import(import, &importer.subject, &exporter, now).map_err(|e| e.to_string())?;
     let made = as_option(import)?;
+    // A stream comes once, wherever it goes; a service may have several names.
     let twin = |other: &Import| {
-        other.account == made.account && other.subject == made.subject && other.kind == made.kind
+        let same_kind = match (&other.kind, &made.kind) {
+            (ImportKind::Stream { .. }, ImportKind::Stream { .. }) => true,
+            (other, made) => other == made,
+        };
+        other.account == made.account && other.subject == made.subject && same_kind
     };
     if definition.account.imports.iter().any(twin) {
         return Err("it is imported already".into());
