@@ -13,7 +13,7 @@ fn configured(issuer: &KeyPair, more: &str) -> String {
     format!(
         "accounts {{ AUTH {{ users: [{{user: auth, password: auth}}] }}, APP {{}}, SYS {{}} }}\n\
          system_account: SYS\n\
-         authorization {{ timeout: 2, auth_callout {{ issuer: {}, auth_users: [auth], account: AUTH {more} }} }}",
+         authorization {{ timeout: 4, auth_callout {{ issuer: {}, auth_users: [auth], account: AUTH {more} }} }}",
         public(issuer)
     )
 }
@@ -371,7 +371,7 @@ fn a_second_answer_changes_nothing() {
 #[test]
 fn a_late_answer_lets_nobody_in() {
     let issuer = key(Kind::Account);
-    let config = configured(&issuer, "").replace("timeout: 2", "timeout: 1");
+    let config = configured(&issuer, "").replace("timeout: 4", "timeout: 1");
     let server = launch(&config);
     let service = Service::start(
         Wire::open_with(&server, SERVICE),
