@@ -70,6 +70,7 @@ pub fn run(jetstream: &Weak<JetStream>, stop: &Stop) {
         }
         jetstream.vault.maintain(sync);
         jetstream.engine.settle_waiting();
+        jetstream.queue.help();
         let asked = jetstream.checkpoint_laggards(&mut reopening);
         jetstream.vault.tidy();
         faults.look(&jetstream, asked);

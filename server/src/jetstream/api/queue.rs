@@ -2,11 +2,18 @@
 //!
 //! Two queues, changes before questions. When one is full the WHOLE queue is dropped, as the reference does: its requesters have given
 //! up by then, and whoever asks next is answered at once.
+//!
+//! Few threads are enough as long as requests are short. Some are not: a purge of millions of messages, or a question to the stream that does
+//! that. When all threads are held up in such ones and others wait, another thread helps, up to a bound; it ends when it has had nothing to do for a
+//! while.
+//!
+//! Locks: `waiting`, then `threads`; neither is held while a request is served.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nats_api::system::ClientInfo;
 use parking_lot::{Condvar, Mutex};
@@ -34,12 +41,40 @@ pub struct QueueLimits {
     pub infos: usize,
 }
 
-#[derive(Default)]
+/// Threads at the most, helpers included.
+const THREADS_MAX: usize = 8;
+/// Nothing was taken for this long although something waits: the threads are held up.
+const HELD_UP: Duration = Duration::from_millis(50);
+/// A helper without work ends after this long.
+const HELPER_IDLE: Duration = Duration::from_secs(5);
+
 struct Waiting {
     changes: VecDeque<Request>,
     infos: VecDeque<Request>,
     stopped: bool,
+    /// Threads that run, and those of them that wait for work.
+    running: usize,
+    idle: usize,
+    /// When a request was last taken.
+    taken: Instant,
 }
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.infos.is_empty()
+    }
+
+    /// Whether what waits needs another thread.
+    fn wants_help(&self) -> bool {
+        !self.stopped
+            && !self.is_empty()
+            && self.idle == 0
+            && self.running < THREADS_MAX
+            && self.taken.elapsed() >= HELD_UP
+    }
+}
+
+type Serve = Box<dyn Fn(Request) + Send + Sync>;
 
 /// The queues and their threads.
 pub struct Queue {
@@ -49,16 +84,26 @@ pub struct Queue {
     /// Waiting or being served.
     inflight: AtomicU64,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// What the threads do with a request.
+    serve: OnceLock<Serve>,
 }
 
 impl Queue {
     pub fn new(limits: QueueLimits) -> Arc<Self> {
         Arc::new(Self {
-            waiting: Mutex::default(),
+            waiting: Mutex::new(Waiting {
+                changes: VecDeque::new(),
+                infos: VecDeque::new(),
+                stopped: false,
+                running: 0,
+                idle: 0,
+                taken: Instant::now(),
+            }),
             work: Condvar::new(),
             limits,
             inflight: AtomicU64::new(0),
             threads: Mutex::default(),
+            serve: OnceLock::new(),
         })
     }
 
@@ -69,19 +114,51 @@ impl Queue {
     pub fn start(
         self: &Arc<Self>,
         threads: usize,
-        serve: impl Fn(Request) + Clone + Send + 'static,
+        serve: impl Fn(Request) + Send + Sync + 'static,
     ) -> std::io::Result<()> {
-        for n in 0..threads {
-            let (queue, serve) = (self.clone(), serve.clone());
-            let named = std::thread::Builder::new().name(format!("jetstream-api-{n}"));
-            let thread = named.spawn(move || queue.work(&serve))?;
-            self.threads.lock().push(thread);
+        self.serve.get_or_init(|| Box::new(serve));
+        for _ in 0..threads {
+            self.start_thread(None)?;
         }
         Ok(())
     }
 
+    /// Starts a thread; one that helps ends when it has had nothing to do for so long.
+    fn start_thread(self: &Arc<Self>, patience: Option<Duration>) -> std::io::Result<()> {
+        let n = {
+            let mut waiting = self.waiting.lock();
+            if waiting.stopped {
+                return Ok(());
+            }
+            waiting.running += 1;
+            waiting.running
+        };
+        let queue = self.clone();
+        let named = std::thread::Builder::new().name(format!("jetstream-api-{n}"));
+        let thread = named
+            .spawn(move || {
+                queue.work(patience);
+                queue.waiting.lock().running -= 1;
+            })
+            .inspect_err(|_| self.waiting.lock().running -= 1)?;
+        let mut threads = self.threads.lock();
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
+        Ok(())
+    }
+
+    /// Has somebody take what waits behind requests that take long. To be called now and then.
+    pub fn help(self: &Arc<Self>) {
+        if !self.waiting.lock().wants_help() {
+            return;
+        }
+        if let Err(e) = self.start_thread(Some(HELPER_IDLE)) {
+            tracing::warn!("JetStream: no further thread for the API: {e}");
+        }
+    }
+
     /// Queues a request. The number of requests that were dropped because of it.
-    pub fn push(&self, request: Request, is_info: bool) -> u64 {
+    pub fn push(self: &Arc<Self>, request: Request, is_info: bool) -> u64 {
         let mut waiting = self.waiting.lock();
         let (queue, limit) = match is_info {
             true => (&mut waiting.infos, self.limits.infos),
@@ -90,8 +167,14 @@ impl Queue {
         queue.push_back(request);
         self.inflight.fetch_add(1, Ordering::Relaxed);
         if queue.len() < limit {
+            let wants_help = waiting.wants_help();
             drop(waiting);
-            self.work.notify_one();
+            match wants_help {
+                true => self.help(),
+                false => {
+                    self.work.notify_one();
+                }
+            }
             return 0;
         }
         let dropped = queue.len() as u64;
@@ -105,23 +188,40 @@ impl Queue {
         self.inflight.load(Ordering::Relaxed)
     }
 
-    fn work(&self, serve: &impl Fn(Request)) {
-        loop {
-            let request = {
-                let mut waiting = self.waiting.lock();
-                loop {
-                    if waiting.stopped {
-                        return;
-                    }
-                    let next = waiting.changes.pop_front();
-                    if let Some(request) = next.or_else(|| waiting.infos.pop_front()) {
-                        break request;
-                    }
-                    self.work.wait(&mut waiting);
-                }
-            };
+    fn work(&self, patience: Option<Duration>) {
+        let Some(serve) = self.serve.get() else {
+            return;
+        };
+        while let Some(request) = self.take(patience) {
             serve(request);
             self.inflight.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The next request. `None` at the end, or when there was none for so long.
+    fn take(&self, patience: Option<Duration>) -> Option<Request> {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if waiting.stopped {
+                return None;
+            }
+            let next = waiting.changes.pop_front();
+            if let Some(request) = next.or_else(|| waiting.infos.pop_front()) {
+                waiting.taken = Instant::now();
+                return Some(request);
+            }
+            waiting.idle += 1;
+            let is_over = match patience {
+                None => {
+                    self.work.wait(&mut waiting);
+                    false
+                }
+                Some(patience) => self.work.wait_for(&mut waiting, patience).timed_out(),
+            };
+            waiting.idle -= 1;
+            if is_over && waiting.is_empty() {
+                return None;
+            }
         }
     }
 
@@ -129,7 +229,8 @@ impl Queue {
     pub fn stop(&self) {
         self.waiting.lock().stopped = true;
         self.work.notify_all();
-        for thread in std::mem::take(&mut *self.threads.lock()) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the JetStream API ended in a panic");
             }
@@ -170,6 +271,46 @@ mod tests {
         assert_eq!(seen.recv().as_deref(), Ok("INFO"));
         queue.stop();
         assert_eq!(queue.inflight(), 0);
+    }
+
+    #[test]
+    fn what_waits_behind_requests_that_take_long_is_served_by_others() {
+        let queue = Queue::new(QueueLimits {
+            changes: 100,
+            infos: 100,
+        });
+        let (sender, seen) = std::sync::mpsc::channel();
+        let (done, gate) = std::sync::mpsc::channel::<()>();
+        let gate = Mutex::new(gate);
+        queue
+            .start(2, move |r| {
+                sender.send(r.ask.clone()).expect("the test listens");
+                if r.ask.starts_with("STREAM.PURGE") {
+                    let _ = gate.lock().recv();
+                }
+            })
+            .expect("threads");
+        let patience = Duration::from_secs(10);
+        for _ in 0..2 {
+            queue.push(request("STREAM.PURGE.S"), false);
+            assert_eq!(seen.recv_timeout(patience).as_deref(), Ok("STREAM.PURGE.S"));
+        }
+        queue.push(request("INFO"), true);
+        let begun = Instant::now();
+        while seen.try_recv().is_err() {
+            assert!(begun.elapsed() < patience, "nobody helps");
+            queue.help();
+            std::thread::yield_now();
+        }
+        // Not more than the bound, however much waits.
+        for _ in 0..50 {
+            queue.push(request("STREAM.PURGE.S"), false);
+            queue.help();
+        }
+        assert!(queue.waiting.lock().running <= THREADS_MAX);
+        drop(done);
+        queue.stop();
+        assert_eq!(queue.waiting.lock().running, 0);
     }
 
     #[test]
