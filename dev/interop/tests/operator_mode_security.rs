@@ -217,6 +217,24 @@ fn s4_cycles_of_pushed_imports_end() {
             wire.read_through("PONG\r\n");
         }
     }
+    // Of the two imports that make a circle one is left out.
+    for wire in [&mut in_a, &mut in_b] {
+        wire.subscribe("loop.>", "1");
+    }
+    let mut crossed = 0;
+    for n in [0, 1] {
+        let text = format!("crossing-{n}");
+        let (from, to) = match n {
+            0 => (&mut in_a, &mut in_b),
+            _ => (&mut in_b, &mut in_a),
+        };
+        from.publish("loop.z", &text);
+        from.line("PING");
+        from.read_through("PONG\r\n");
+        to.line("PING");
+        crossed += to.read_through("PONG\r\n").matches(&text).count();
+    }
+    assert_eq!(crossed, 2, "a stream one way, a service one way");
     a.user("again").open(&server);
 }
 
@@ -280,6 +298,26 @@ fn s9_s23_names_of_accounts_are_keys_and_agree_with_the_token() {
         for name in ["/etc/passwd", "AAAA", "jwt"] {
             let subject = format!("$SYS.REQ.ACCOUNT.{name}.CLAIMS.LOOKUP");
             system.publish_request(&subject, "nowhere", "");
+        }
+        // A file that is there, inside or beside the folder, is not served under a name that is no key.
+        system.subscribe("stolen", "9");
+        let beside = tempfile::TempDir::with_prefix("beside").expect("a folder");
+        for path in [folder.join("secret.jwt"), beside.path().join("secret.jwt")] {
+            std::fs::write(&path, &token).expect("a file");
+            for name in ["secret", path.with_extension("").to_str().expect("text")] {
+                if name.contains('.') {
+                    // That would be several tokens of the subject.
+                    continue;
+                }
+                let subject = format!("$SYS.REQ.ACCOUNT.{name}.CLAIMS.LOOKUP");
+                system.publish_request(&subject, "stolen", "");
+                // Whatever comes comes before this answer.
+                let id = operator.system.id();
+                let subject = format!("$SYS.REQ.ACCOUNT.{id}.CLAIMS.LOOKUP");
+                let answer = ask_text(&mut system, &subject, "");
+                assert!(!answer.contains(&token), "{name}: {answer}");
+            }
+            std::fs::remove_file(&path).expect("it is there");
         }
     }
     system.flush();
