@@ -197,8 +197,15 @@ impl Counted {
             if let Some(batch) = &mut self.batch
                 && let Some(message) = batch.next().await
             {
-                self.wanted = self.wanted.saturating_sub(1);
-                return message;
+                match message {
+                    // The next request waits for the next connection.
+                    Err(JetStreamError::ConnectionLost) => {}
+                    Err(error) => return Err(error),
+                    Ok(message) => {
+                        self.wanted = self.wanted.saturating_sub(1);
+                        return Ok(message);
+                    }
+                }
             }
             // At least one, for those that were left out and do not count.
             let wanted = usize::try_from(self.wanted.clamp(1, BATCH)).unwrap_or(1);
