@@ -21,8 +21,8 @@ use crate::error::{Error, Result};
 use crate::limits::{
     SIGNER_BYTES_MAX, SIGNER_LAST_WORDS, SIGNER_LOOK, SIGNER_SECONDS, SIGNER_SECONDS_MAX,
 };
-pub use end::interrupts_are_handled;
-use end::{Work, end, on_terminal};
+use end::{end, on_terminal};
+use nats_term::interrupt::{Held, Signals};
 
 /// A key that signs, wherever it is.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl Program {
 
     fn run(&self, arguments: &[&str], input: &[u8]) -> std::result::Result<String, String> {
         let failed = |error: std::io::Error| format!("signer {:?}: {error}", self.command);
-        let work = Work::begin();
+        let held = Held::begin(Signals::All);
         let mut child = self.command(arguments).spawn().map_err(failed)?;
         let until = Instant::now()
             .checked_add(self.patience)
@@ -147,10 +147,10 @@ impl Program {
         feed(&mut child, input);
         let read = collect(&mut child);
         let told = tell(&mut child);
-        let result = self.awaited(&mut child, &read, until, &work);
+        let result = self.awaited(&mut child, &read, until, &held);
         if result.is_err() {
             end(&mut child);
-            work.obey();
+            held.obey();
         }
         // What it said comes before what we say about it; who inherited its standard error may keep that open for ever.
         let _ = told.recv_timeout(SIGNER_LAST_WORDS);
@@ -199,7 +199,7 @@ impl Program {
         child: &mut Child,
         read: &Receiver<std::io::Result<Vec<u8>>>,
         until: Instant,
-        work: &Work,
+        held: &Held,
     ) -> std::result::Result<(ExitStatus, std::io::Result<Vec<u8>>), String> {
         let late = || {
             format!(
@@ -214,7 +214,7 @@ impl Program {
             match read.recv_timeout(left.min(SIGNER_LOOK)) {
                 Ok(output) => break output,
                 Err(RecvTimeoutError::Disconnected) => break Ok(Vec::new()),
-                Err(RecvTimeoutError::Timeout) if work.is_interrupted() => return ended(),
+                Err(RecvTimeoutError::Timeout) if held.came() => return ended(),
                 Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(late()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -229,7 +229,7 @@ impl Program {
         loop {
             match child.try_wait() {
                 Ok(Some(status)) => return Ok((status, output)),
-                Ok(None) if work.is_interrupted() => return ended(),
+                Ok(None) if held.came() => return ended(),
                 Ok(None) if Instant::now() >= until => return Err(late()),
                 Ok(None) => std::thread::sleep(pause),
                 Err(error) => return Err(format!("signer {:?}: {error}", self.command)),

@@ -435,6 +435,11 @@ fn conversation(rich: &Home, (line, answers): (&str, &[&str])) -> Vec<String> {
             wrong.push(format!("{line}, left at {question:?}: {code:?} {said}"));
             break;
         }
+        // Questions hide the cursor.
+        let hidden = said.rfind("\u{1b}[?25l");
+        if hidden.is_some_and(|at| !said[at..].contains("\u{1b}[?25h")) {
+            wrong.push(format!("{line}, left at {question:?}: no cursor: {said}"));
+        }
         if all_files(home.path()) != before {
             wrong.push(format!("{line}, left at {question:?}: files changed"));
         }

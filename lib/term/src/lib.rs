@@ -1,8 +1,8 @@
 //! What the command-line programs have in common before a user: tables, colours, questions, completions, manual pages.
 //!
-//! What lives here: [`Table`] in all its forms, [`color`], [`prompt`], what shells get to know of a clap tree ([`completion`]), and the
-//! manual page of one ([`manual`]). Who may call: `nats`, `nsc`, and their tests. What never happens here: anything that knows a
-//! subject, a stream, a token or a file of NATS. Locks: none.
+//! What lives here: [`Table`] in all its forms, [`color`], [`prompt`], signals that have to wait ([`interrupt`]), what shells get to know of
+//! a clap tree ([`completion`]), and the manual page of one ([`manual`]). Who may call: `nats`, `nsc`, and their tests. What never happens
+//! here: anything that knows a subject, a stream, a token or a file of NATS. Locks: none.
 //!
 //! Where to start reading: [`table`] for what results look like, [`prompt`] for how a program asks.
 
@@ -11,6 +11,7 @@
 pub mod color;
 pub mod completion;
 pub mod examples;
+pub mod interrupt;
 pub mod manual;
 pub mod prompt;
 pub mod table;

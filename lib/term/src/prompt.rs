@@ -3,6 +3,10 @@
 //! Without a terminal on standard input and output nothing is asked: the error names the argument or flag to pass instead.
 
 use std::io::{IsTerminal, stdin, stdout};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::interrupt::{Held, Signals};
 
 /// Why a question has no answer, and what to pass instead of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,20 +121,18 @@ impl Terminal {
 impl Prompt for Terminal {
     fn confirm(&mut self, question: &str, default: bool, instead: &str) -> Result<bool> {
         Self::check(question, instead)?;
-        let answer = dialoguer::Confirm::new()
-            .with_prompt(question)
-            .default(default)
-            .interact();
-        answer.map_err(interrupted)
+        asked(|| {
+            let confirm = dialoguer::Confirm::new().with_prompt(question);
+            confirm.default(default).interact()
+        })
     }
 
     fn select(&mut self, question: &str, options: &[String], instead: &str) -> Result<usize> {
         Self::check(question, instead)?;
-        let select = dialoguer::FuzzySelect::new()
-            .with_prompt(question)
-            .items(options)
-            .default(0);
-        select.interact().map_err(interrupted)
+        asked(|| {
+            let select = dialoguer::FuzzySelect::new().with_prompt(question);
+            select.items(options).default(0).interact()
+        })
     }
 
     fn checked(
@@ -148,23 +150,21 @@ impl Prompt for Terminal {
         if !default.is_empty() {
             input = input.default(default.to_owned());
         }
-        input.interact_text().map_err(interrupted)
+        asked(|| input.interact_text())
     }
 
     fn several(&mut self, question: &str, options: &[String], instead: &str) -> Result<Vec<usize>> {
         Self::check(question, instead)?;
-        let select = dialoguer::MultiSelect::new()
-            .with_prompt(format!("{question} (space marks, enter ends)"))
-            .items(options);
-        select.interact().map_err(interrupted)
+        let question = format!("{question} (space marks, enter ends)");
+        asked(|| {
+            let select = dialoguer::MultiSelect::new().with_prompt(question);
+            select.items(options).interact()
+        })
     }
 
     fn secret(&mut self, question: &str, instead: &str) -> Result<String> {
         Self::check(question, instead)?;
-        dialoguer::Password::new()
-            .with_prompt(question)
-            .interact()
-            .map_err(interrupted)
+        asked(|| dialoguer::Password::new().with_prompt(question).interact())
     }
 }
 
@@ -258,8 +258,36 @@ fn no_terminal(question: &str, instead: &str) -> Unanswered {
     }
 }
 
-fn interrupted(error: dialoguer::Error) -> Unanswered {
-    Unanswered::new(format!("the question was not answered: {error}"))
+/// How long a Ctrl-C may wait that comes as a signal.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Asks. Whoever leaves with Ctrl-C gets back the cursor, which questions hide.
+fn asked<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
+    let held = Held::begin(Signals::Interrupt);
+    let leave = || {
+        // Nobody to show it to when the terminal is gone.
+        let _ = dialoguer::console::Term::stderr().show_cursor();
+        held.obey();
+    };
+    let answer = std::thread::scope(|scope| {
+        let (answered, wait) = mpsc::channel::<()>();
+        // Between two keys Ctrl-C is a signal, which does not end the reading of the next one.
+        scope.spawn(|| {
+            let wait = wait;
+            while wait.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                if held.came() {
+                    leave();
+                }
+            }
+        });
+        let answer = ask();
+        drop(answered);
+        answer
+    });
+    if answer.is_err() {
+        leave();
+    }
+    answer.map_err(|error| Unanswered::new(format!("the question was not answered: {error}")))
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ fn failed(error: impl std::fmt::Display) -> Error {
 pub async fn run(args: &Args, url: &str, user: &User, json: bool) -> Result {
     let client = nats::connect(url, "nsc_tool", user, &args.tls, nats::USER_REFUSED).await?;
     let mut events = client.events();
-    crate::signer::interrupts_are_handled();
+    nats_term::interrupt::handled_elsewhere();
     let work = async {
         match &args.tool {
             Tool::Pub(send) => publish(&client, send, json).await,

@@ -1,13 +1,9 @@
 //! The end of a signer: it, and everything that it began, also when nsc itself is told to end while the signer works.
 //!
 //! Without a terminal the signer has a process group of its own, which is ended. At a terminal it is in that of nsc, or it could not ask
-//! for a PIN; there its descendants are looked for. Who calls: [`Program::run`](super::Program). Locks: none; the signals that were
-//! caught are numbers in atomics.
+//! for a PIN; there its descendants are looked for. Who calls: [`Program::run`](super::Program). Locks: none.
 
 use std::process::Child;
-
-#[cfg(unix)]
-pub use unix::{Work, interrupts_are_handled};
 
 /// Ends the program and what it began. One that has ended already cannot be ended.
 pub fn end(child: &mut Child) {
@@ -25,90 +21,11 @@ pub fn on_terminal() -> bool {
 #[cfg(unix)]
 mod unix {
     use std::collections::BTreeSet;
-    use std::ffi::c_int;
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    use std::sync::{Arc, OnceLock};
 
     use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-    use signal_hook::consts::{SIGINT, SIGTERM};
 
     /// How often the descendants are looked for again, before those that still make new ones are left alone.
     const ROUNDS_MAX: usize = 8;
-
-    /// Signals that end nsc, as they are caught while a signer works.
-    struct Interrupts {
-        /// No signer works: they do what they always do.
-        idle: Arc<AtomicBool>,
-        /// The number of the one that came, or 0.
-        came: Arc<AtomicUsize>,
-    }
-
-    static INTERRUPTS: OnceLock<Option<Interrupts>> = OnceLock::new();
-    /// Somebody else does what has to be done when they come.
-    static ELSEWHERE: AtomicBool = AtomicBool::new(false);
-
-    impl Interrupts {
-        fn catch() -> Option<Self> {
-            let caught = Self {
-                idle: Arc::new(AtomicBool::new(false)),
-                came: Arc::new(AtomicUsize::new(0)),
-            };
-            for signal in [SIGINT, SIGTERM] {
-                let (idle, came) = (Arc::clone(&caught.idle), Arc::clone(&caught.came));
-                let number = usize::try_from(signal).ok()?;
-                signal_hook::flag::register_conditional_default(signal, idle).ok()?;
-                signal_hook::flag::register_usize(signal, came, number).ok()?;
-            }
-            Some(caught)
-        }
-    }
-
-    /// From now on whoever calls looks after Ctrl-C.
-    pub fn interrupts_are_handled() {
-        ELSEWHERE.store(true, Ordering::Relaxed);
-        if let Some(Some(caught)) = INTERRUPTS.get() {
-            caught.idle.store(false, Ordering::Relaxed);
-        }
-    }
-
-    /// A signer works; ends with the value.
-    pub struct Work(Option<&'static Interrupts>);
-
-    impl Work {
-        pub fn begin() -> Self {
-            let caught = INTERRUPTS.get_or_init(Interrupts::catch).as_ref();
-            if let Some(caught) = caught {
-                caught.idle.store(false, Ordering::Relaxed);
-            }
-            Self(caught)
-        }
-
-        /// Whether nsc is to end.
-        pub fn is_interrupted(&self) -> bool {
-            self.0
-                .is_some_and(|caught| caught.came.load(Ordering::Relaxed) != 0)
-        }
-
-        /// Ends nsc by the signal that came, if one did, as it would have ended without a signer.
-        pub fn obey(&self) {
-            let came = self
-                .0
-                .map_or(0, |caught| caught.came.load(Ordering::Relaxed));
-            if let Ok(signal @ 1..) = c_int::try_from(came) {
-                // It does not return; where it does, what follows is an error of the signer.
-                let _ = signal_hook::low_level::emulate_default_handler(signal);
-            }
-        }
-    }
-
-    impl Drop for Work {
-        fn drop(&mut self) {
-            if let Some(caught) = self.0 {
-                let idle = !ELSEWHERE.load(Ordering::Relaxed);
-                caught.idle.store(idle, Ordering::Relaxed);
-            }
-        }
-    }
 
     /// Ends a process, its descendants, and the group that has its number, if there is one.
     pub fn end_all(root: u32) {
@@ -186,25 +103,3 @@ mod unix {
             .collect()
     }
 }
-
-/// Where there are no such signals.
-#[cfg(not(unix))]
-pub struct Work;
-
-#[cfg(not(unix))]
-impl Work {
-    pub fn begin() -> Self {
-        Self
-    }
-
-    #[expect(clippy::unused_self)]
-    pub fn is_interrupted(&self) -> bool {
-        false
-    }
-
-    #[expect(clippy::unused_self)]
-    pub fn obey(&self) {}
-}
-
-#[cfg(not(unix))]
-pub fn interrupts_are_handled() {}

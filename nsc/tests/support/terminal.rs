@@ -11,7 +11,7 @@ answers = [tuple(a.split("=>", 1)) for a in sys.argv[1].split("||") if a]
 pid, fd = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[2], sys.argv[2:])
-seen, start, deadline = "", 0, time.time() + 60
+seen, start, deadline = "", 0, time.time() + 20
 while True:
     ready, _, _ = select.select([fd], [], [], 0.2)
     if ready:
