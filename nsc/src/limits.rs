@@ -34,5 +34,7 @@ pub const SIGNER_LAST_WORDS: std::time::Duration = std::time::Duration::from_mil
 pub const SIGNER_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 /// The longest that `NSC_SIGNER_TIMEOUT` may give it.
 pub const SIGNER_SECONDS_MAX: u64 = 3600;
+/// Most users that one line of a report names.
+pub const USERS_NAMED_MAX: usize = 10;
 /// How long the temporary user of `push` and `pull` is good, in seconds.
 pub const PUSH_USER_SECONDS: i64 = 120;

@@ -30,6 +30,9 @@ pub struct Report {
     /// What a server said, in its words.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     quoted: bool,
+    /// All of those that the line is about; the line itself may name some of them only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names: Vec<String>,
 }
 
 impl Report {
@@ -53,6 +56,20 @@ impl Report {
             label: label.into(),
             ..Self::default()
         }
+    }
+
+    /// The same, about these; a document has all of them.
+    #[must_use]
+    pub fn with_names(mut self, names: Vec<String>) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Warnings about those who are named, which scripts must not lose.
+    pub fn urgent(&self) -> Vec<&str> {
+        let below = self.details.iter().flat_map(Self::urgent);
+        let own = (!self.names.is_empty()).then_some(self.label.as_str());
+        own.into_iter().chain(below).collect()
     }
 
     /// A line whose details are shown only when something is not right.

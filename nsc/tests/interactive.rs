@@ -69,6 +69,25 @@ fn whoever_says_no_changes_nothing() {
     assert_eq!(all_files(home.path()), before);
 }
 
+#[test]
+fn at_a_terminal_one_is_asked_what_becomes_of_the_users_of_a_signing_key() {
+    let home = Home::prepared();
+    home.line("nsc add signing-key one --allow-pub a");
+    home.line("nsc add user w -K one");
+    let before = all_files(home.path());
+    let remove = ["delete", "signing-key", "one"];
+    let question = "what it signed: 1 user (w)";
+    let Some((code, said)) = typed(&home, &remove, &[&format!("{question}=>\\c")]) else {
+        return;
+    };
+    assert_ne!(code, Some(0), "{said}");
+    assert_eq!(all_files(home.path()), before);
+    let (code, said) = typed(&home, &remove, &[&format!("{question}=>n")]).expect("python");
+    assert_eq!(code, Some(0), "{said}");
+    // It was said: no warning.
+    assert!(!said.contains("WARN"), "{said}");
+}
+
 /// Everything that asks, with answers that go through; wrong ones come first where a question knows them.
 const CONVERSATIONS: &[(&str, &[&str])] = &[
     (
@@ -275,10 +294,7 @@ const CONVERSATIONS: &[(&str, &[&str])] = &[
     ),
     ("delete import -i -a B", &["key to sign with=>\\r"]),
     ("delete mapping -i -a A", &["key to sign with=>\\r"]),
-    (
-        "delete signing-key -i -a A",
-        &["sign again=>n", "key to sign with=>\\d\\r"],
-    ),
+    ("delete signing-key -i -a A", &["key to sign with=>\\d\\r"]),
     (
         "delete user -i -a A -n u",
         &[

@@ -5,7 +5,7 @@ mod support;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Home, all_files};
+use support::{Home, all_files, text};
 
 #[test]
 fn a_store_has_the_layout_of_the_reference() {
@@ -221,10 +221,6 @@ fn removing_a_signing_key_asks_what_becomes_of_its_users() {
     home.ok(&["add", "signing-key", "two", "--allow-pub", "b"]);
     home.ok(&["add", "user", "w", "-K", "one"]);
     let before = all_files(home.path());
-    assert!(
-        home.refused(&["delete", "signing-key", "one"])
-            .contains("--resign")
-    );
     // The account's own key would allow everything.
     assert!(
         home.refused(&["delete", "signing-key", "one", "--resign"])
@@ -234,6 +230,40 @@ fn removing_a_signing_key_asks_what_becomes_of_its_users() {
     let said = home.ok(&["delete", "signing-key", "one", "--resign", "-K", "two"]);
     assert!(said.contains("user \"w\" re-signed"), "{said}");
     home.ok(&["validate"]);
+}
+
+#[test]
+fn a_script_that_removes_a_signing_key_is_told_whose_users_stay_behind() {
+    for (line, json) in [
+        ("delete signing-key one", false),
+        ("edit account A --rm-sk one", false),
+        ("edit account A --rm-sk one --json", true),
+    ] {
+        let home = Home::prepared();
+        home.ok(&["add", "signing-key", "one", "--allow-pub", "a"]);
+        for n in 0..12 {
+            home.ok(&["add", "user", &format!("w{n:02}"), "-K", "one"]);
+        }
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let output = home.run(&arguments);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{line}: {out}{err}");
+        for words in ["12 users (w00, ", "and 2 more", "-K KEY", "--resign"] {
+            assert!(err.contains(words), "{line}: no {words} in {err}");
+        }
+        if json {
+            let document: Value = serde_json::from_str(&out).expect("a document");
+            let lines = document["details"].as_array().expect("lines").iter();
+            let names: Vec<&Value> = lines.filter_map(|line| line.get("names")).collect();
+            assert_eq!(names.len(), 1, "{out}");
+            assert_eq!(names[0].as_array().map(Vec::len), Some(12), "{out}");
+        }
+        let claims = home.json(&["describe", "account", "A"]);
+        assert!(claims["nats"]["signing_keys"].is_null(), "{claims}");
+        // Whoever says so is not told.
+        let quiet = home.run(&["delete", "signing-key", "one", "--keep-users"]);
+        assert_eq!(quiet.status.code(), Some(1));
+    }
 }
 
 #[test]

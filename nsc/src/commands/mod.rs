@@ -13,7 +13,7 @@ pub mod tool;
 pub mod tree;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -150,6 +150,12 @@ pub fn print(text: &str) -> Result {
 fn show(outcome: &Outcome, json: bool) -> Result<u8> {
     let report = &outcome.report;
     let code = u8::from(report.has_errors());
+    if json || !io::stdout().is_terminal() {
+        for line in report.urgent() {
+            // Nobody to tell when standard error is closed.
+            let _ = writeln!(io::stderr().lock(), "[WARN] {line}");
+        }
+    }
     if json {
         let document = match (&outcome.json, &outcome.text) {
             (Some(document), _) => document.clone(),

@@ -53,6 +53,9 @@ pub async fn run(app: App) -> Result<u8> {
     if app.interactive {
         interactive::ask(&mut command, &mut workspace, &mut Terminal)?;
     }
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        interactive::ask_about_orphans(&mut command, &mut workspace, &mut Terminal)?;
+    }
     check_version(&mut workspace, &command)?;
     let w = &mut workspace;
     let json = app.json;

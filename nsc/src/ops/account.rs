@@ -108,7 +108,7 @@ pub struct Edit {
     /// With --rm-sk: sign the users again that the removed keys signed
     #[arg(long, requires = "rm_sk", conflicts_with = "keep_users")]
     pub resign: bool,
-    /// With --rm-sk: leave the users as they are; servers will refuse them
+    /// With --rm-sk: leave the users as they are, without a warning; servers will refuse them
     #[arg(long, requires = "rm_sk")]
     pub keep_users: bool,
     /// What the account is for
@@ -291,15 +291,15 @@ pub enum Orphans {
     Resign,
     /// Leave them; servers refuse them.
     Keep,
-    /// Refuse to make any.
-    Refuse,
+    /// Leave them, and tell which they are.
+    Tell,
 }
 
 fn resign_choice(request: &Edit) -> Orphans {
     match (request.resign, request.keep_users) {
         (true, _) => Orphans::Resign,
         (_, true) => Orphans::Keep,
-        _ => Orphans::Refuse,
+        _ => Orphans::Tell,
     }
 }
 

@@ -135,7 +135,7 @@ pub struct Delete {
     /// Sign the users again that the key signed
     #[arg(long, conflicts_with = "keep_users")]
     pub resign: bool,
-    /// Leave the users as they are; servers will refuse them
+    /// Leave the users as they are, without a warning; servers will refuse them
     #[arg(long)]
     pub keep_users: bool,
     /// Name or public key of the account, when it is not the chosen one
@@ -146,7 +146,7 @@ pub struct Delete {
 /// Takes a signing key from an account.
 ///
 /// # Errors
-/// When there is none such, or users would be left without a signer and nothing was said about that.
+/// When there is none such, or its users cannot be signed again.
 pub fn delete(workspace: &mut Workspace, request: &Delete) -> Result<Outcome> {
     let account_name = workspace.account_name(request.account.as_deref())?;
     let mut account = workspace.edit_account(&account_name)?;
@@ -170,7 +170,7 @@ pub fn delete(workspace: &mut Workspace, request: &Delete) -> Result<Outcome> {
     let choice = match (request.resign, request.keep_users) {
         (true, _) => Orphans::Resign,
         (_, true) => Orphans::Keep,
-        _ => Orphans::Refuse,
+        _ => Orphans::Tell,
     };
     user::resign(
         workspace,

@@ -9,6 +9,7 @@ use super::request::{
     PermissionChanges, PermissionRemovals, TagChanges, Times, UserLimits, check_claims,
 };
 use crate::error::{Error, Result};
+use crate::limits::USERS_NAMED_MAX;
 use crate::name;
 use crate::refuse;
 use crate::report::{Report, Status};
@@ -310,14 +311,15 @@ pub fn resign(
     if removed.is_empty() || choice == Orphans::Keep {
         return Ok(());
     }
+    let mut left = Vec::new();
     for name in workspace.users(account_name)? {
         let issuer = workspace.user(account_name, &name)?.issuer;
         if !removed.contains(&issuer) {
             continue;
         }
-        if choice == Orphans::Refuse {
-            return Err(Error::refused(format!("user {name:?} was issued by the removed key {issuer}; servers would refuse it"))
-                .hint("add --resign to issue such users again with another key of the account, or --keep-users to leave them as they are"));
+        if choice == Orphans::Tell {
+            left.push(name);
+            continue;
         }
         let mut claims = workspace.edit_user(account_name, &name)?;
         let was_scoped = claims.nats.limits.is_nothing();
@@ -344,7 +346,30 @@ pub fn resign(
         write_creds(workspace, account_name, &name, report)?;
         report.ok(format!("user {name:?} re-signed by {}", signer.text()));
     }
+    if !left.is_empty() {
+        let words = format!(
+            "servers will refuse {}, issued by what was removed; sign again: nsc edit user NAME -a {account_name} -K KEY (with the removal: --resign)",
+            some_of(&left)
+        );
+        report.add(Report::line(Status::Warning, words).with_names(left));
+    }
     Ok(())
+}
+
+/// The first few of some users, in words.
+pub fn some_of(users: &[String]) -> String {
+    let count = users.len();
+    let noun = if count == 1 { "user" } else { "users" };
+    let first: Vec<&str> = users
+        .iter()
+        .take(USERS_NAMED_MAX)
+        .map(String::as_str)
+        .collect();
+    let more = match count.saturating_sub(first.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{count} {noun} ({}{more})", first.join(", "))
 }
 
 /// `delete user`.

@@ -15,6 +15,7 @@ use nats_term::prompt::Prompt;
 use super::tool;
 use super::tree::{Add, Command, Delete, Describe, Edit, Generate, Import, Revocations};
 use crate::error::Result;
+use crate::ops::{signing_key, user};
 use crate::workspace::Workspace;
 use asker::Asker;
 
@@ -71,6 +72,57 @@ pub fn ask(command: &mut Command, workspace: &mut Workspace, prompt: &mut dyn Pr
         // What they need is required, or nothing is left to ask.
         _ => Ok(()),
     }
+}
+
+/// What shall become of the users whose signing key is removed, where that was not said and somebody can be asked.
+///
+/// # Errors
+/// When nobody answers.
+pub fn ask_about_orphans(
+    command: &mut Command,
+    workspace: &mut Workspace,
+    prompt: &mut dyn Prompt,
+) -> Result {
+    let (account, keys, resign, keep) = match command {
+        Command::Delete(Delete::SigningKey(request)) => (
+            request.account.as_deref(),
+            std::slice::from_ref(&request.key),
+            &mut request.resign,
+            &mut request.keep_users,
+        ),
+        Command::Edit(Edit::Account(request)) => (
+            request.positional.as_deref().or(request.name.as_deref()),
+            request.rm_sk.as_slice(),
+            &mut request.resign,
+            &mut request.keep_users,
+        ),
+        _ => return Ok(()),
+    };
+    if *resign || *keep {
+        return Ok(());
+    }
+    // What is wrong with these names says the command itself.
+    let Ok(account) = workspace.account_name(account) else {
+        return Ok(());
+    };
+    let Ok(claims) = workspace.account(&account) else {
+        return Ok(());
+    };
+    let mut users = Vec::new();
+    for key in keys {
+        let role = claims.nats.signing_keys.role(key);
+        let key = role.map_or(key.as_str(), |scope| scope.key.as_str());
+        users.extend(signing_key::issued(workspace, &account, key)?);
+    }
+    if !users.is_empty() {
+        let question = format!(
+            "sign again with another key what it signed: {}",
+            user::some_of(&users)
+        );
+        *resign = prompt.confirm(&question, false, "--resign or --keep-users")?;
+        *keep = !*resign;
+    }
+    Ok(())
 }
 
 /// The user as whom a tool connects.
@@ -188,7 +240,7 @@ mod tests {
 
     use super::super::tree::App;
     use super::*;
-    use crate::ops::{account, export, import, mapping, operator, signing_key, user};
+    use crate::ops::{account, export, import, mapping, operator};
     use crate::places::{Directories, Surroundings};
 
     /// A store with what questions are about: accounts A (chosen) and B, a user, a role, an export, an import, a mapping.

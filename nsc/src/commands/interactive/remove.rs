@@ -98,9 +98,5 @@ pub fn signing_key(request: &mut signing_key::Delete, ask: &mut Asker<'_>) -> Re
         let none = format!("account {account:?} has no signing keys");
         request.key = ask.pick("select the signing key", &keys, &none, "KEY")?;
     }
-    if !request.keep_users {
-        let question = "sign again with another key what it signed";
-        ask.switch(&mut request.resign, question, false, "--resign")?;
-    }
     ask.signer_for_operator()
 }
