@@ -33,6 +33,7 @@ pub struct Launch {
     binary: PathBuf,
     port: i32,
     wait_until_ready: bool,
+    patience: Duration,
 }
 
 impl Launch {
@@ -47,6 +48,7 @@ impl Launch {
             binary: binary::under_test().to_owned(),
             port: -1,
             wait_until_ready: true,
+            patience: PATIENCE,
         }
     }
 
@@ -59,6 +61,12 @@ impl Launch {
     /// Adds a command line flag.
     pub fn arg(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// How long a start may take, for servers that have much to read.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -117,6 +125,7 @@ impl Launch {
             ports: Value::Null,
             port: self.port,
             dir: self.dir,
+            patience: self.patience,
             log_path,
             allowed: self.allowed,
             log_is_checked: true,
@@ -151,6 +160,7 @@ pub struct Server {
     ports: Value,
     port: i32,
     dir: TempDir,
+    patience: Duration,
     log_path: PathBuf,
     allowed: Vec<Regex>,
     log_is_checked: bool,
@@ -336,7 +346,7 @@ impl Server {
     #[track_caller]
     fn wait_for_ports(&mut self) {
         let mut found = None;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         while found.is_none() {
             if let Some(status) = self.exit_status() {
                 self.log_is_checked = false;

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nats_interop::server::{wait_longer, wait_until};
@@ -21,10 +22,14 @@ const COMES_BACK: Duration = Duration::from_secs(90);
 const LARGE: usize = 1 << 20;
 const MANY: usize = 140;
 
+/// One at a time: each writes a few hundred megabytes.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// A server on a disk that fails when it is told to.
 struct Failing {
     dir: TempDir,
     server: Server,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Failing {
@@ -33,6 +38,7 @@ impl Failing {
         if binary::is_reference() {
             return None;
         }
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = TempDir::with_prefix("nats-shim-").expect("a temporary folder");
         let library = dir.path().join("failing_disk.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("shims/failing_disk.c");
@@ -51,12 +57,17 @@ impl Failing {
         }
         let file = |name: &str| dir.path().join(name).display().to_string();
         let server = Launch::new("jetstream { store_dir: '$DIR/data' }\nhttp: '127.0.0.1:-1'")
+            .patience(COMES_BACK)
             .env("LD_PRELOAD", &library.display().to_string())
             .env("DISK_RULES", &file("rules"))
             .env("DISK_HITS", &file("hits"))
             .allow_log("JetStream|Healthcheck failed")
             .start();
-        let failing = Self { dir, server };
+        let failing = Self {
+            dir,
+            server,
+            _turn: turn,
+        };
         let mut link = failing.link();
         for (name, subject) in [("BAD", "bad"), ("WELL", "well")] {
             link.create_stream(&json!({"name": name, "subjects": [subject], "allow_direct": true}));
