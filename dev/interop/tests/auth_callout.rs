@@ -330,7 +330,9 @@ fn an_accounts_service_places_users_in_allowed_accounts_only() {
 #[test]
 fn a_second_answer_changes_nothing() {
     let issuer = key(Kind::Account);
-    let server = launch(&configured(&issuer, ""));
+    // Three answers are signed while the server waits; on a busy machine that takes seconds.
+    let config = configured(&issuer, "").replace("timeout: 4", "timeout: 30");
+    let server = launch(&config);
     let mut service = Wire::open_with(&server, SERVICE);
     service.subscribe("$SYS.REQ.USER.AUTH", "1");
     service.flush();

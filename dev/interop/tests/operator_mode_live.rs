@@ -1,6 +1,6 @@
 //! Claims that change while connections live, and the subjects and stores behind that.
 
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 
 use nats_interop::binary::is_reference;
@@ -372,9 +372,15 @@ fn tokens_come_from_an_account_server() {
     // Ends with the test's process.
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let mut request = [0u8; 2048];
-            let read = stream.read(&mut request).unwrap_or(0);
-            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            // All of it: a socket that is closed before takes the answer back.
+            let mut request = String::new();
+            let mut lines = BufReader::new(&stream).lines();
+            while let Some(Ok(line)) = lines.next()
+                && !line.is_empty()
+            {
+                request += &line;
+                request.push(' ');
+            }
             let path = request.split(' ').nth(1).unwrap_or_default();
             let found = tokens
                 .iter()
