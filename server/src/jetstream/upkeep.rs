@@ -1,4 +1,5 @@
 //! What is done now and then: checkpoints, so that old log can go; syncs, where an interval was asked for; a log that failed is tried again.
+//! Beside it a second thread makes durable, soon, what of the log nobody waits for ([`keep_tail_short`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
