@@ -74,6 +74,15 @@ impl Waiting {
     }
 }
 
+/// Counted among the threads that run, also when it ends in a panic or never began.
+struct Running(Arc<Queue>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.waiting.lock().running -= 1;
+    }
+}
+
 type Serve = Box<dyn Fn(Request) + Send + Sync>;
 
 /// The queues and their threads.
@@ -133,14 +142,9 @@ impl Queue {
             waiting.running += 1;
             waiting.running
         };
-        let queue = self.clone();
+        let running = Running(self.clone());
         let named = std::thread::Builder::new().name(format!("jetstream-api-{n}"));
-        let thread = named
-            .spawn(move || {
-                queue.work(patience);
-                queue.waiting.lock().running -= 1;
-            })
-            .inspect_err(|_| self.waiting.lock().running -= 1)?;
+        let thread = named.spawn(move || running.0.work(patience))?;
         let mut threads = self.threads.lock();
         threads.retain(|thread| !thread.is_finished());
         threads.push(thread);
